@@ -1,0 +1,15 @@
+"""The embedded Postgres server: for evaluation, for tests, and for small installations that trust one machine."""
+
+from counterfoil.store.server.embedded import NOT_DURABLE, EmbeddedPostgres, Running, server_for
+from counterfoil.store.server.errors import PostgresUnusable
+from counterfoil.store.server.installation import Installation, find_postgres
+
+__all__ = [
+    "NOT_DURABLE",
+    "EmbeddedPostgres",
+    "Installation",
+    "PostgresUnusable",
+    "Running",
+    "find_postgres",
+    "server_for",
+]
