@@ -1,0 +1,381 @@
+"""What we hold: our own subjects, as the rules see them. Plain values; a rule returns changed copies.
+
+Amounts are minor units of the subject's currency; quantities are scaled units of the wallet's service unit; times are
+aware UTC. Ids only: names, addresses and raw bodies live in tables of their own that can be erased.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from counterfoil.core.ids import (
+    AccountId,
+    CaseId,
+    CustomerId,
+    GrantId,
+    HoldId,
+    InvoiceId,
+    LegId,
+    LineId,
+    MethodId,
+    PaymentId,
+    ProviderRef,
+    WalletId,
+)
+from counterfoil.core.lifecycle import (
+    CaseStatus,
+    HoldStatus,
+    InvoiceStatus,
+    LegStatus,
+    PaymentStatus,
+    WalletStatus,
+)
+from counterfoil.core.money import Money, ServiceUnit
+from counterfoil.core.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who pays. `provider_ref` is its id at the provider account, None until one was made or named."""
+
+    id: CustomerId
+    account: AccountId
+    created_at: datetime
+    external_id: str | None = None
+    provider_ref: ProviderRef | None = None
+    paused: bool = False
+    deleted_at_provider: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A saved way to pay. A detached one stays on record and can't be charged."""
+
+    id: MethodId
+    customer: CustomerId
+    account: AccountId
+    provider_ref: ProviderRef
+    kind: str
+    created_at: datetime
+    brand: str | None = None
+    last4: str | None = None
+    expires: str | None = None
+    fingerprint: str | None = None
+    is_default: bool = False
+    attached: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A customer's prepaid promises in one service unit."""
+
+    id: WalletId
+    customer: CustomerId
+    unit: ServiceUnit
+    status: WalletStatus
+    created_at: datetime
+
+
+class GrantSource(StrEnum):
+    """Where a lot came from."""
+
+    PURCHASE = "purchase"
+    ALLOWANCE = "allowance"
+    PROMOTIONAL = "promotional"
+    BONUS = "bonus"
+    ADJUSTMENT = "adjustment"
+    REFUND = "refund"
+
+
+FREE_SOURCES: Final = frozenset({GrantSource.PROMOTIONAL, GrantSource.BONUS})
+"""Lots that nobody paid for: their cost basis is zero, and what they cover is our promotion cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lot in a wallet. `remaining` counts what is not used; `held` is the part of it that holds reserve.
+
+    `cost_minor` is what the lot was bought for, net; `released_minor` the part of it already recognised.
+    A lower `priority` is drawn first. `effective_at` is inclusive, `expires_at` exclusive.
+    """
+
+    id: GrantId
+    wallet: WalletId
+    source: GrantSource
+    amount: int
+    remaining: int
+    cost_minor: int
+    cost_currency: str
+    effective_at: datetime
+    created_at: datetime
+    held: int = 0
+    released_minor: int = 0
+    priority: int = 50
+    expires_at: datetime | None = None
+
+    @property
+    def free(self) -> int:
+        """What can be drawn or reserved now."""
+        return self.remaining - self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A share of one lot, reserved for one credit leg."""
+
+    id: HoldId
+    leg: LegId
+    wallet: WalletId
+    grant: GrantId
+    quantity: int
+    minor: int
+    status: HoldStatus
+    released_minor: int = 0
+    """The cost basis that using this share released; set when it settles, so that a return gives exactly it back."""
+
+
+class LineKind(StrEnum):
+    """What an invoice line is for; it decides which account earns it."""
+
+    FLAT_FEE = "flat_fee"
+    GOODS = "goods"
+    FEE = "fee"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an invoice: net plus tax, in minor units. Tax is given, never computed here."""
+
+    id: LineId
+    invoice: InvoiceId
+    position: int
+    kind: LineKind
+    description: str
+    net_minor: int
+    tax_minor: int = 0
+
+    @property
+    def gross_minor(self) -> int:
+        """What the customer owes for this line."""
+        return self.net_minor + self.tax_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """What a customer owes. `paid_minor` is what settled legs paid; due = total − paid, never below zero.
+
+    `collect_at_due` asks the scheduler to launch the payment when `due_at` comes.
+    """
+
+    id: InvoiceId
+    customer: CustomerId
+    account: AccountId
+    currency: str
+    status: InvoiceStatus
+    payment_status: PaymentStatus
+    created_at: datetime
+    total_minor: int = 0
+    paid_minor: int = 0
+    number: str | None = None
+    description: str = ""
+    due_at: datetime | None = None
+    collect_at_due: bool = False
+    finalized_at: datetime | None = None
+    paid_at: datetime | None = None
+    paid_with: str | None = None
+    voided_at: datetime | None = None
+
+    @property
+    def due_minor(self) -> int:
+        """What is still owed. A draft and a void invoice owe nothing."""
+        if self.status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
+            return 0
+        return self.total_minor - self.paid_minor
+
+    @property
+    def due(self) -> Money:
+        """What is still owed, as money."""
+        return Money(self.due_minor, self.currency)
+
+
+class LegKind(StrEnum):
+    """What a leg pays with."""
+
+    CREDIT = "credit"
+    PROVIDER = "provider"
+
+
+class Confirmation(StrEnum):
+    """Who confirms the provider's payment: our worker, or the customer's browser with the client secret."""
+
+    SERVER = "server"
+    CLIENT = "client"
+    HOST = "host"
+    """The host application made the provider's object and confirms it itself; we only watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One part of a payment: so much of one or several invoices, by one means.
+
+    A credit leg names its wallet and draws `quantity` units. A provider leg names the method and, once known, the
+    provider's object; `received_minor` is what the provider collected, `charge_ref` proves it.
+    """
+
+    id: LegId
+    payment: PaymentId
+    kind: LegKind
+    status: LegStatus
+    amount_minor: int
+    currency: str
+    created_at: datetime
+    position: int = 0
+    wallet: WalletId | None = None
+    quantity: int = 0
+    account: AccountId | None = None
+    method: MethodId | None = None
+    provider_ref: ProviderRef | None = None
+    charge_ref: ProviderRef | None = None
+    received_minor: int = 0
+    refusal_code: str | None = None
+    refusal_text: str | None = None
+    action_url: str | None = None
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """How much of one invoice a leg is to pay."""
+
+    leg: LegId
+    invoice: InvoiceId
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Our attempt to collect one or several invoices of one customer. Tries are legs of the same payment."""
+
+    id: PaymentId
+    customer: CustomerId
+    account: AccountId
+    status: PaymentStatus
+    amount_minor: int
+    currency: str
+    created_at: datetime
+    confirmation: Confirmation = Confirmation.SERVER
+    method: MethodId | None = None
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question for a person."""
+
+    id: CaseId
+    question: str
+    subject: str
+    detail: str
+    opened_at: datetime
+    status: CaseStatus = CaseStatus.OPEN
+    customer: CustomerId | None = None
+
+
+Subject: TypeAlias = Customer | Method | Wallet | Grant | Hold | Line | Invoice | Payment | Leg | Case | Order
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything of one customer that a rule may look at, read under that customer's lock.
+
+    The tuples are ordered by id. `method_by_ref` and friends are answered by the small functions below, so that a rule
+    never depends on the order in which rows were read.
+    """
+
+    customer: Customer
+    methods: tuple[Method, ...] = ()
+    wallets: tuple[Wallet, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    invoices: tuple[Invoice, ...] = ()
+    lines: tuple[Line, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    legs: tuple[Leg, ...] = ()
+    allocations: tuple[Allocation, ...] = ()
+    orders: tuple[Order, ...] = ()
+    suspense: tuple[tuple[ProviderRef, int], ...] = ()
+    """Provider objects whose money waits in suspense, and how much of it, in minor units."""
+    charged: frozenset[ProviderRef] = frozenset()
+    """Charges that already have their settlement, and balance transactions that already have their fee booked."""
+
+
+def invoice_of(books: Books, invoice: InvoiceId) -> Invoice | None:
+    """Find an invoice of this customer."""
+    return next((each for each in books.invoices if each.id == invoice), None)
+
+
+def payment_of(books: Books, payment: PaymentId) -> Payment | None:
+    """Find a payment of this customer."""
+    return next((each for each in books.payments if each.id == payment), None)
+
+
+def legs_of(books: Books, payment: PaymentId) -> tuple[Leg, ...]:
+    """Give a payment's legs in the order they were made."""
+    own = (leg for leg in books.legs if leg.payment == payment)
+    return tuple(sorted(own, key=lambda leg: (leg.position, leg.id)))
+
+
+def leg_by_ref(books: Books, ref: ProviderRef) -> Leg | None:
+    """Find the leg whose handle at the provider this is."""
+    return next((leg for leg in books.legs if leg.provider_ref == ref), None)
+
+
+def allocations_of(books: Books, leg: LegId) -> tuple[Allocation, ...]:
+    """Give what a leg is to pay, in invoice order."""
+    return tuple(each for each in books.allocations if each.leg == leg)
+
+
+def payments_for(books: Books, invoice: InvoiceId) -> tuple[Payment, ...]:
+    """Give the payments that have a leg for this invoice."""
+    legs = {each.leg for each in books.allocations if each.invoice == invoice}
+    payments = {leg.payment for leg in books.legs if leg.id in legs}
+    return tuple(each for each in books.payments if each.id in payments)
+
+
+def default_method(books: Books) -> Method | None:
+    """Give the method to charge when none was named: the default one, else the oldest that is still attached."""
+    attached = [method for method in books.methods if method.attached]
+    return min(attached, key=lambda method: (not method.is_default, method.created_at, method.id), default=None)
+
+
+def with_changes(books: Books, changes: Iterable[Subject]) -> Books:
+    """Give the books as they would be after these changes, so that one rule can build on another's result."""
+    for after in changes:
+        books = _with_change(books, after)
+    return books
+
+
+def _with_change(books: Books, after: Subject) -> Books:
+    if isinstance(after, Customer):
+        return replace(books, customer=after)
+    shelf = SHELVES.get(type(after))
+    if shelf is None:
+        return books
+    kept = [each for each in getattr(books, shelf) if each.id != after.id]
+    shelved: dict[str, Any] = {shelf: tuple(sorted([*kept, after], key=lambda each: each.id))}
+    return replace(books, **shelved)
+
+
+SHELVES: Final[dict[type, str]] = {
+    Method: "methods",
+    Wallet: "wallets",
+    Grant: "grants",
+    Hold: "holds",
+    Line: "lines",
+    Invoice: "invoices",
+    Payment: "payments",
+    Leg: "legs",
+    Order: "orders",
+}

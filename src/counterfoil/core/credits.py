@@ -1,0 +1,142 @@
+"""Lots of credits, and the one total order in which they are drawn.
+
+`DRAW_ORDER` is published and versioned: the same lots and the same instant give the same draws, in whatever order the
+rows were read. Pools, scopes and debt come with allowances; this version orders by priority, soonest expiry, free before
+paid, oldest, id.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from counterfoil.core.books import FREE_SOURCES, Books, Grant, Hold, Leg, Wallet
+from counterfoil.core.ids import HoldId, NewId, WalletId
+from counterfoil.core.journal import Drawn
+from counterfoil.core.lifecycle import HoldStatus, WalletStatus
+from counterfoil.core.money import face_value, quantity_for, share
+
+DRAW_ORDER: Final = "draw-order@1"
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def draw_key(grant: Grant) -> tuple[int, datetime, bool, datetime, str]:
+    """Rank a lot: priority, soonest expiry, free before paid, oldest, id. Total, because ids differ."""
+    paid = grant.source not in FREE_SOURCES
+    return (grant.priority, grant.expires_at or NEVER, paid, grant.created_at, grant.id)
+
+
+def is_live(grant: Grant, at: datetime) -> bool:
+    """Say whether a lot may be used at an instant: from `effective_at` on, and before `expires_at`."""
+    return grant.effective_at <= at and (grant.expires_at is None or at < grant.expires_at)
+
+
+def eligible(books: Books, wallet: WalletId, at: datetime) -> tuple[Grant, ...]:
+    """Give the lots of a wallet that have something free at an instant, in draw order."""
+    own = (each for each in books.grants if each.wallet == wallet and each.free > 0 and is_live(each, at))
+    return tuple(sorted(own, key=draw_key))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one lot contributes: `quantity` scaled units, worth `minor` minor units of the invoice."""
+
+    grant: Grant
+    quantity: int
+    minor: int
+
+
+def cover(books: Books, wallet: Wallet, minor: int, at: datetime) -> tuple[Share, ...]:
+    """Take as much of `minor` as a wallet's free lots are worth, lot by lot in draw order.
+
+    A lot gives whole minor units only, for the fewest units that are worth them; what is worth less than one minor unit
+    stays in the lot.
+    """
+    shares: list[Share] = []
+    left = minor
+    for grant in eligible(books, wallet.id, at):
+        worth = min(left, face_value(grant.free, wallet.unit))
+        if worth > 0:
+            shares.append(Share(grant, quantity_for(worth, wallet.unit), worth))
+            left -= worth
+    return tuple(shares)
+
+
+def paying_wallets(books: Books, currency: str) -> tuple[Wallet, ...]:
+    """Give the wallets that may pay in a currency: active, pegged to it, oldest first."""
+    usable = (
+        wallet
+        for wallet in books.wallets
+        if wallet.status is WalletStatus.ACTIVE and wallet.unit.face_currency == currency
+    )
+    return tuple(sorted(usable, key=lambda wallet: (wallet.created_at, wallet.id)))
+
+
+def reserve(leg: Leg, shares: Iterable[Share], new_id: NewId) -> tuple[tuple[Hold, ...], tuple[Grant, ...]]:
+    """Reserve shares for a leg: one hold per lot, and the lots with that much more held."""
+    holds, grants = [], []
+    for each in shares:
+        identity = HoldId(new_id("hold"))
+        holds.append(
+            Hold(identity, leg.id, each.grant.wallet, each.grant.id, each.quantity, each.minor, HoldStatus.OPEN)
+        )
+        grants.append(replace(each.grant, held=each.grant.held + each.quantity))
+    return tuple(holds), tuple(grants)
+
+
+def release(books: Books, leg: Leg) -> tuple[tuple[Hold, ...], tuple[Grant, ...]]:
+    """Give a leg's open holds back to their lots."""
+    holds = open_holds(books, leg)
+    grants = tuple(replace(_lot(books, hold), held=_lot(books, hold).held - hold.quantity) for hold in holds)
+    return tuple(replace(hold, status=HoldStatus.RELEASED) for hold in holds), grants
+
+
+def settle(books: Books, leg: Leg) -> tuple[tuple[Hold, ...], tuple[Grant, ...], tuple[Drawn, ...]]:
+    """Use a leg's open holds up: the holds settled, the lots after it, and what was drawn of each."""
+    holds = open_holds(books, leg)
+    drawn = tuple(_drawn(_lot(books, hold), hold) for hold in holds)
+    grants = tuple(
+        replace(
+            each.grant,
+            remaining=each.grant.remaining - each.quantity,
+            held=each.grant.held - each.quantity,
+            released_minor=each.grant.released_minor + each.released_minor,
+        )
+        for each in drawn
+    )
+    settled = tuple(
+        replace(hold, status=HoldStatus.SETTLED, released_minor=each.released_minor)
+        for hold, each in zip(holds, drawn, strict=True)
+    )
+    return settled, grants, drawn
+
+
+def _drawn(grant: Grant, hold: Hold) -> Drawn:
+    used = grant.amount - grant.remaining + hold.quantity
+    released_after = share(grant.cost_minor, used, grant.amount)
+    # A return gives back what its own draw released, which can leave more released than the floor of what is used now.
+    return Drawn(grant, hold.quantity, hold.minor, max(0, released_after - grant.released_minor))
+
+
+def open_holds(books: Books, leg: Leg) -> tuple[Hold, ...]:
+    """Give a leg's holds that still reserve, by id."""
+    return tuple(hold for hold in books.holds if hold.leg == leg.id and hold.status is HoldStatus.OPEN)
+
+
+def put_back(books: Books, leg: Leg) -> tuple[tuple[Grant, ...], tuple[Drawn, ...]]:
+    """Give the lots after a settled leg was returned to them, and what had been drawn of each."""
+    settled = [hold for hold in books.holds if hold.leg == leg.id and hold.status is HoldStatus.SETTLED]
+    drawn = tuple(Drawn(_lot(books, each), each.quantity, each.minor, each.released_minor) for each in settled)
+    grants = tuple(
+        replace(
+            each.grant,
+            remaining=each.grant.remaining + each.quantity,
+            released_minor=each.grant.released_minor - each.released_minor,
+        )
+        for each in drawn
+    )
+    return grants, drawn
+
+
+def _lot(books: Books, hold: Hold) -> Grant:
+    return next(grant for grant in books.grants if grant.id == hold.grant)

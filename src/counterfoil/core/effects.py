@@ -1,0 +1,250 @@
+"""What a rule may say: one Decision, whose effects are data.
+
+Every inbox row ends with exactly one stored decision. State, journal, decision and outbox commit together or not at
+all; the engine's `apply` is the only writer and handles every member of these closed unions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from counterfoil.core.books import Allocation, Subject
+from counterfoil.core.ids import AccountId, CustomerId, ProviderRef
+from counterfoil.core.journal import Entry
+from counterfoil.core.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Post a journal entry."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Write a subject. `before` is what the rule saw, None when the subject is new; the guard compares it."""
+
+    before: Subject | None
+    after: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Allocate:
+    """Fix how much of an invoice a leg is to pay."""
+
+    allocation: Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class Instruct:
+    """Queue an order for the provider; it leaves after the commit, under a key made of its id and try."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell the outside world once: an event of the customer's sequence. `key` is unique in a tenant for ever."""
+
+    key: str
+    kind: str
+    customer: CustomerId
+    subject: str
+    data: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Look at a provider object again at `due_at`, whatever webhooks say."""
+
+    account: AccountId
+    kind: str
+    ref: ProviderRef
+    due_at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Wake a subject at `due_at`. `kind` says which rule wakes; one timer per kind and subject."""
+
+    kind: str
+    subject: str
+    customer: CustomerId
+    due_at: datetime
+
+
+Effect: TypeAlias = Post | Change | Allocate | Instruct | Notify | Observe | Timer
+
+
+class Reason(StrEnum):
+    """Why a decision came out as it did. Stable words: they are stored, filtered by and documented."""
+
+    # A command did what it was asked.
+    CUSTOMER_CREATED = "customer_created"
+    METHOD_REQUESTED = "method_requested"
+    WALLET_OPENED = "wallet_opened"
+    GRANT_ISSUED = "grant_issued"
+    INVOICE_DRAFTED = "invoice_drafted"
+    INVOICE_UPDATED = "invoice_updated"
+    INVOICE_FINALIZED = "invoice_finalized"
+    INVOICE_VOIDED = "invoice_voided"
+    PAYMENT_LAUNCHED = "payment_launched"
+    PAID_BY_CREDITS = "paid_by_credits"
+    PAYMENT_CLAIMED = "payment_claimed"
+    PAYMENT_CANCELED = "payment_canceled"
+    NOTHING_DUE = "nothing_due"
+    # News of the provider had an effect.
+    CUSTOMER_LINKED = "customer_linked"
+    CUSTOMER_DELETED = "customer_deleted"
+    METHOD_SAVED = "method_saved"
+    METHOD_DETACHED = "method_detached"
+    METHOD_REFUSED = "method_refused"
+    HANDLE_STORED = "handle_stored"
+    INTENT_PROCESSING = "intent_processing"
+    INTENT_NEEDS_ACTION = "intent_needs_action"
+    INTENT_REFUSED = "intent_refused"
+    INTENT_CANCELED = "intent_canceled"
+    INTENT_SETTLED = "intent_settled"
+    LATE_SUCCESS = "late_success"
+    FEE_BOOKED = "fee_booked"
+    # It was seen and changed nothing.
+    ALREADY_SETTLED = "already_settled"
+    ALREADY_KNOWN = "already_known"
+    SUPERSEDED = "superseded"
+    KIND_WITHOUT_EFFECT = "kind_without_effect"
+    NOT_READY = "not_ready"
+    PROVIDER_INVOICE = "provider_invoice"
+    NOT_OURS = "not_ours"
+    UNKNOWN_CUSTOMER = "unknown_customer"
+    SESSION_WITHOUT_PAYMENT = "session_without_payment"
+    TIMER_OBSOLETE = "timer_obsolete"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    ORDER_REFUSED = "order_refused"
+    # It waits.
+    TOO_YOUNG = "too_young"
+    # A person is asked.
+    MONEY_UNEXPLAINED = "money_unexplained"
+    DUPLICATE_PAYMENT = "duplicate_payment"
+    OVERPAID = "overpaid"
+    UNDERPAID = "underpaid"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    CUSTOMER_MISMATCH = "customer_mismatch"
+    OBJECT_MISSING = "object_missing"
+    OBJECT_UNREADABLE = "object_unreadable"
+    NOT_HANDLED_YET = "not_handled_yet"
+    GAVE_UP = "gave_up"
+    # A command was refused.
+    INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    INVOICE_NOT_DRAFT = "invoice_not_draft"
+    INVOICE_NOT_OPEN = "invoice_not_open"
+    INVOICE_EMPTY = "invoice_empty"
+    INVOICE_HAS_MONEY = "invoice_has_money"
+    PAYMENT_IN_PROGRESS = "payment_in_progress"
+    PAYMENT_NOT_OPEN = "payment_not_open"
+    NO_PAYMENT_METHOD = "no_payment_method"
+    METHOD_NOT_USABLE = "method_not_usable"
+    AMOUNT_NOT_CHARGEABLE = "amount_not_chargeable"
+    CURRENCIES_DIFFER = "currencies_differ"
+    WALLET_NOT_ACTIVE = "wallet_not_active"
+    WALLET_EXISTS = "wallet_exists"
+    COST_NOT_ALLOWED = "cost_not_allowed"
+    CUSTOMER_PAUSED = "customer_paused"
+    PROVIDER_REF_TAKEN = "provider_ref_taken"
+    EXTERNAL_ID_TAKEN = "external_id_taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The reason of a decision, in a code, in a sentence a customer-support person understands, and in the values used.
+
+    `rule` is its name and version, such as `settle-intent@1`. `about` names the subjects the decision concerns, whether
+    or not it changed them, so that each of them can be explained.
+    """
+
+    rule: str
+    reason: Reason
+    sentence: str
+    about: tuple[str, ...] = ()
+    inputs: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something happens: the effects, all of them or none."""
+
+    why: Why
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """It was seen, and it changes nothing."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Look again at `until`. Nothing is stored as decided yet; the engine bounds how often."""
+
+    why: Why
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """A person is asked. `effects` hold what must not wait, such as money booked to suspense, and the case itself."""
+
+    why: Why
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A command is refused before anything happens. `param` names the field at fault."""
+
+    why: Why
+    param: str | None = None
+
+
+Decision: TypeAlias = Act | Skip | Defer | Park | Refuse
+
+
+class Outcome(StrEnum):
+    """How a stored decision came out, in the words that screens and filters use."""
+
+    APPLIED = "applied"
+    NO_EFFECT = "no_effect"
+    WAITING = "waiting"
+    PARKED = "parked"
+    REFUSED = "refused"
+
+
+def outcome_of(decision: Decision) -> Outcome:
+    """Name the outcome of a decision."""
+    return OUTCOMES[type(decision)]
+
+
+OUTCOMES: dict[type, Outcome] = {
+    Act: Outcome.APPLIED,
+    Skip: Outcome.NO_EFFECT,
+    Defer: Outcome.WAITING,
+    Park: Outcome.PARKED,
+    Refuse: Outcome.REFUSED,
+}
+
+
+def effects_of(decision: Decision) -> tuple[Effect, ...]:
+    """Give the effects of a decision; only Act and Park have any."""
+    return decision.effects if isinstance(decision, Act | Park) else ()
+
+
+def changes_of(effects: tuple[Effect, ...]) -> tuple[Subject, ...]:
+    """Give the subjects as the effects leave them, in order."""
+    return tuple(effect.after for effect in effects if isinstance(effect, Change))

@@ -1,0 +1,91 @@
+"""Identifiers: TypeIDs with our own prefixes, one NewType per noun.
+
+A TypeID is `<prefix>_<26 characters>`, the characters being a UUIDv7 in Crockford base 32, so that ids sort by the
+time they were made (TypeID specification 0.3). The UUID itself comes from the ids port; nothing here is random.
+"""
+
+from collections.abc import Callable
+from typing import Final, NewType
+
+TenantId = NewType("TenantId", str)
+AccountId = NewType("AccountId", str)
+"""Our id of a provider account."""
+CustomerId = NewType("CustomerId", str)
+MethodId = NewType("MethodId", str)
+WalletId = NewType("WalletId", str)
+GrantId = NewType("GrantId", str)
+HoldId = NewType("HoldId", str)
+InvoiceId = NewType("InvoiceId", str)
+LineId = NewType("LineId", str)
+PaymentId = NewType("PaymentId", str)
+LegId = NewType("LegId", str)
+OrderId = NewType("OrderId", str)
+InboxId = NewType("InboxId", str)
+DecisionId = NewType("DecisionId", str)
+CaseId = NewType("CaseId", str)
+
+ProviderRef = NewType("ProviderRef", str)
+"""The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
+
+PREFIXES: Final = {
+    "tenant": "tnt",
+    "account": "pacc",
+    "customer": "cust",
+    "method": "pmeth",
+    "wallet": "wlt",
+    "grant": "grant",
+    "hold": "hold",
+    "invoice": "inv",
+    "line": "line",
+    "payment": "pmt",
+    "leg": "leg",
+    "order": "ordr",
+    "inbox": "pevt",
+    "decision": "dec",
+    "case": "case",
+    "event": "evnt",
+    "key": "key",
+    "endpoint": "whep",
+}
+"""Noun to prefix. An inbox row is `pevt_…` whatever brought it: news of the provider, a command or a timer."""
+
+NewId = Callable[[str], str]
+"""Makes a fresh id for a noun of PREFIXES. The engine passes the ids port; tests pass a counter."""
+
+ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
+SUFFIX_LENGTH: Final = 26
+UUID_MAX: Final = 2**128 - 1
+
+
+def typeid(prefix: str, uuid: int) -> str:
+    """Write a 128-bit UUID as a TypeID. Raises ValueError when `uuid` is not 128 bits of unsigned integer."""
+    if not 0 <= uuid <= UUID_MAX:
+        raise ValueError(f"not a 128-bit unsigned integer: {uuid}")
+    digits = [ALPHABET[(uuid >> shift) & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(digits)}"
+
+
+def parse_typeid(text: str) -> tuple[str, int]:
+    """Read a TypeID back into prefix and UUID. Raises ValueError on anything that `typeid` would not write."""
+    prefix, separator, suffix = text.rpartition("_")
+    if not separator or len(suffix) != SUFFIX_LENGTH or suffix[0] > "7":
+        raise ValueError(f"not a TypeID: {text!r}")
+    uuid = 0
+    for character in suffix:
+        if character not in VALUES:
+            raise ValueError(f"not a TypeID: {text!r}")
+        uuid = uuid << 5 | VALUES[character]
+    return prefix, uuid
+
+
+def noun_of(text: str) -> str | None:
+    """Say which noun an id names, or None when it is not one of ours."""
+    try:
+        prefix, _ = parse_typeid(text)
+    except ValueError:
+        return None
+    return NOUNS.get(prefix)
+
+
+NOUNS: Final = {prefix: noun for noun, prefix in PREFIXES.items()}

@@ -1,0 +1,245 @@
+"""The books' only way to move value: two-legged postings, grouped in entries that have one cause and one key.
+
+A posting is balanced by construction, so there is no sum to check. Every entry of the product is made by one of the
+templates below; together they are the chart of what debits what. Their keys name the business object that caused them,
+so a replay posts nothing, whatever event, reply or poll brought the news.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from counterfoil.core.books import FREE_SOURCES, Grant, Invoice, Leg, Line, LineKind
+from counterfoil.core.facts import ChargeFee
+from counterfoil.core.ids import AccountId, CustomerId, GrantId, ProviderRef, WalletId
+from counterfoil.core.money import Money, ServiceUnit
+
+MONEY_ACCOUNTS: Final = frozenset(
+    {
+        "clearing",
+        "clearing_external",
+        "bank",
+        "receivable",
+        "customer_balance",
+        "customer_balance_provider",
+        "deferred_revenue",
+        "revenue",
+        "fee_revenue",
+        "breakage",
+        "promotion_cost",
+        "tax_payable",
+        "provider_fees",
+        "refund_due",
+        "disputed",
+        "dispute_losses",
+        "bad_debt",
+        "exchange",
+        "suspense",
+        "opening",
+    }
+)
+SERVICE_ACCOUNTS: Final = frozenset({"issued", "grant", "debt", "used", "expired", "overage_written_off"})
+OWNED_ACCOUNTS: Final = frozenset(
+    {"clearing", "receivable", "customer_balance", "customer_balance_provider", "suspense", "grant", "debt"}
+)
+"""Accounts that there is one of per owner; the owner's id is part of the account's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of one tenant and one unit; unit and tenant stand beside it in the posting, shared by both legs."""
+
+    kind: str
+    owner: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.owner}" if self.owner else self.kind
+
+
+def read_account(text: str) -> Account:
+    """Read back what `str` wrote."""
+    kind, _, owner = text.partition(":")
+    return Account(kind, owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Move `amount` of `unit` into `debit` and out of `credit`. Two legs in one value: it can't be unbalanced.
+
+    `unit` is an upper-case currency code (amount in minor units) or a service unit's code (amount in scaled units).
+    """
+
+    debit: Account
+    credit: Account
+    unit: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The postings of one cause. `key` names the cause and is unique in a tenant's journal for ever.
+
+    `subject` is the id of the subject that explains it; `occurred_at` is when it happened in the world. An entry is
+    never empty and never grows.
+    """
+
+    key: str
+    subject: str
+    occurred_at: datetime
+    postings: tuple[Posting, ...]
+
+
+def clearing(account: AccountId) -> Account:
+    """Money that the provider holds for us."""
+    return Account("clearing", account)
+
+
+def receivable(customer: CustomerId) -> Account:
+    """What a customer owes us."""
+    return Account("receivable", customer)
+
+
+def customer_balance(customer: CustomerId) -> Account:
+    """Money of a customer that pays no invoice yet."""
+    return Account("customer_balance", customer)
+
+
+def suspense(ref: ProviderRef) -> Account:
+    """Money at the provider whose purpose nobody has told us."""
+    return Account("suspense", ref)
+
+
+def lot(grant: GrantId) -> Account:
+    """What a lot still promises, in service units."""
+    return Account("grant", grant)
+
+
+def wallet_debt(wallet: WalletId) -> Account:
+    """Use that no lot covered, in service units."""
+    return Account("debt", wallet)
+
+
+EARNED_BY: Final = {
+    LineKind.FLAT_FEE: Account("revenue"),
+    LineKind.GOODS: Account("revenue"),
+    LineKind.FEE: Account("fee_revenue"),
+}
+DEFERRED: Final = Account("deferred_revenue")
+REVENUE: Final = Account("revenue")
+PROMOTION: Final = Account("promotion_cost")
+TAX: Final = Account("tax_payable")
+FEES: Final = Account("provider_fees")
+EXTERNAL: Final = Account("clearing_external")
+ISSUED: Final = Account("issued")
+USED: Final = Account("used")
+
+
+def grant_issued(grant: Grant, unit: ServiceUnit) -> Entry:
+    """A lot is promised; if it was paid for outside the provider, its price is owed as service."""
+    postings = [Posting(ISSUED, lot(grant.id), unit.code, grant.amount)]
+    if grant.cost_minor:
+        postings.append(Posting(EXTERNAL, DEFERRED, grant.cost_currency, grant.cost_minor))
+    return Entry(f"grant:{grant.id}:issued", grant.id, grant.effective_at, tuple(postings))
+
+
+def invoice_finalized(invoice: Invoice, lines: tuple[Line, ...], now: datetime) -> Entry:
+    """The customer owes the total; each line's net is earned by its kind and its tax is owed on."""
+    postings = [posting for line in lines for posting in _earned(invoice, line)]
+    return Entry(f"invoice:{invoice.id}:finalized", invoice.id, now, tuple(postings))
+
+
+def _earned(invoice: Invoice, line: Line) -> list[Posting]:
+    owed = receivable(invoice.customer)
+    parts = ((EARNED_BY[line.kind], line.net_minor), (TAX, line.tax_minor))
+    return [Posting(owed, account, invoice.currency, minor) for account, minor in parts if minor]
+
+
+def invoice_voided(invoice: Invoice, lines: tuple[Line, ...], now: datetime) -> Entry:
+    """The way back of `invoice_finalized`, posting by posting."""
+    forward = invoice_finalized(invoice, lines, now)
+    back = tuple(Posting(p.credit, p.debit, p.unit, p.amount) for p in forward.postings)
+    return Entry(f"invoice:{invoice.id}:voided", invoice.id, now, back)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A share of one lot that pays: `quantity` units worth `minor` of the invoice.
+
+    `grant` is the lot before it; `released_minor` the cost basis that this share recognises.
+    """
+
+    grant: Grant
+    quantity: int
+    minor: int
+    released_minor: int
+
+
+def credit_leg_settled(
+    leg: Leg, unit: ServiceUnit, customer: CustomerId, drawn: tuple[Drawn, ...], now: datetime
+) -> Entry:
+    """Credits pay: the lots are used, and what they cover is no longer owed by the customer."""
+    postings = [
+        posting
+        for each in drawn
+        for posting in (*_used(each, unit), *_covered(each, leg.currency, receivable(customer)))
+    ]
+    return Entry(f"leg:{leg.id}:settled", leg.id, now, tuple(postings))
+
+
+def _used(drawn: Drawn, unit: ServiceUnit) -> tuple[Posting, ...]:
+    return (Posting(lot(drawn.grant.id), USED, unit.code, drawn.quantity),)
+
+
+def _covered(drawn: Drawn, currency: str, owed: Account) -> list[Posting]:
+    """Cover the receivable from what the lot was sold for; what it was not sold for is promotion, a surplus is revenue."""
+    cost = drawn.released_minor if drawn.grant.source not in FREE_SOURCES else 0
+    from_deferred = min(cost, drawn.minor)
+    parts = (
+        Posting(DEFERRED, owed, currency, from_deferred),
+        Posting(PROMOTION, owed, currency, drawn.minor - from_deferred),
+        Posting(DEFERRED, REVENUE, currency, cost - from_deferred),
+    )
+    return [posting for posting in parts if posting.amount]
+
+
+def credit_leg_returned(
+    leg: Leg, unit: ServiceUnit, customer: CustomerId, drawn: tuple[Drawn, ...], now: datetime
+) -> Entry:
+    """The way back of `credit_leg_settled`: to the same lots, and the debt is open again."""
+    settled = credit_leg_settled(leg, unit, customer, drawn, now)
+    back = tuple(Posting(p.credit, p.debit, p.unit, p.amount) for p in settled.postings)
+    return Entry(f"leg:{leg.id}:returned", leg.id, now, back)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Money that came for a customer: `owed_minor` pays invoices, the rest is kept for the customer.
+
+    `source` is where it lies: the provider's clearing account, or suspense if it was booked there before.
+    """
+
+    source: Account
+    owed_minor: int
+    kept_minor: int
+
+
+def provider_leg_settled(leg: Leg, customer: CustomerId, received: Received, now: datetime) -> Entry:
+    """The provider has the money: it pays what is owed, and what is left over is the customer's balance."""
+    parts = (
+        Posting(received.source, receivable(customer), leg.currency, received.owed_minor),
+        Posting(received.source, customer_balance(customer), leg.currency, received.kept_minor),
+    )
+    postings = tuple(posting for posting in parts if posting.amount)
+    return Entry(f"leg:{leg.id}:settled", leg.id, now, postings)
+
+
+def money_unexplained(account: AccountId, ref: ProviderRef, money: Money, now: datetime) -> Entry:
+    """Money came that is not of our making: it waits in suspense until a person says what it is for."""
+    posting = Posting(clearing(account), suspense(ref), money.currency, money.minor)
+    return Entry(f"suspense:{ref}:received", ref, now, (posting,))
+
+
+def provider_fee(account: AccountId, charged: ChargeFee, subject: str, now: datetime) -> Entry:
+    """The provider kept its fee."""
+    posting = Posting(FEES, clearing(account), charged.fee.currency, charged.fee.minor)
+    return Entry(f"fee:{charged.ref}", subject, now, (posting,))

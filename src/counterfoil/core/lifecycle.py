@@ -1,0 +1,140 @@
+"""Lifecycles as tables: one frozenset of moves per machine.
+
+The guard in Postgres, the diagrams in the docs and the test of every illegal move are made from these tables. A
+subject may always stay where it is; what is not listed is refused.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class InvoiceStatus(StrEnum):
+    """Where a document stands. `paid` is about the debt, not about the provider's money."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class PaymentStatus(StrEnum):
+    """Where a collection stands: a function of all its legs and the remainder, never of the latest leg alone."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class LegStatus(StrEnum):
+    """Where one part of a payment stands. An unknown outcome stays `processing`: unknown is never failed."""
+
+    WAITING = "waiting"
+    RESERVED = "reserved"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    CANCELED = "canceled"
+    RELEASED = "released"
+    RETURNED = "returned"
+
+
+class OrderStatus(StrEnum):
+    """Where an instruction to the provider stands."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    CANCELED = "canceled"
+
+
+class InboxStatus(StrEnum):
+    """Where a piece of news stands. `decided` and `parked` have a stored decision; `waiting` will be looked at again."""
+
+    RECEIVED = "received"
+    WAITING = "waiting"
+    DECIDED = "decided"
+    PARKED = "parked"
+
+
+class WalletStatus(StrEnum):
+    """Whether a wallet may be spent from."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class HoldStatus(StrEnum):
+    """Whether reserved credits are still reserved."""
+
+    OPEN = "open"
+    SETTLED = "settled"
+    RELEASED = "released"
+
+
+class CaseStatus(StrEnum):
+    """Whether a person has answered the question."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+def moves(**table: str) -> frozenset[tuple[str, str]]:
+    """Read `state="next other"` pairs as a set of moves."""
+    return frozenset((state, target) for state, targets in table.items() for target in targets.split())
+
+
+INVOICE_MOVES: Final = moves(draft="open void", open="paid void uncollectible", uncollectible="paid void", paid="")
+PAYMENT_MOVES: Final = moves(
+    pending="processing requires_action succeeded failed canceled",
+    processing="requires_action succeeded failed canceled",
+    requires_action="processing succeeded failed canceled",
+    # A refused try may be followed by another; the money may also arrive after all.
+    failed="processing requires_action succeeded canceled",
+    # Money that arrives for a payment we gave up is still money.
+    canceled="succeeded",
+)
+LEG_MOVES: Final = moves(
+    waiting="processing canceled settled",
+    reserved="settled released",
+    processing="requires_action settled refused canceled",
+    requires_action="processing settled refused canceled",
+    # The same intent may succeed after a refused try: the customer answers in the browser.
+    refused="processing requires_action settled canceled",
+    # "Cannot cancel: succeeded" is evidence of payment.
+    canceled="settled",
+    settled="returned",
+)
+ORDER_MOVES: Final = moves(
+    queued="sent canceled",
+    sent="done refused unknown queued",
+    unknown="sent done refused",
+)
+INBOX_MOVES: Final = moves(received="waiting decided parked", waiting="decided parked", parked="waiting decided")
+WALLET_MOVES: Final = moves(active="suspended closed", suspended="active closed")
+HOLD_MOVES: Final = moves(open="settled released")
+CASE_MOVES: Final = moves(open="resolved")
+
+MACHINES: Final = {
+    "invoice": (InvoiceStatus, INVOICE_MOVES),
+    "payment": (PaymentStatus, PAYMENT_MOVES),
+    "leg": (LegStatus, LEG_MOVES),
+    "provider_order": (OrderStatus, ORDER_MOVES),
+    "inbox": (InboxStatus, INBOX_MOVES),
+    "wallet": (WalletStatus, WALLET_MOVES),
+    "hold": (HoldStatus, HOLD_MOVES),
+    "review_case": (CaseStatus, CASE_MOVES),
+}
+"""Table in Postgres to its states and moves. The column is always `status`."""
+
+
+def may_move(machine: str, before: str, after: str) -> bool:
+    """Say whether a subject of this machine may go from `before` to `after`. Staying is always allowed."""
+    return before == after or (before, after) in MACHINES[machine][1]
