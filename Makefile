@@ -17,14 +17,17 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 install: $(STAMP) ## Make .venv with everything the product and its tests need
+	@:
 
-$(STAMP): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with its venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+$(STAMP): requirements.lock pyproject.toml | $(BIN)/uv
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+$(BIN)/uv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with its venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 
 demo: install ## Play a story end to end (STORY=either-first, ARGS="--seed 7 --naive")
 	@$(BIN)/counterfoil demo $(STORY) $(ARGS)
@@ -47,6 +50,6 @@ bench: install ## Measure the paths that matter beside pgbench on the same datab
 soak: install ## Let the seeded world run for long
 	@$(BIN)/python -m pytest tests/sim -m soak $(ARGS)
 
-lock: install ## Pin the dependencies again: versions and hashes, no addresses
+lock: | $(BIN)/uv ## Pin the dependencies again: versions and hashes, no addresses
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--python-version 3.11 pyproject.toml --group dev -o requirements.lock
