@@ -307,8 +307,10 @@ class Books:
     orders: tuple[Order, ...] = ()
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
+    questions: frozenset[tuple[str, str]] = frozenset()
+    """Questions that were put to a person before, each with its subject."""
     charged: frozenset[ProviderRef] = frozenset()
-    """Charges that already have their settlement, and balance transactions that already have their fee booked."""
+    """Balance transactions whose fee is already booked."""
 
 
 def invoice_of(books: Books, invoice: InvoiceId) -> Invoice | None:

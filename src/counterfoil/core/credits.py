@@ -1,8 +1,8 @@
 """Lots of credits, and the one total order in which they are drawn.
 
 `DRAW_ORDER` is published and versioned: the same lots and the same instant give the same draws, in whatever order the
-rows were read. Pools, scopes and debt come with allowances; this version orders by priority, soonest expiry, free before
-paid, oldest, id.
+rows were read. Pools, scopes and debt come with allowances; this version orders by priority, soonest expiry, free
+before paid, oldest, id.
 """
 
 from collections.abc import Iterable

@@ -191,7 +191,7 @@ def _used(drawn: Drawn, unit: ServiceUnit) -> tuple[Posting, ...]:
 
 
 def _covered(drawn: Drawn, currency: str, owed: Account) -> list[Posting]:
-    """Cover the receivable from what the lot was sold for; what it was not sold for is promotion, a surplus is revenue."""
+    """Cover the receivable from what the lot was sold for; what it was not sold for is promotion."""
     cost = drawn.released_minor if drawn.grant.source not in FREE_SOURCES else 0
     from_deferred = min(cost, drawn.minor)
     parts = (

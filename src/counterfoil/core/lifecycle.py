@@ -55,7 +55,7 @@ class OrderStatus(StrEnum):
 
 
 class InboxStatus(StrEnum):
-    """Where a piece of news stands. `decided` and `parked` have a stored decision; `waiting` will be looked at again."""
+    """Where a piece of news stands. `decided` and `parked` have a stored decision; `waiting` comes again."""
 
     RECEIVED = "received"
     WAITING = "waiting"

@@ -1,0 +1,354 @@
+"""Starting a payment: the one guarded launch behind the API, the due-date timer and a retry.
+
+Credits come first, wallet by wallet, each a leg of its own; the provider collects the remainder. A retry continues the
+same payment: credits that were reserved stay reserved, and only the remainder is charged again.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from counterfoil.core import credits, legs
+from counterfoil.core.books import (
+    Allocation,
+    Books,
+    Confirmation,
+    Invoice,
+    Leg,
+    LegKind,
+    Method,
+    Payment,
+    allocations_of,
+    default_method,
+    invoice_of,
+    legs_of,
+    payments_for,
+    with_changes,
+)
+from counterfoil.core.effects import (
+    Act,
+    Allocate,
+    Change,
+    Decision,
+    Effect,
+    Observe,
+    Reason,
+    Refuse,
+    Skip,
+    Why,
+    changes_of,
+)
+from counterfoil.core.ids import InvoiceId, LegId, MethodId, NewId, PaymentId, ProviderRef
+from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
+from counterfoil.core.money import Money, chargeable, smallest_step
+from counterfoil.core.orders import CancelIntent
+from counterfoil.core.status import open_provider_legs, reserved_minor
+
+RULE: Final = "launch-payment@1"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What is to be collected, and how. `method` None means the customer's default.
+
+    `provider_ref` names a payment that the host application made at the provider; we then only watch it.
+    """
+
+    invoices: tuple[InvoiceId, ...]
+    method: MethodId | None = None
+    use_credits: bool = True
+    confirmation: Confirmation = Confirmation.SERVER
+    provider_ref: ProviderRef | None = None
+
+
+def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) -> Decision:
+    """Say how the remainder of these invoices is collected, or why it can't be. Nothing is deducted when refused."""
+    refusal = _refusal(books, launch)
+    if refusal:
+        return refusal
+    invoices = _invoices(books, launch)
+    remaining = {each.id: each.due_minor - reserved_minor(books, each.id) for each in invoices}
+    payment, earlier = _payment(books, launch, sum(each.due_minor for each in invoices), now, new_id)
+    plan = _Plan(books, payment, position=len(legs_of(books, payment.id)), now=now, new_id=new_id)
+    if earlier is None:
+        plan.add(Change(None, payment))
+    if launch.use_credits and launch.provider_ref is None:
+        remaining = _with_credits(plan, invoices, remaining)
+    if any(remaining.values()):
+        refused = _with_provider(plan, launch, invoices, remaining)
+        if refused:
+            return refused
+        return _launched(plan, invoices, Reason.PAYMENT_CLAIMED if launch.provider_ref else Reason.PAYMENT_LAUNCHED)
+    plan.extend(legs.settle_credits(plan.books, payment.id, now))
+    _give_up_earlier(plan)
+    return _launched(plan, invoices, Reason.PAID_BY_CREDITS)
+
+
+def decide_due(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) -> Decision:
+    """Collect an invoice that has fallen due. What a person would be refused is no effect for the scheduler."""
+    decision = decide_launch(books, Launch((invoice,)), now, new_id)
+    return Skip(decision.why) if isinstance(decision, Refuse) else decision
+
+
+# --- the guard: identity, then history, then money ---
+
+
+def _refusal(books: Books, launch: Launch) -> Refuse | None:
+    if not launch.invoices or len(set(launch.invoices)) != len(launch.invoices):
+        return _no(Reason.INVALID_REQUEST, "Name each invoice to collect once.", "invoices")
+    if books.customer.paused:
+        return _no(Reason.CUSTOMER_PAUSED, "This customer is paused by a person; nothing is collected until resumed.")
+    for each in launch.invoices:
+        refusal = _invoice_refusal(books, each)
+        if refusal:
+            return refusal
+    if len({each.currency for each in _invoices(books, launch)}) > 1:
+        return _no(Reason.CURRENCIES_DIFFER, "One payment collects one currency; pay these invoices apart.", "invoices")
+    return _overlap_refusal(books, launch)
+
+
+def _invoice_refusal(books: Books, wanted: InvoiceId) -> Refuse | None:
+    invoice = invoice_of(books, wanted)
+    if invoice is None:
+        return _no(Reason.NOT_FOUND, f"This customer has no invoice {wanted}.", "invoices")
+    if invoice.status is InvoiceStatus.PAID:
+        return _no(Reason.NOTHING_DUE, f"Invoice {wanted} is already paid.", "invoices", wanted)
+    if invoice.status not in (InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE):
+        return _no(
+            Reason.INVOICE_NOT_OPEN,
+            f"Invoice {wanted} is {invoice.status}; only an open one is collected.",
+            None,
+            wanted,
+        )
+    busy = open_provider_legs(books, wanted)
+    if busy:
+        text = f"Payment {busy[0].payment} of invoice {wanted} is still {busy[0].status}; wait for it or cancel it."
+        return _no(Reason.PAYMENT_IN_PROGRESS, text, None, wanted, busy[0].payment)
+    return None
+
+
+def _overlap_refusal(books: Books, launch: Launch) -> Refuse | None:
+    """A failed payment is continued by the same set of invoices only; its reserved credits belong to all of them."""
+    for each in launch.invoices:
+        for payment in _unfinished(books, each):
+            if _collected_by(books, payment) != frozenset(launch.invoices):
+                text = f"Payment {payment.id} collects {each} together with others; retry it as a whole or cancel it."
+                return _no(Reason.PAYMENT_IN_PROGRESS, text, "invoices", each, payment.id)
+    return None
+
+
+def _no(reason: Reason, sentence: str, param: str | None = None, *about: str) -> Refuse:
+    return Refuse(Why(RULE, reason, sentence, about), param)
+
+
+# --- the parts of the plan ---
+
+
+class _Plan:
+    """Effects gathered so far, and the books as they leave them."""
+
+    def __init__(self, books: Books, payment: Payment, position: int, now: datetime, new_id: NewId) -> None:
+        self.books, self.payment, self.position, self.now, self.new_id = books, payment, position, now, new_id
+        self.effects: list[Effect] = []
+
+    def add(self, *effects: Effect) -> None:
+        self.extend(effects)
+
+    def extend(self, effects: tuple[Effect, ...]) -> None:
+        self.effects.extend(effects)
+        self.books = with_changes(self.books, changes_of(effects))
+        new = tuple(effect.allocation for effect in effects if isinstance(effect, Allocate))
+        self.books = replace(self.books, allocations=(*self.books.allocations, *new))
+
+    def leg(self, kind: LegKind, status: LegStatus, minor: int) -> Leg:
+        """Make the next leg of the payment; the caller completes it."""
+        self.position += 1
+        identity = LegId(self.new_id("leg"))
+        payment = self.payment
+        return Leg(identity, payment.id, kind, status, minor, payment.currency, self.now, position=self.position)
+
+
+def _payment(books: Books, launch: Launch, due: int, now: datetime, new_id: NewId) -> tuple[Payment, Payment | None]:
+    """Give the payment to continue (and itself as the earlier one), or a new one."""
+    earlier = next(iter(_unfinished(books, launch.invoices[0])), None)
+    if earlier:
+        return earlier, earlier
+    invoices = _invoices(books, launch)
+    payment = Payment(
+        id=PaymentId(new_id("payment")),
+        customer=books.customer.id,
+        account=books.customer.account,
+        status=PaymentStatus.PENDING,
+        amount_minor=due,
+        currency=invoices[0].currency,
+        created_at=now,
+        confirmation=launch.confirmation if launch.provider_ref is None else Confirmation.HOST,
+        method=launch.method,
+    )
+    return payment, None
+
+
+def _with_credits(plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[InvoiceId, int]) -> dict[InvoiceId, int]:
+    """Reserve what the wallets can cover, and give what is left of each invoice."""
+    left = dict(remaining)
+    budget = _creditable(plan, sum(left.values()))
+    for wallet in credits.paying_wallets(plan.books, plan.payment.currency):
+        shares = credits.cover(plan.books, wallet, min(budget, sum(left.values())), plan.now)
+        minor = sum(each.minor for each in shares)
+        if minor == 0:
+            continue
+        budget -= minor
+        quantity = sum(each.quantity for each in shares)
+        leg = replace(plan.leg(LegKind.CREDIT, LegStatus.RESERVED, minor), wallet=wallet.id, quantity=quantity)
+        before = {grant.id: grant for grant in plan.books.grants}
+        holds, grants = credits.reserve(leg, shares, plan.new_id)
+        plan.add(Change(None, leg), *(Change(before[each.id], each) for each in grants))
+        plan.add(*(Change(None, hold) for hold in holds))
+        left = _allocate(plan, leg, invoices, left, minor)
+    return left
+
+
+def _creditable(plan: _Plan, due: int) -> int:
+    """Give how much credits may pay so that the provider can be asked for the rest (ISK and UGX: whole units)."""
+    wallets = credits.paying_wallets(plan.books, plan.payment.currency)
+    worth = sum(each.minor for wallet in wallets for each in credits.cover(plan.books, wallet, due, plan.now))
+    usable = min(worth, due)
+    rest = (due - usable) % smallest_step(plan.payment.currency)
+    return max(0, usable - (smallest_step(plan.payment.currency) - rest)) if rest else usable
+
+
+def _allocate(
+    plan: _Plan, leg: Leg, invoices: tuple[Invoice, ...], left: dict[InvoiceId, int], minor: int
+) -> dict[InvoiceId, int]:
+    """Spread a leg over the invoices in the order they were named, and give what is left of each."""
+    after = dict(left)
+    for invoice in invoices:
+        part = min(minor, after[invoice.id])
+        if part:
+            plan.add(Allocate(Allocation(leg.id, invoice.id, part)))
+            after[invoice.id] -= part
+            minor -= part
+    return after
+
+
+def _with_provider(
+    plan: _Plan, launch: Launch, invoices: tuple[Invoice, ...], remaining: dict[InvoiceId, int]
+) -> Refuse | None:
+    """Add the provider leg for the remainder, or say why the provider can't be asked."""
+    money = Money(sum(remaining.values()), plan.payment.currency)
+    if not chargeable(money):
+        return _no(
+            Reason.AMOUNT_NOT_CHARGEABLE, f"The provider can't be asked for {money}; bill whole units.", "invoices"
+        )
+    method = _method(plan.books, launch)
+    if isinstance(method, Refuse):
+        return method
+    previous = _previous_collector(plan.books, plan.payment)
+    leg = replace(
+        plan.leg(LegKind.PROVIDER, LegStatus.WAITING if previous else LegStatus.PROCESSING, money.minor),
+        account=plan.payment.account,
+        method=method.id if method else None,
+        provider_ref=launch.provider_ref,
+    )
+    plan.add(Change(None, leg))
+    _allocate(plan, leg, invoices, remaining, money.minor)
+    if launch.provider_ref:
+        plan.add(
+            Observe(plan.payment.account, kind_of_ref(launch.provider_ref), launch.provider_ref, plan.now, "claimed")
+        )
+    elif previous and previous.provider_ref:
+        # One collector per invoice: the earlier one is given up first, and only its end lets this leg begin.
+        plan.add(
+            legs.order(plan.payment, leg.id, CancelIntent(previous.id, previous.provider_ref), plan.now, plan.new_id)
+        )
+    else:
+        plan.add(legs.create_intent(plan.books, plan.payment, leg, plan.now, plan.new_id))
+    return None
+
+
+def _method(books: Books, launch: Launch) -> Method | Refuse | None:
+    """Choose the method: the named one, else the default, else the oldest saved. A browser brings its own."""
+    if launch.confirmation is not Confirmation.SERVER or launch.provider_ref:
+        return None
+    if launch.method is None:
+        chosen = default_method(books)
+        text = "This customer has no saved payment method; add one, or let the customer confirm in the browser."
+        return chosen or _no(Reason.NO_PAYMENT_METHOD, text, "payment_method")
+    named = next((each for each in books.methods if each.id == launch.method), None)
+    if named is None:
+        return _no(Reason.NOT_FOUND, f"This customer has no payment method {launch.method}.", "payment_method")
+    if not named.attached:
+        return _no(
+            Reason.METHOD_NOT_USABLE, f"Payment method {named.id} was detached; choose another.", "payment_method"
+        )
+    return named
+
+
+def _previous_collector(books: Books, payment: Payment) -> Leg | None:
+    """Give the refused leg whose object at the provider could still be confirmed."""
+    refused = (leg for leg in legs_of(books, payment.id) if leg.status is LegStatus.REFUSED and leg.provider_ref)
+    return max(refused, key=lambda leg: leg.position, default=None)
+
+
+def _give_up_earlier(plan: _Plan) -> None:
+    previous = _previous_collector(plan.books, plan.payment)
+    if previous and previous.provider_ref:
+        plan.add(
+            legs.order(
+                plan.payment, previous.id, CancelIntent(previous.id, previous.provider_ref), plan.now, plan.new_id
+            )
+        )
+
+
+def _launched(plan: _Plan, invoices: tuple[Invoice, ...], reason: Reason) -> Act:
+    payment = next(each for each in plan.books.payments if each.id == plan.payment.id)
+    if payment.status is not PaymentStatus.SUCCEEDED:
+        plan.extend(legs.restate(plan.books, payment.id))
+    parts = [leg for leg in legs_of(plan.books, payment.id) if leg.status is not LegStatus.REFUSED]
+    names = ", ".join(invoice.number or invoice.id for invoice in invoices)
+    return Act(
+        Why(
+            RULE,
+            reason,
+            _sentence(parts, names, payment.currency, reason),
+            (payment.id, *(invoice.id for invoice in invoices)),
+            {
+                "due_minor": sum(invoice.due_minor for invoice in invoices),
+                "credits_minor": sum(leg.amount_minor for leg in parts if leg.kind is LegKind.CREDIT),
+                "provider_minor": sum(leg.amount_minor for leg in parts if leg.kind is LegKind.PROVIDER),
+                "draw_order": credits.DRAW_ORDER,
+            },
+        ),
+        tuple(plan.effects),
+    )
+
+
+def _sentence(parts: list[Leg], names: str, currency: str, reason: Reason) -> str:
+    by_credit = Money(sum(leg.amount_minor for leg in parts if leg.kind is LegKind.CREDIT), currency)
+    by_provider = Money(sum(leg.amount_minor for leg in parts if leg.kind is LegKind.PROVIDER), currency)
+    if reason is Reason.PAID_BY_CREDITS:
+        return f"Credits pay all of {names}: {by_credit}. The provider is not asked."
+    if reason is Reason.PAYMENT_CLAIMED:
+        return f"The provider's payment was claimed for {names}; {by_provider} is expected of it."
+    if by_credit.minor:
+        return f"Credits reserve {by_credit} of {names}; the provider is asked for the remaining {by_provider}."
+    return f"The provider is asked for {by_provider}, what {names} has left to pay."
+
+
+def kind_of_ref(ref: ProviderRef) -> str:
+    """Say what kind of provider object may be claimed by this reference."""
+    return "checkout.session" if ref.startswith("cs_") else "payment_intent"
+
+
+def _invoices(books: Books, launch: Launch) -> tuple[Invoice, ...]:
+    found = (invoice_of(books, each) for each in launch.invoices)
+    return tuple(each for each in found if each)
+
+
+def _unfinished(books: Books, invoice: InvoiceId) -> tuple[Payment, ...]:
+    done = (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED)
+    return tuple(each for each in payments_for(books, invoice) if each.status not in done)
+
+
+def _collected_by(books: Books, payment: Payment) -> frozenset[InvoiceId]:
+    return frozenset(each.invoice for leg in legs_of(books, payment.id) for each in allocations_of(books, leg.id))

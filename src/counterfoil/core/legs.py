@@ -1,0 +1,215 @@
+"""The mechanics of a payment's legs: what changes when one settles, is given back, or makes way for the next.
+
+These are the steps that launch, settlement and cancellation share; which of them happens is decided there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from counterfoil.core import credits, journal
+from counterfoil.core.books import (
+    Books,
+    Grant,
+    Hold,
+    Invoice,
+    Leg,
+    LegKind,
+    Payment,
+    Wallet,
+    allocations_of,
+    invoice_of,
+    legs_of,
+    payment_of,
+    with_changes,
+)
+from counterfoil.core.effects import Change, Effect, Instruct, Notify, Post, changes_of
+from counterfoil.core.ids import InvoiceId, NewId, OrderId, PaymentId
+from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PaymentStatus
+from counterfoil.core.money import Money
+from counterfoil.core.orders import CancelIntent, CreateIntent, Instruction, Order
+from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, payment_status
+
+
+def apply_to_invoices(books: Books, leg: Leg, received: int, now: datetime) -> list[tuple[Invoice, Invoice]]:
+    """Spread what was received over the leg's invoices in order, never more than each still owes."""
+    pairs, left = [], received
+    for each in allocations_of(books, leg.id):
+        invoice = invoice_of(books, each.invoice)
+        part = min(left, each.minor, invoice.due_minor) if invoice else 0
+        if invoice and part > 0:
+            pairs.append((invoice, pay_invoice(invoice, part, means_of(books, leg), now)))
+            left -= part
+    return pairs
+
+
+def pay_invoice(invoice: Invoice, minor: int, means: str, now: datetime) -> Invoice:
+    """Count a settled part of an invoice. Status, amounts, date and means change together, or not at all."""
+    paid_minor = invoice.paid_minor + minor
+    assert paid_minor <= invoice.total_minor, "an invoice is never paid beyond its total"
+    if paid_minor < invoice.total_minor:
+        return replace(invoice, paid_minor=paid_minor)
+    return replace(
+        invoice,
+        paid_minor=paid_minor,
+        status=InvoiceStatus.PAID,
+        payment_status=PaymentStatus.SUCCEEDED,
+        paid_at=now,
+        paid_with=means,
+    )
+
+
+def settle_credits(books: Books, payment: PaymentId, now: datetime, *, releasing: bool = False) -> tuple[Effect, ...]:
+    """Use the reserved credits of a payment for its invoices, then restate the payment and tell of what got paid.
+
+    With `releasing`, a reserved leg that its invoice no longer owes is given back instead.
+    """
+    effects: tuple[Effect, ...] = ()
+    for leg in [each for each in legs_of(books, payment) if each.status is LegStatus.RESERVED]:
+        step = (
+            _settle_credit_leg(books, leg, now) if _still_owed(books, leg) or not releasing else _give_back(books, leg)
+        )
+        effects += step
+        books = with_changes(books, changes_of(step))
+    restated = restate(books, payment)
+    books = with_changes(books, changes_of(restated))
+    return (*effects, *restated, *_told(books, payment))
+
+
+def _still_owed(books: Books, leg: Leg) -> bool:
+    pairs = ((invoice_of(books, each.invoice), each.minor) for each in allocations_of(books, leg.id))
+    return all(invoice is not None and invoice.due_minor >= minor for invoice, minor in pairs)
+
+
+def _settle_credit_leg(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]:
+    wallet = _wallet(books, leg)
+    holds, grants, drawn = credits.settle(books, leg)
+    settled = replace(leg, status=LegStatus.SETTLED, received_minor=leg.amount_minor, settled_at=now)
+    entry = journal.credit_leg_settled(settled, wallet.unit, books.customer.id, drawn, now)
+    paid = apply_to_invoices(books, leg, leg.amount_minor, now)
+    return (Post(entry), Change(leg, settled), *_updates(books, holds, grants), *(Change(a, b) for a, b in paid))
+
+
+def release_credits(books: Books, payment: PaymentId) -> tuple[Effect, ...]:
+    """Give every reserved credit leg of a payment back to its lots."""
+    reserved = [leg for leg in legs_of(books, payment) if leg.status is LegStatus.RESERVED]
+    effects: tuple[Effect, ...] = ()
+    for leg in reserved:
+        step = _give_back(books, leg)
+        effects += step
+        books = with_changes(books, changes_of(step))
+    return effects
+
+
+def _give_back(books: Books, leg: Leg) -> tuple[Effect, ...]:
+    holds, grants = credits.release(books, leg)
+    return (Change(leg, replace(leg, status=LegStatus.RELEASED)), *_updates(books, holds, grants))
+
+
+def _updates(books: Books, holds: Iterable[Hold], grants: Iterable[Grant]) -> tuple[Effect, ...]:
+    before_hold = {each.id: each for each in books.holds}
+    before_grant = {each.id: each for each in books.grants}
+    return (
+        *(Change(before_hold[each.id], each) for each in holds),
+        *(Change(before_grant[each.id], each) for each in grants),
+    )
+
+
+def restate(books: Books, payment: PaymentId) -> tuple[Effect, ...]:
+    """Recompute the status of a payment and of its invoices from all legs; give only what changed."""
+    held = payment_of(books, payment)
+    assert held is not None, "a leg without its payment"
+    status = payment_status(books, held)
+    settled_at = held.settled_at or (max(_settled_times(books, payment)) if status is PaymentStatus.SUCCEEDED else None)
+    after = replace(held, status=status, settled_at=settled_at)
+    effects: tuple[Effect, ...] = (Change(held, after),) if after != held else ()
+    for invoice in _invoices_of(books, payment):
+        restated = replace(invoice, payment_status=invoice_payment_status(books, invoice))
+        effects += (Change(invoice, restated),) if restated != invoice else ()
+    return effects
+
+
+def _settled_times(books: Books, payment: PaymentId) -> list[datetime]:
+    return [leg.settled_at for leg in legs_of(books, payment) if leg.settled_at]
+
+
+def _told(books: Books, payment: PaymentId) -> tuple[Effect, ...]:
+    """Tell the outside what got paid; the keys make sure that each thing is told once for ever."""
+    told: list[Effect] = []
+    for invoice in _invoices_of(books, payment):
+        if invoice.status is InvoiceStatus.PAID:
+            data: dict[str, str | int] = {"total_minor": invoice.total_minor, "currency": invoice.currency}
+            told.append(Notify(f"invoice.paid:{invoice.id}", "invoice.paid", books.customer.id, invoice.id, data))
+    held = payment_of(books, payment)
+    if held and held.status is PaymentStatus.SUCCEEDED:
+        paid: dict[str, str | int] = {"amount_minor": held.amount_minor, "currency": held.currency}
+        told.append(Notify(f"payment.succeeded:{held.id}", "payment.succeeded", books.customer.id, held.id, paid))
+    return tuple(told)
+
+
+def _invoices_of(books: Books, payment: PaymentId) -> tuple[Invoice, ...]:
+    ids: dict[InvoiceId, None] = {}
+    for leg in legs_of(books, payment):
+        ids.update({each.invoice: None for each in allocations_of(books, leg.id)})
+    return tuple(invoice for invoice in books.invoices if invoice.id in ids)
+
+
+def after_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    """Go on after a collector ended: start the leg that waited for it, or give the reserved credits back."""
+    waiting = next((leg for leg in legs_of(books, payment) if leg.status is LegStatus.WAITING), None)
+    if waiting:
+        begun = replace(waiting, status=LegStatus.PROCESSING)
+        books = with_changes(books, (begun,))
+        create = create_intent(books, the_payment(books, begun), begun, now, new_id)
+        return (Change(waiting, begun), create, *restate(books, payment))
+    if any(leg.status in IN_FLIGHT for leg in legs_of(books, payment)):
+        return restate(books, payment)
+    effects = release_credits(books, payment)
+    return (*effects, *restate(with_changes(books, changes_of(effects)), payment))
+
+
+def stop_siblings(books: Books, leg: Leg, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    """Give up the other provider legs of a payment that one leg has paid: no two may capture."""
+    effects: tuple[Effect, ...] = ()
+    payment = the_payment(books, leg)
+    for other in legs_of(books, leg.payment):
+        if other.id == leg.id or other.kind is not LegKind.PROVIDER or other.status not in IN_FLIGHT:
+            continue
+        if other.provider_ref:
+            effects += (order(payment, other.id, CancelIntent(other.id, other.provider_ref), now, new_id),)
+        else:
+            effects += (Change(other, replace(other, status=LegStatus.CANCELED)),)
+    return effects
+
+
+def create_intent(books: Books, payment: Payment, leg: Leg, now: datetime, new_id: NewId) -> Instruct:
+    """Order the unconfirmed payment of a provider leg."""
+    invoices = [invoice_of(books, each.invoice) for each in allocations_of(books, leg.id)]
+    text = ", ".join(each.number or each.id for each in invoices if each)
+    money = Money(leg.amount_minor, leg.currency)
+    return order(payment, leg.id, CreateIntent(leg.id, payment.customer, money, leg.method, text), now, new_id)
+
+
+def order(payment: Payment, subject: str, instruction: Instruction, now: datetime, new_id: NewId) -> Instruct:
+    """Queue an instruction of a payment."""
+    identity = OrderId(new_id("order"))
+    queued = Order(identity, payment.account, payment.customer, subject, instruction, OrderStatus.QUEUED, now)
+    return Instruct(queued)
+
+
+def the_payment(books: Books, leg: Leg) -> Payment:
+    payment = payment_of(books, leg.payment)
+    assert payment is not None, "a leg without its payment"
+    return payment
+
+
+def _wallet(books: Books, leg: Leg) -> Wallet:
+    return next(wallet for wallet in books.wallets if wallet.id == leg.wallet)
+
+
+def means_of(books: Books, leg: Leg) -> str:
+    """Say in words what paid: the method of the provider leg, or credits."""
+    if leg.kind is LegKind.CREDIT:
+        return "credits"
+    method = next((each for each in books.methods if each.id == leg.method), None)
+    return f"{method.brand or method.kind} {method.last4 or ''}".strip() if method else "provider"

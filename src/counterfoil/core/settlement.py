@@ -1,0 +1,345 @@
+"""What news about a payment at the provider means to our books.
+
+One ladder for every way the news can come, webhook, reply, poll or claim: identity first (whose payment is it), then
+history (what is known already), then money. The provider's current object decides, never the event that pointed at it.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from counterfoil.core import journal, legs
+from counterfoil.core.books import (
+    Books,
+    Case,
+    Confirmation,
+    Invoice,
+    Leg,
+    leg_by_ref,
+    legs_of,
+    payment_of,
+    with_changes,
+)
+from counterfoil.core.effects import (
+    Act,
+    Change,
+    Decision,
+    Effect,
+    Park,
+    Post,
+    Reason,
+    Skip,
+    Timer,
+    Why,
+    changes_of,
+)
+from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus
+from counterfoil.core.ids import CaseId, NewId, ProviderRef
+from counterfoil.core.journal import Received
+from counterfoil.core.lifecycle import LegStatus, OrderStatus, may_move
+from counterfoil.core.money import Money
+from counterfoil.core.orders import CancelIntent, ConfirmIntent, confirmed_by
+
+RULE: Final = "settle-intent@1"
+CREDITS_KEPT_FOR: Final = timedelta(hours=24)
+"""How long credits stay reserved after a definite refusal, before they are given back."""
+
+
+def decide_intent(books: Books, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
+    """Say what the provider's payment, as it stands now, means to the leg that it belongs to."""
+    leg = leg_for(books, fact)
+    if leg is None:
+        return _skip(fact, Reason.NOT_OURS, "This payment belongs to none of the customer's invoices.")
+    mismatch = _identity_mismatch(books, leg, fact)
+    if mismatch:
+        return _parked(books, leg, fact, mismatch, now, new_id)
+    if leg.status is LegStatus.SETTLED:
+        return _after_settlement(books, leg, fact, now)
+    linking = _linking(books, leg, fact)
+    books = with_changes(books, changes_of(linking))
+    leg = next(each for each in books.legs if each.id == leg.id)
+    proven = _proven_orders(books, leg, fact)
+    return _with_first(_decide_status(books, leg, fact, now, new_id), (*linking, *proven), leg, fact)
+
+
+def leg_for(books: Books, fact: IntentFact) -> Leg | None:
+    """Find the leg a payment belongs to: by the handle we stored, else by our own mark while the handle is missing.
+
+    The mark alone never routes money: it is believed only for a leg of ours that still waits for its handle.
+    """
+    refs = [ref for ref in (fact.ref, fact.session_ref) if ref]
+    known = next((leg for leg in (leg_by_ref(books, ref) for ref in refs) if leg), None)
+    if known:
+        return known
+    marked = fact.metadata.get(LEG_MARK)
+    return next((leg for leg in books.legs if leg.id == marked and leg.provider_ref is None), None)
+
+
+# --- identity ---
+
+
+def _identity_mismatch(books: Books, leg: Leg, fact: IntentFact) -> tuple[Reason, str] | None:
+    """Compare what the provider holds with what we asked for, before any of it is believed."""
+    if fact.amount.currency != leg.currency:
+        return Reason.CURRENCY_MISMATCH, f"It is in {fact.amount.currency}, the invoice in {leg.currency}."
+    ours, theirs = books.customer.provider_ref, fact.customer_ref
+    if ours and theirs and ours != theirs:
+        return Reason.CUSTOMER_MISMATCH, f"It belongs to the provider's customer {theirs}, not to {ours}."
+    payment = payment_of(books, leg.payment)
+    made_by_us = payment is not None and payment.confirmation is not Confirmation.HOST
+    if made_by_us and fact.amount.minor != leg.amount_minor:
+        asked = Money(leg.amount_minor, leg.currency)
+        return Reason.AMOUNT_MISMATCH, f"It is for {fact.amount}, but we asked for {asked}."
+    return None
+
+
+def _parked(
+    books: Books, leg: Leg, fact: IntentFact, mismatch: tuple[Reason, str], now: datetime, new_id: NewId
+) -> Decision:
+    """Ask a person; money that came all the same is booked to suspense, never to the invoice."""
+    reason, detail = mismatch
+    sentence = f"Payment {fact.ref} does not fit what we asked for. {detail} Nothing was settled by it."
+    case = _case(new_id, reason, fact.ref, sentence, now, books)
+    effects: list[Effect] = [] if case.subject in _questioned(books, reason) else [Change(None, case)]
+    if fact.received.minor and not _in_suspense(books, fact.ref) and leg.account:
+        effects.append(Post(journal.money_unexplained(leg.account, fact.ref, fact.received, now)))
+    return Park(_why(reason, sentence, leg, fact), tuple(effects))
+
+
+def _questioned(books: Books, reason: Reason) -> frozenset[str]:
+    return frozenset(subject for question, subject in books.questions if question == reason)
+
+
+# --- history ---
+
+
+def _after_settlement(books: Books, leg: Leg, fact: IntentFact, now: datetime) -> Decision:
+    """Settled is final here: late or repeated news may only bring the fee that was not known before."""
+    proven = _proven_orders(books, leg, fact)
+    fee = _fee(books, leg, fact, now)
+    if fee:
+        sentence = f"The provider's fee for {fact.ref} became known: {fact.charge_fee and fact.charge_fee.fee}."
+        return Act(_why(Reason.FEE_BOOKED, sentence, leg, fact), (*proven, *fee))
+    sentence = f"Payment {fact.ref} was settled before; this news says nothing new."
+    why = _why(Reason.ALREADY_SETTLED, sentence, leg, fact)
+    return Act(why, proven) if proven else Skip(why)
+
+
+def _linking(books: Books, leg: Leg, fact: IntentFact) -> tuple[Effect, ...]:
+    """Store the payment's handle when this is the first time we see it."""
+    if leg.provider_ref == fact.ref:
+        return ()
+    return (Change(leg, replace(leg, provider_ref=fact.ref)),)
+
+
+def _proven_orders(books: Books, leg: Leg, fact: IntentFact) -> tuple[Effect, ...]:
+    """Close the orders of this leg that the fact proves, so that none of them is sent again."""
+    orders = [each for each in books.orders if each.subject == leg.id and confirmed_by(each, fact)]
+    return tuple(Change(each, replace(each, status=OrderStatus.DONE, why=None)) for each in orders)
+
+
+def _with_first(decision: Decision, first: tuple[Effect, ...], leg: Leg, fact: IntentFact) -> Decision:
+    """Put what identity and history brought before the effects of the status."""
+    if not first:
+        return decision
+    if isinstance(decision, Act):
+        return replace(decision, effects=(*first, *decision.effects))
+    if isinstance(decision, Park):
+        return replace(decision, effects=(*first, *decision.effects))
+    sentence = f"Payment {fact.ref} is the provider's object for this leg; its id is stored."
+    return Act(_why(Reason.HANDLE_STORED, sentence, leg, fact), first)
+
+
+# --- money ---
+
+
+def _decide_status(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
+    match fact.status:
+        case IntentStatus.SUCCEEDED:
+            return _settle(books, leg, fact, now, new_id)
+        case IntentStatus.PROCESSING:
+            return _move(books, leg, fact, LegStatus.PROCESSING, Reason.INTENT_PROCESSING, "is being processed")
+        case IntentStatus.NEEDS_ACTION:
+            return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, Reason.INTENT_NEEDS_ACTION, NEEDS_CUSTOMER)
+        case IntentStatus.NEEDS_METHOD if fact.refusal:
+            return _refuse(books, leg, fact, now)
+        case IntentStatus.NEEDS_METHOD | IntentStatus.NEEDS_CONFIRMATION:
+            return _advance(books, leg, fact, now, new_id)
+        case IntentStatus.CANCELED:
+            return _cancel(books, leg, fact, now, new_id)
+        case IntentStatus.NEEDS_CAPTURE:
+            sentence = f"Payment {fact.ref} is authorized only; capture or cancel it at the provider."
+            case = _case(new_id, Reason.NOT_HANDLED_YET, fact.ref, sentence, now, books)
+            return Park(_why(Reason.NOT_HANDLED_YET, sentence, leg, fact), (Change(None, case),))
+        case _:
+            return _skip(fact, Reason.NOT_READY, f"Payment {fact.ref} is in a state that tells us nothing new.", leg)
+
+
+NEEDS_CUSTOMER: Final = "waits for the customer to confirm it"
+
+
+def _advance(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
+    """Take the second of the two steps: the object exists and has an id, so it may now be confirmed."""
+    payment = legs.the_payment(books, leg)
+    if leg.status is LegStatus.CANCELED:
+        cancel = legs.order(payment, leg.id, CancelIntent(leg.id, fact.ref), now, new_id)
+        sentence = f"Payment {fact.ref} was made after we had given it up; it is canceled at the provider."
+        return Act(
+            _why(Reason.INTENT_CANCELED, sentence, leg, fact),
+            (cancel,) if not _ordered(books, leg, CancelIntent) else (),
+        )
+    if payment.confirmation is not Confirmation.SERVER:
+        return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, Reason.INTENT_NEEDS_ACTION, NEEDS_CUSTOMER)
+    if leg.method is None or leg.status is not LegStatus.PROCESSING or _ordered(books, leg, ConfirmIntent):
+        return _skip(fact, Reason.NOT_READY, f"Payment {fact.ref} is made but not confirmed yet.", leg)
+    confirm = legs.order(payment, leg.id, ConfirmIntent(leg.id, fact.ref, leg.method), now, new_id)
+    sentence = f"Payment {fact.ref} exists at the provider; it is confirmed now."
+    return Act(_why(Reason.HANDLE_STORED, sentence, leg, fact), (confirm,))
+
+
+def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, reason: Reason, words: str) -> Decision:
+    """Follow the provider while the money is still on its way. Never back from paid, and never twice."""
+    after = replace(leg, status=to, action_url=fact.action_url)
+    if leg == after or not may_move("leg", leg.status, to):
+        return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} {words}, as we knew.", leg)
+    effects: tuple[Effect, ...] = (Change(leg, after),)
+    effects += legs.restate(with_changes(books, (after,)), leg.payment)
+    return Act(_why(reason, f"Payment {fact.ref} {words}.", leg, fact), effects)
+
+
+def _refuse(books: Books, leg: Leg, fact: IntentFact, now: datetime) -> Decision:
+    assert fact.refusal is not None
+    return refuse_leg(books, leg, fact.refusal.decline_code or fact.refusal.code, fact.refusal.message, now, fact)
+
+
+def refuse_leg(
+    books: Books, leg: Leg, code: str, message: str, now: datetime, fact: IntentFact | None = None
+) -> Decision:
+    """Book a definite refusal: the leg failed, reserved credits stay for a retry, nothing was charged."""
+    after = replace(leg, status=LegStatus.REFUSED, refusal_code=code, refusal_text=message, action_url=None)
+    if leg == after:
+        return Skip(_why(Reason.ALREADY_KNOWN, f"The refusal ({code}) is on record already.", leg, fact))
+    if leg.status in (LegStatus.CANCELED, LegStatus.WAITING):
+        return Skip(
+            _why(Reason.ALREADY_KNOWN, f"This try was given up; its refusal ({code}) changes nothing.", leg, fact)
+        )
+    effects: tuple[Effect, ...] = (Change(leg, after),)
+    effects += legs.restate(with_changes(books, (after,)), leg.payment)
+    if any(each.status is LegStatus.RESERVED for each in legs_of(books, leg.payment)):
+        effects += (Timer("release-credits", leg.payment, books.customer.id, now + CREDITS_KEPT_FOR),)
+    money = Money(leg.amount_minor, leg.currency)
+    sentence = f"The provider refused {money} ({code}). Nothing was charged; credits stay reserved for a retry."
+    return Act(_why(Reason.INTENT_REFUSED, sentence, leg, fact), effects)
+
+
+def _cancel(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
+    """The provider gave the payment up: a leg that waited for that may begin, else its credits go back."""
+    if leg.status is LegStatus.CANCELED:
+        return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} is canceled, as we knew.", leg)
+    after = replace(leg, status=LegStatus.CANCELED, action_url=None)
+    books = with_changes(books, (after,))
+    effects: tuple[Effect, ...] = (Change(leg, after),)
+    effects += legs.after_cancel(books, leg.payment, now, new_id)
+    return Act(_why(Reason.INTENT_CANCELED, f"Payment {fact.ref} is canceled at the provider.", leg, fact), effects)
+
+
+def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
+    """The provider has the money: pay the invoices it was for, keep what is left over for the customer, ask if odd."""
+    assert leg.account is not None
+    late = leg.status in (LegStatus.REFUSED, LegStatus.CANCELED)
+    received = fact.received.minor
+    paid = legs.apply_to_invoices(books, leg, received, now)
+    owed = sum(after.paid_minor - before.paid_minor for before, after in paid)
+    waiting = _in_suspense(books, fact.ref)
+    source = journal.suspense(fact.ref) if waiting else journal.clearing(leg.account)
+    settled = replace(
+        leg,
+        status=LegStatus.SETTLED,
+        received_minor=received,
+        charge_ref=fact.charge_ref,
+        provider_ref=fact.ref,
+        settled_at=now,
+        action_url=None,
+    )
+    entry = journal.provider_leg_settled(settled, books.customer.id, Received(source, owed, received - owed), now)
+    effects: tuple[Effect, ...] = (
+        Post(entry),
+        Change(leg, settled),
+        *_fee(books, leg, fact, now),
+        *(Change(before, after) for before, after in paid),
+    )
+    books = with_changes(books, changes_of(effects))
+    effects += legs.settle_credits(books, leg.payment, now, releasing=True)
+    effects += legs.stop_siblings(books, leg, now, new_id)
+    odd = _oddity(leg, received, owed)
+    if odd:
+        effects += (Change(None, _case(new_id, odd[0], fact.ref, odd[1], now, books)),)
+    reason = odd[0] if odd else Reason.LATE_SUCCESS if late else Reason.INTENT_SETTLED
+    sentence = odd[1] if odd else _settled_sentence(fact, paid)
+    return Act(_why(reason, sentence, leg, fact), effects)
+
+
+def _oddity(leg: Leg, received: int, owed: int) -> tuple[Reason, str] | None:
+    """Say what a person should look at: money nobody owed, or less than was expected."""
+    money, kept = Money(received, leg.currency), Money(received - owed, leg.currency)
+    if owed == 0:
+        return (
+            Reason.DUPLICATE_PAYMENT,
+            f"{money} arrived for what was already paid or void; it is kept to be refunded.",
+        )
+    if kept.minor:
+        return Reason.OVERPAID, f"{money} arrived, {kept} more than was owed; the surplus is the customer's balance."
+    if received < leg.amount_minor:
+        expected = Money(leg.amount_minor, leg.currency)
+        return Reason.UNDERPAID, f"{money} arrived where {expected} was expected; the invoice stays open for the rest."
+    return None
+
+
+def _settled_sentence(fact: IntentFact, paid: list[tuple[Invoice, Invoice]]) -> str:
+    names = ", ".join(after.number or after.id for _, after in paid)
+    return f"The provider collected {fact.received} for {names}."
+
+
+def _fee(books: Books, leg: Leg, fact: IntentFact, now: datetime) -> tuple[Effect, ...]:
+    """Book what the provider kept, once per balance transaction."""
+    fee = fact.charge_fee
+    if fee is None or fee.fee.minor == 0 or fee.ref in books.charged or leg.account is None:
+        return ()
+    return (Post(journal.provider_fee(leg.account, fee, leg.id, now)),)
+
+
+# --- shared ---
+
+
+def _ordered(books: Books, leg: Leg, kind: type) -> bool:
+    return any(each.subject == leg.id and isinstance(each.instruction, kind) for each in books.orders)
+
+
+def _in_suspense(books: Books, ref: ProviderRef) -> bool:
+    return any(held == ref and minor > 0 for held, minor in books.suspense)
+
+
+def _case(new_id: NewId, question: Reason, subject: str, detail: str, now: datetime, books: Books) -> Case:
+    return Case(CaseId(new_id("case")), question, subject, detail, now, customer=books.customer.id)
+
+
+def _why(reason: Reason, sentence: str, leg: Leg, fact: IntentFact | None) -> Why:
+    about = (leg.id, leg.payment) if fact is None else (leg.id, leg.payment, fact.ref)
+    return Why(RULE, reason, sentence, about, inputs_of(fact) if fact else {"leg_status": leg.status})
+
+
+def _skip(fact: IntentFact, reason: Reason, sentence: str, leg: Leg | None = None) -> Skip:
+    about = (leg.id, leg.payment, fact.ref) if leg else (fact.ref,)
+    return Skip(Why(RULE, reason, sentence, about, inputs_of(fact)))
+
+
+def inputs_of(fact: IntentFact) -> dict[str, str | int | bool | None]:
+    return {
+        "intent": fact.ref,
+        "status": fact.status,
+        "amount_minor": fact.amount.minor,
+        "received_minor": fact.received.minor,
+        "currency": fact.amount.currency,
+        "charge": fact.charge_ref,
+        "refusal": (fact.refusal.decline_code or fact.refusal.code) if fact.refusal else None,
+    }
