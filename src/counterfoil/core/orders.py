@@ -104,14 +104,13 @@ def next_try(order: Order) -> Order:
 
 
 def must_ask_first(order: Order, now: datetime) -> bool:
-    """Say whether an unknown order has to be looked up before it may be sent again.
+    """Say whether an order without a usable reply has to be looked up before it may be sent again.
 
     A reply that was lost is settled by a replay while the key lives. A stored 5xx, or a key past its window, is not.
     """
-    if order.status is not OrderStatus.UNKNOWN:
+    if order.sent_at is None or order.status not in (OrderStatus.SENT, OrderStatus.UNKNOWN):
         return False
-    sent_at = order.sent_at or order.queued_at
-    return order.why == STORED_ERROR or now - sent_at > KEY_WINDOW
+    return order.why == STORED_ERROR or now - order.sent_at > KEY_WINDOW
 
 
 def confirmed_by(order: Order, fact: Fact) -> bool:

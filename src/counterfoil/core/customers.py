@@ -1,0 +1,221 @@
+"""Customers, their saved payment methods, wallets and lots: the commands, and what the provider says about them."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from counterfoil.core import journal
+from counterfoil.core.books import (
+    FREE_SOURCES,
+    Books,
+    Customer,
+    Grant,
+    GrantSource,
+    Method,
+    Wallet,
+)
+from counterfoil.core.effects import (
+    Act,
+    Change,
+    Decision,
+    Effect,
+    Instruct,
+    Notify,
+    Post,
+    Reason,
+    Refuse,
+    Skip,
+    Why,
+)
+from counterfoil.core.facts import CustomerFact, MethodFact
+from counterfoil.core.ids import CustomerId, GrantId, MethodId, NewId, OrderId, WalletId
+from counterfoil.core.lifecycle import OrderStatus, WalletStatus
+from counterfoil.core.money import ServiceUnit
+from counterfoil.core.orders import AttachMethod, CreateCustomer, Instruction, Order
+
+CREATE: Final = "create-customer@1"
+SAVE_METHOD: Final = "save-method@1"
+WALLET: Final = "open-wallet@1"
+GRANT: Final = "issue-grant@1"
+PROVIDER_CUSTOMER: Final = "follow-customer@1"
+
+
+def decide_create_customer(wanted: Customer, now: datetime, new_id: NewId) -> Decision:
+    """Create a customer. Unless it names one that exists at the provider, it is made there too, under one key for ever."""
+    effects: tuple[Effect, ...] = (Change(None, wanted),)
+    if wanted.provider_ref is None:
+        effects += (_order(wanted, wanted.id, CreateCustomer(wanted.id), now, new_id),)
+    data: dict[str, str | int] = {"customer": wanted.id}
+    effects += (Notify(f"customer.created:{wanted.id}", "customer.created", wanted.id, wanted.id, data),)
+    sentence = "The customer is on the books" + ("." if wanted.provider_ref else "; it is being made at the provider.")
+    return Act(Why(CREATE, Reason.CUSTOMER_CREATED, sentence, (wanted.id,)), effects)
+
+
+def decide_add_method(
+    books: Books, token: str, make_default: bool, wanted: MethodId, now: datetime, new_id: NewId
+) -> Decision:
+    """Ask the provider to save a payment method. It is ours only once the provider says that it is saved.
+
+    `wanted` is the id that the method will have.
+    """
+    if books.customer.deleted_at_provider:
+        sentence = "This customer was deleted at the provider; no payment method can be saved for it."
+        return Refuse(Why(SAVE_METHOD, Reason.METHOD_NOT_USABLE, sentence, (books.customer.id,)), "customer")
+    default = make_default or not any(each.attached for each in books.methods)
+    order = _order(books.customer, wanted, AttachMethod(books.customer.id, token, default), now, new_id)
+    sentence = "The provider is asked to save the payment method."
+    return Act(Why(SAVE_METHOD, Reason.METHOD_REQUESTED, sentence, (wanted, books.customer.id)), (order,))
+
+
+def decide_method_fact(
+    books: Books,
+    fact: MethodFact,
+    now: datetime,
+    new_id: NewId,
+    *,
+    make_default: bool = False,
+    wanted: str | None = None,
+) -> Decision:
+    """Follow a payment method as it is at the provider: saved, changed or detached."""
+    held = next((each for each in books.methods if each.provider_ref == fact.ref), None)
+    about = (held.id if held else wanted or fact.ref, books.customer.id)
+    if fact.customer_ref is None or fact.customer_ref != books.customer.provider_ref:
+        return _detached(books, fact, held, about)
+    identity = held.id if held else MethodId(wanted or new_id("method"))
+    after = Method(
+        id=identity,
+        customer=books.customer.id,
+        account=books.customer.account,
+        provider_ref=fact.ref,
+        kind=fact.kind,
+        created_at=held.created_at if held else now,
+        brand=fact.brand,
+        last4=fact.last4,
+        expires=fact.expires,
+        fingerprint=fact.fingerprint,
+        is_default=make_default or (held.is_default if held else not any(each.attached for each in books.methods)),
+    )
+    if after == held:
+        return Skip(
+            Why(SAVE_METHOD, Reason.ALREADY_KNOWN, f"Payment method {fact.ref} is on the books as it is.", about)
+        )
+    effects: tuple[Effect, ...] = (*_no_longer_default(books, after), Change(held, after))
+    sentence = f"Payment method {fact.ref} ({fact.brand or fact.kind} {fact.last4 or ''}) is saved for the customer."
+    return Act(Why(SAVE_METHOD, Reason.METHOD_SAVED, sentence, about), effects)
+
+
+def _detached(books: Books, fact: MethodFact, held: Method | None, about: tuple[str, ...]) -> Decision:
+    if held is None or not held.attached:
+        return Skip(
+            Why(SAVE_METHOD, Reason.NOT_OURS, f"Payment method {fact.ref} is not saved for this customer.", about)
+        )
+    effects = (Change(held, replace(held, attached=False, is_default=False)),)
+    sentence = f"Payment method {fact.ref} was detached at the provider; it can no longer be charged."
+    return Act(Why(SAVE_METHOD, Reason.METHOD_DETACHED, sentence, about), effects)
+
+
+def _no_longer_default(books: Books, chosen: Method) -> tuple[Effect, ...]:
+    if not chosen.is_default:
+        return ()
+    others = (each for each in books.methods if each.is_default and each.id != chosen.id)
+    return tuple(Change(each, replace(each, is_default=False)) for each in others)
+
+
+def decide_customer_fact(books: Books, fact: CustomerFact) -> Decision:
+    """Follow a customer as it is at the provider: gone, or with another default method."""
+    customer = books.customer
+    about = (customer.id, fact.ref)
+    if fact.deleted and not customer.deleted_at_provider:
+        sentence = f"The customer {fact.ref} was deleted at the provider; it can't be charged there any more."
+        methods = tuple(Change(each, replace(each, attached=False, is_default=False)) for each in books.methods)
+        gone = Change(customer, replace(customer, deleted_at_provider=True))
+        return Act(Why(PROVIDER_CUSTOMER, Reason.CUSTOMER_DELETED, sentence, about), (gone, *methods))
+    chosen = next((each for each in books.methods if each.provider_ref == fact.default_method_ref), None)
+    if chosen is None or chosen.is_default or not chosen.attached:
+        sentence = f"The customer {fact.ref} at the provider says nothing that our books need."
+        return Skip(Why(PROVIDER_CUSTOMER, Reason.ALREADY_KNOWN, sentence, about))
+    default = replace(chosen, is_default=True)
+    sentence = f"The customer's default payment method at the provider is now {chosen.provider_ref}."
+    effects = (*_no_longer_default(books, default), Change(chosen, default))
+    return Act(Why(PROVIDER_CUSTOMER, Reason.METHOD_SAVED, sentence, about), effects)
+
+
+def decide_open_wallet(books: Books, unit: ServiceUnit, now: datetime, new_id: NewId) -> Decision:
+    """Open a wallet. A customer has one open wallet per unit, so that a balance has one answer."""
+    held = next((each for each in books.wallets if each.unit.code == unit.code), None)
+    if held and held.status is not WalletStatus.CLOSED:
+        sentence = f"This customer has a wallet in {unit.code} already: {held.id}."
+        return Refuse(Why(WALLET, Reason.WALLET_EXISTS, sentence, (held.id, books.customer.id)), "unit")
+    wallet = Wallet(WalletId(new_id("wallet")), books.customer.id, unit, WalletStatus.ACTIVE, now)
+    sentence = f"A wallet in {unit.code} is open."
+    why = Why(WALLET, Reason.WALLET_OPENED, sentence, (wallet.id, books.customer.id))
+    return Act(why, (Change(None, wallet),))
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """The lot to put into a wallet. `amount` is in scaled units; the cost basis is net, in minor units."""
+
+    wallet: WalletId
+    source: GrantSource
+    amount: int
+    cost_minor: int
+    cost_currency: str | None
+    effective_at: datetime
+    priority: int = 50
+    expires_at: datetime | None = None
+
+
+def decide_grant(books: Books, wanted: Issue, now: datetime, new_id: NewId) -> Decision:
+    """Issue a lot. What was paid for it is pinned now, and is what its use will recognise."""
+    wallet = next((each for each in books.wallets if each.id == wanted.wallet), None)
+    refusal = _grant_refusal(wallet, wanted)
+    if refusal or wallet is None:
+        return refusal or Refuse(Why(GRANT, Reason.NOT_FOUND, f"There is no wallet {wanted.wallet}."), "wallet")
+    grant = Grant(
+        id=GrantId(new_id("grant")),
+        wallet=wallet.id,
+        source=wanted.source,
+        amount=wanted.amount,
+        remaining=wanted.amount,
+        cost_minor=wanted.cost_minor,
+        cost_currency=wanted.cost_currency or wallet.unit.face_currency or "USD",
+        effective_at=wanted.effective_at,
+        created_at=now,
+        priority=wanted.priority,
+        expires_at=wanted.expires_at,
+    )
+    data: dict[str, str | int] = {"wallet": wallet.id, "amount": grant.amount, "unit": wallet.unit.code}
+    effects: tuple[Effect, ...] = (
+        Change(None, grant),
+        Post(journal.grant_issued(grant, wallet.unit)),
+        Notify(f"grant.issued:{grant.id}", "grant.issued", books.customer.id, grant.id, data),
+    )
+    sentence = f"A {grant.source} lot was issued into the wallet."
+    return Act(Why(GRANT, Reason.GRANT_ISSUED, sentence, (grant.id, wallet.id, books.customer.id)), effects)
+
+
+def _grant_refusal(wallet: Wallet | None, wanted: Issue) -> Refuse | None:
+    if wallet is None:
+        return Refuse(Why(GRANT, Reason.NOT_FOUND, f"This customer has no wallet {wanted.wallet}."), "wallet")
+    if wallet.status is not WalletStatus.ACTIVE:
+        return Refuse(Why(GRANT, Reason.WALLET_NOT_ACTIVE, f"The wallet is {wallet.status}.", (wallet.id,)), "wallet")
+    if wanted.amount <= 0:
+        return Refuse(Why(GRANT, Reason.INVALID_REQUEST, "A lot holds more than zero.", (wallet.id,)), "amount")
+    if wanted.expires_at and wanted.expires_at <= wanted.effective_at:
+        return Refuse(
+            Why(GRANT, Reason.INVALID_REQUEST, "A lot expires after it takes effect.", (wallet.id,)), "expires_at"
+        )
+    if wanted.cost_minor < 0 or (wanted.cost_minor and wanted.source in FREE_SOURCES):
+        sentence = f"A {wanted.source} lot is free; leave its cost out."
+        return Refuse(Why(GRANT, Reason.COST_NOT_ALLOWED, sentence, (wallet.id,)), "cost")
+    if wanted.cost_currency and wallet.unit.face_currency not in (None, wanted.cost_currency):
+        sentence = f"{wallet.unit.code} is pegged to {wallet.unit.face_currency}; state its cost in that currency."
+        return Refuse(Why(GRANT, Reason.CURRENCIES_DIFFER, sentence, (wallet.id,)), "cost")
+    return None
+
+
+def _order(customer: Customer, subject: str, instruction: Instruction, now: datetime, new_id: NewId) -> Instruct:
+    identity = OrderId(new_id("order"))
+    order = Order(identity, customer.account, CustomerId(customer.id), subject, instruction, OrderStatus.QUEUED, now)
+    return Instruct(order)

@@ -1,0 +1,188 @@
+"""What the outcome of our own call means. A reply is news like any other; an unknown one is never a failure."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from counterfoil.core.books import Books, Case, Leg, leg_by_ref
+from counterfoil.core.customers import decide_method_fact
+from counterfoil.core.effects import Act, Change, Decision, Effect, Observe, Park, Reason, Skip, Why
+from counterfoil.core.facts import (
+    CustomerFact,
+    Done,
+    Fact,
+    IntentFact,
+    MethodFact,
+    Outcome,
+    Refusal,
+    Refused,
+    Unfinished,
+    Unknown,
+)
+from counterfoil.core.ids import CaseId, NewId
+from counterfoil.core.lifecycle import OrderStatus
+from counterfoil.core.orders import (
+    AttachMethod,
+    CancelIntent,
+    ConfirmIntent,
+    CreateCustomer,
+    CreateIntent,
+    Order,
+)
+from counterfoil.core.settlement import decide_intent, refuse_leg
+
+RULE: Final = "read-reply@1"
+LOOK_AGAIN: Final = timedelta(seconds=5)
+
+
+def decide_reply(books: Books, order: Order, outcome: Outcome, now: datetime, new_id: NewId) -> Decision:
+    """Say what became of an order. The order itself moves with the same decision as what it was about."""
+    if not order.open and isinstance(outcome, Unfinished | Unknown):
+        return Skip(_why(order, Reason.ALREADY_KNOWN, "What the order was for has been seen to happen already."))
+    match outcome:
+        case Done(fact):
+            closed = replace(order, status=OrderStatus.DONE, why=None)
+            return _with_order(_done(books, closed, fact, now, new_id), order, closed)
+        case Refused(refusal, fact):
+            closed = replace(order, status=OrderStatus.REFUSED, why=refusal.decline_code or refusal.code)
+            return _with_order(_refused(books, closed, refusal, fact, now, new_id), order, closed)
+        case Unfinished(why):
+            requeued = replace(order, status=OrderStatus.QUEUED, why=why)
+            sentence = f"The provider did not take the order yet ({why}); it is sent again with the same key."
+            return Act(_why(order, Reason.OUTCOME_UNKNOWN, sentence), (Change(order, requeued),))
+        case Unknown(why):
+            return _unknown(order, why, now)
+
+
+def _with_order(decision: Decision, before: Order, closed: Order) -> Decision:
+    """Let the order close in the decision, first of all."""
+    change = Change(before, closed)
+    if isinstance(decision, Act | Park):
+        rest = tuple(each for each in decision.effects if not _is_about(each, before))
+        return replace(decision, effects=(change, *rest))
+    return Act(decision.why, (change,))
+
+
+def _is_about(effect: Effect, order: Order) -> bool:
+    return isinstance(effect, Change) and isinstance(effect.after, Order) and effect.after.id == order.id
+
+
+def _unknown(order: Order, why: str, now: datetime) -> Decision:
+    """No usable reply: nothing is concluded. A handle is looked at again; without one the order itself comes back."""
+    unknown = replace(order, status=OrderStatus.UNKNOWN, why=why)
+    effects: tuple[Effect, ...] = (Change(order, unknown),)
+    if isinstance(order.instruction, ConfirmIntent | CancelIntent):
+        ref = order.instruction.ref
+        effects += (Observe(order.account, "payment_intent", ref, now + LOOK_AGAIN, "the reply to our call was lost"),)
+    sentence = (
+        "The provider's reply was lost. It may have had its effect, so nothing is concluded until we have looked."
+    )
+    return Act(_why(order, Reason.OUTCOME_UNKNOWN, sentence), effects)
+
+
+# --- done ---
+
+
+def _done(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) -> Decision:
+    match order.instruction:
+        case CreateCustomer():
+            return _customer_made(books, order, fact)
+        case AttachMethod():
+            return _method_saved(books, order, fact, now, new_id)
+        case CreateIntent():
+            return _intent_made(books, order, fact, now, new_id)
+        case ConfirmIntent() | CancelIntent():
+            if isinstance(fact, IntentFact):
+                return decide_intent(books, fact, now, new_id)
+            return _odd_reply(books, order, now, new_id)
+
+
+def _customer_made(books: Books, order: Order, fact: Fact) -> Decision:
+    customer = books.customer
+    if not isinstance(fact, CustomerFact) or customer.provider_ref == fact.ref:
+        return Skip(_why(order, Reason.ALREADY_KNOWN, "The customer was linked to the provider's before."))
+    if customer.provider_ref:
+        sentence = (
+            f"The customer is {customer.provider_ref} at the provider; {fact.ref} was made besides and is not used."
+        )
+        return Skip(_why(order, Reason.CUSTOMER_MISMATCH, sentence))
+    linked = replace(customer, provider_ref=fact.ref)
+    sentence = f"The customer exists at the provider as {fact.ref}."
+    return Act(_why(order, Reason.CUSTOMER_LINKED, sentence), (Change(customer, linked),))
+
+
+def _method_saved(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) -> Decision:
+    assert isinstance(order.instruction, AttachMethod)
+    if not isinstance(fact, MethodFact):
+        return _odd_reply(books, order, now, new_id)
+    return decide_method_fact(
+        books, fact, now, new_id, make_default=order.instruction.make_default, wanted=order.subject
+    )
+
+
+def _intent_made(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) -> Decision:
+    """Step one of two: store the handle. A leg has one handle for ever; a second object is a question."""
+    leg = _leg(books, order)
+    if not isinstance(fact, IntentFact) or (leg.provider_ref and leg.provider_ref != fact.ref):
+        return _odd_reply(books, order, now, new_id)
+    linked = replace(leg, provider_ref=fact.ref)
+    decision = decide_intent(_with_leg(books, linked), fact, now, new_id)
+    if leg.provider_ref:
+        return decision
+    return _linked_first(decision, leg, linked, fact)
+
+
+def _linked_first(decision: Decision, leg: Leg, linked: Leg, fact: IntentFact) -> Decision:
+    """Let the handle be stored before whatever the payment's state brings."""
+    if isinstance(decision, Act | Park):
+        return replace(decision, effects=(Change(leg, linked), *decision.effects))
+    sentence = f"The provider made {fact.ref} for this leg; its id is stored."
+    why = replace(decision.why, reason=Reason.HANDLE_STORED, sentence=sentence)
+    return Act(why, (Change(leg, linked),))
+
+
+def _with_leg(books: Books, leg: Leg) -> Books:
+    return replace(books, legs=tuple(leg if each.id == leg.id else each for each in books.legs))
+
+
+def _odd_reply(books: Books, order: Order, now: datetime, new_id: NewId) -> Decision:
+    """The provider answered with something that can't belong to the order."""
+    sentence = "The provider's reply does not belong to the order it answers. Nothing was concluded from it."
+    case = Case(CaseId(new_id("case")), Reason.OBJECT_UNREADABLE, order.id, sentence, now, customer=books.customer.id)
+    return Park(_why(order, Reason.OBJECT_UNREADABLE, sentence), (Change(None, case),))
+
+
+# --- refused ---
+
+
+def _refused(books: Books, order: Order, refusal: Refusal, fact: Fact | None, now: datetime, new_id: NewId) -> Decision:
+    """A definite no. When the provider sent the object along, its state decides: it may have been paid all the same."""
+    code = refusal.decline_code or refusal.code
+    match order.instruction:
+        case CreateIntent():
+            return refuse_leg(books, _leg(books, order), code, refusal.message, now)
+        case ConfirmIntent(ref=ref) | CancelIntent(ref=ref):
+            if isinstance(fact, IntentFact) and leg_by_ref(books, fact.ref):
+                return decide_intent(books, fact, now, new_id)
+            if isinstance(order.instruction, ConfirmIntent):
+                return refuse_leg(books, _leg(books, order), code, refusal.message, now)
+            sentence = f"The provider would not cancel {ref} ({code}); its state is looked at again."
+            look = Observe(order.account, "payment_intent", ref, now + LOOK_AGAIN, "the cancel was refused")
+            return Act(_why(order, Reason.ORDER_REFUSED, sentence), (look,))
+        case AttachMethod():
+            return Skip(_why(order, Reason.METHOD_REFUSED, f"The provider refused the payment method ({code})."))
+        case CreateCustomer():
+            sentence = f"The provider refused to make the customer ({code})."
+            case = Case(CaseId(new_id("case")), Reason.ORDER_REFUSED, books.customer.id, sentence, now)
+            return Park(_why(order, Reason.ORDER_REFUSED, sentence), (Change(None, case),))
+
+
+def _leg(books: Books, order: Order) -> Leg:
+    return next(leg for leg in books.legs if leg.id == order.subject)
+
+
+def _why(order: Order, reason: Reason, sentence: str) -> Why:
+    verb = type(order.instruction).__name__
+    return Why(
+        RULE, reason, sentence, (order.id, order.subject), {"order": order.id, "verb": verb, "try": order.try_no}
+    )
