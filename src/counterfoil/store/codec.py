@@ -1,0 +1,90 @@
+"""Plain values to JSON and back, for the few that are stored whole: facts, outcomes, instructions, effects.
+
+A dataclass becomes an object whose `is` names its class; what is unknown on the way back is an error, never a guess.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+from counterfoil.core import books, effects, facts, journal, money, orders
+
+MODULES: Final = (money, facts, orders, books, journal, effects)
+
+
+def encode(value: Any) -> Any:
+    """Give a value as JSON types. Fields that are not to be shown (`repr=False`) are secrets and are left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = {each.name: encode(getattr(value, each.name)) for each in fields(value) if each.repr}
+        return {"is": type(value).__name__, **{name: each for name, each in shown.items() if each is not None}}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): encode(each) for key, each in value.items()}
+    if isinstance(value, tuple | list | frozenset):
+        return [encode(each) for each in value]
+    return value
+
+
+def to_json(value: Any) -> str:
+    """Give a value as JSON text."""
+    return json.dumps(encode(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def decode(data: Any) -> Any:
+    """Give back the dataclass that `encode` wrote. Raises ValueError on a class that is not one of ours."""
+    if not isinstance(data, Mapping) or data.get("is") not in _classes():
+        raise ValueError(f"not one of our values: {str(data)[:80]}")
+    cls = _classes()[data["is"]]
+    hints = _hints(cls)
+    return cls(**{name: as_type(each, hints[name]) for name, each in data.items() if name != "is"})
+
+
+def as_type(value: Any, hint: Any) -> Any:
+    """Read a JSON value, or a column, as a field of this type."""
+    if value is None:
+        return None
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        inner = [each for each in get_args(hint) if each is not NoneType]
+        return decode(value) if isinstance(value, Mapping) else as_type(value, inner[0])
+    if origin is tuple:
+        item = get_args(hint)[0]
+        return tuple(as_type(each, item) for each in value)
+    if origin in (dict, Mapping) or hint is Mapping:
+        return dict(value)
+    if isinstance(value, Mapping):
+        return decode(value)
+    base = getattr(hint, "__supertype__", hint)
+    if isinstance(base, type) and issubclass(base, Enum):
+        return base(value)
+    if base is datetime and isinstance(value, str):
+        return datetime.fromisoformat(value)
+    return value
+
+
+@cache
+def _classes() -> dict[str, Any]:
+    return {
+        name: each
+        for module in MODULES
+        for name, each in vars(module).items()
+        if isinstance(each, type) and is_dataclass(each) and each.__module__ == module.__name__
+    }
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """Give the field types of one of our dataclasses."""
+    return _hints(cls)

@@ -1,0 +1,153 @@
+"""The database port: transactions that belong to one tenant and run as a role that owns nothing.
+
+Everything a transaction needs is set inside it (role and tenant are local to it), so that any pooler may stand between.
+READ COMMITTED with row locks; a transaction is one unit of work and nobody else commits it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, LiteralString, Protocol
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+APP_ROLE: Final = "counterfoil_app"
+Row = DictRow
+
+TRANSIENT: Final = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.UniqueViolation,
+)
+"""Errors after which the same unit of work may simply be done again. A unique violation is among them because the
+second reading then finds the row that was in the way."""
+
+
+class DatabaseUnavailable(Exception):
+    """Postgres can't be reached or is refusing connections. Nothing was lost: try again when it is back."""
+
+    code = "database_unavailable"
+
+
+class CommitUnknown(Exception):
+    """The connection broke while the transaction was being committed: it may or may not have taken effect.
+
+    Read again by the natural key; if nothing is there, do it again.
+    """
+
+    code = "commit_unknown"
+
+
+class Tx:
+    """One transaction of one tenant. Made by Database.transaction; never kept."""
+
+    def __init__(self, connection: psycopg.Connection[DictRow], tenant: str) -> None:
+        self._connection = connection
+        self.tenant = tenant
+
+    def rows(self, sql: LiteralString, **values: Any) -> list[Row]:
+        """Run a query with named parameters; `tenant` is always among them."""
+        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchall()
+
+    def one(self, sql: LiteralString, **values: Any) -> Row | None:
+        """Run a query that gives at most one row."""
+        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchone()
+
+    def run(self, sql: LiteralString, **values: Any) -> int:
+        """Run a statement and give the number of rows it touched."""
+        return self._connection.execute(sql, {"tenant": self.tenant, **values}).rowcount
+
+    def first(self, sql: psycopg.sql.Composed, values: Mapping[str, Any]) -> Row | None:
+        """Run a query composed of checked identifiers, and give its first row."""
+        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchone()
+
+    def composed(self, sql: psycopg.sql.Composed, values: Mapping[str, Any]) -> int:
+        """Run a statement composed of checked identifiers, and give the number of rows it touched."""
+        return self._connection.execute(sql, {"tenant": self.tenant, **values}).rowcount
+
+    def stream(self, sql: LiteralString, **values: Any) -> Iterator[Row]:
+        """Run a query whose rows are read in constant memory."""
+        with self._connection.cursor(name="stream") as cursor:
+            cursor.itersize = 1000
+            cursor.execute(sql, {"tenant": self.tenant, **values})
+            yield from cursor
+
+    def many(self, sql: LiteralString, values: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement once per set of values."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(sql, [{"tenant": self.tenant, **each} for each in values])
+
+
+class Transactions(Protocol):
+    """What the engine needs of a database. The real one pools connections; a simulated one may crash between them."""
+
+    @contextmanager
+    def transaction(self, tenant: str) -> Iterator[Tx]:
+        """Open a transaction of one tenant. Commits when the block ends, rolls back when it raises."""
+
+    @contextmanager
+    def claims(self) -> Iterator[Tx]:
+        """Open a transaction that sees no tenant's data: only the claim and route tables."""
+
+
+class Database:
+    """A pool of connections to one Postgres."""
+
+    def __init__(self, dsn: str, *, size: int = 10, timeout_s: float = 10.0) -> None:
+        self.dsn = dsn
+        self._timeout_s = timeout_s
+        self._pool: ConnectionPool[psycopg.Connection[DictRow]] = ConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=timeout_s,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs={"row_factory": dict_row, "autocommit": True},
+            check=ConnectionPool.check_connection,
+        )
+        self._pool.open(wait=False)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self, tenant: str) -> Iterator[Tx]:
+        """Open a transaction of one tenant. Commits when the block ends, rolls back when it raises."""
+        with self._connection() as connection, _committed(connection), connection.transaction():
+            connection.execute(
+                "select set_config('role', %s, true), set_config('counterfoil.tenant', %s, true)", (APP_ROLE, tenant)
+            )
+            yield Tx(connection, tenant)
+
+    @contextmanager
+    def claims(self) -> Iterator[Tx]:
+        """Open a transaction that sees no tenant's data: only the claim and route tables."""
+        with self.transaction("") as tx:
+            yield tx
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+        try:
+            manager = self._pool.connection()
+            connection = manager.__enter__()
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(f"no connection to Postgres within {self._timeout_s:g} s") from error
+        try:
+            yield connection
+        finally:
+            manager.__exit__(None, None, None)
+
+
+@contextmanager
+def _committed(connection: psycopg.Connection[DictRow]) -> Iterator[None]:
+    """Tell a broken connection from a refused statement: after the first, nobody knows what was committed."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if connection.broken or connection.closed:
+            raise CommitUnknown("the connection to Postgres broke inside a transaction") from error
+        raise

@@ -1,0 +1,234 @@
+"""News, stored before anything is done about it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from counterfoil.core.facts import Source
+from counterfoil.core.lifecycle import InboxStatus
+from counterfoil.store.codec import decode, to_json
+from counterfoil.store.database import Row, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One row of the inbox, as it is put there.
+
+    `identity` makes it itself: the same news twice is one row. `detail` is what the decision needs and is no personal
+    data: a Notice, an order's Outcome, a timer's subject. `body` is the raw text, kept apart.
+    """
+
+    id: str
+    source: Source
+    kind: str
+    identity: str
+    occurred_at: datetime
+    received_at: datetime
+    account: str | None = None
+    subject_kind: str | None = None
+    subject_ref: str | None = None
+    customer: str | None = None
+    detail: Any = None
+    body: bytes | None = None
+
+
+def put(tx: Tx, news: News) -> tuple[str, bool]:
+    """Store news, and say under which id and whether it is new. A repeat only counts one more delivery."""
+    row = tx.one(
+        """
+        insert into inbox (tenant, id, source, kind, status, account, identity, subject_kind, subject_ref, customer,
+            detail, occurred_at, received_at, last_delivered_at)
+        values (%(tenant)s, %(id)s, %(source)s, %(kind)s, 'received', %(account)s, %(identity)s, %(subject_kind)s,
+            %(subject_ref)s, %(customer)s, %(detail)s, %(occurred_at)s, %(received_at)s, %(received_at)s)
+        on conflict (tenant, identity) do update set
+            deliveries = inbox.deliveries + 1,
+            last_delivered_at = excluded.received_at
+        returning id, deliveries
+        """,
+        id=news.id,
+        source=news.source,
+        kind=news.kind,
+        account=news.account,
+        identity=news.identity,
+        subject_kind=news.subject_kind,
+        subject_ref=news.subject_ref,
+        customer=news.customer,
+        detail=None if news.detail is None else to_json(news.detail),
+        occurred_at=news.occurred_at,
+        received_at=news.received_at,
+    )
+    assert row is not None
+    new = row["id"] == news.id
+    if new and news.body is not None:
+        tx.run(
+            "insert into raw_body (tenant, inbox, body) values (%(tenant)s, %(id)s, %(body)s)",
+            id=news.id,
+            body=news.body,
+        )
+    return row["id"], new
+
+
+def get(tx: Tx, identity: str, *, lock: bool = False) -> Row | None:
+    """Give an inbox row by its id; `detail` is decoded."""
+    if lock:
+        row = tx.one("select * from inbox where tenant = %(tenant)s and id = %(id)s for no key update", id=identity)
+    else:
+        row = tx.one("select * from inbox where tenant = %(tenant)s and id = %(id)s", id=identity)
+    return _decoded(row)
+
+
+def _decoded(row: Row | None) -> Row | None:
+    if row and isinstance(row["detail"], Mapping) and "is" in row["detail"]:
+        return {**row, "detail": decode(row["detail"])}
+    return row
+
+
+def by_identity(tx: Tx, identity: str) -> Row | None:
+    """Give an inbox row by what makes it itself."""
+    row = tx.one("select * from inbox where tenant = %(tenant)s and identity = %(identity)s", identity=identity)
+    return _decoded(row)
+
+
+def body(tx: Tx, identity: str) -> bytes | None:
+    """Give the raw body of an inbox row, None when it had none or it was erased."""
+    row = tx.one("select body from raw_body where tenant = %(tenant)s and inbox = %(id)s", id=identity)
+    return bytes(row["body"]) if row else None
+
+
+def mark(
+    tx: Tx, identity: str, status: InboxStatus, waiting_for: str | None = None, customer: str | None = None
+) -> None:
+    """Move an inbox row, and remember what it waits for and whose it turned out to be."""
+    tx.run(
+        """
+        update inbox set status = %(status)s, waiting_for = %(waiting_for)s, attempts = attempts + 1,
+            customer = coalesce(%(customer)s, customer)
+        where tenant = %(tenant)s and id = %(id)s
+        """,
+        id=identity,
+        status=status,
+        waiting_for=waiting_for,
+        customer=customer,
+    )
+
+
+# --- provider objects: observation numbers and what was last applied ---
+
+
+def number_observation(tx: Tx, account: str, kind: str, ref: str) -> int:
+    """Hand out the next observation number of a provider object. Commit it before looking."""
+    row = tx.one(
+        """
+        insert into provider_object (tenant, account, ref, kind, observed)
+        values (%(tenant)s, %(account)s, %(ref)s, %(kind)s, 1)
+        on conflict (tenant, account, ref) do update set observed = provider_object.observed + 1
+        returning observed
+        """,
+        account=account,
+        kind=kind,
+        ref=ref,
+    )
+    assert row is not None
+    return int(row["observed"])
+
+
+def applied_observation(tx: Tx, account: str, ref: str) -> int:
+    """Give the number of the newest observation that was applied, and hold the row until the transaction ends."""
+    row = tx.one(
+        """
+        select applied from provider_object
+        where tenant = %(tenant)s and account = %(account)s and ref = %(ref)s
+        for update
+        """,
+        account=account,
+        ref=ref,
+    )
+    return int(row["applied"]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one look at a provider object saw. Numbers order looks, never the provider's timestamps."""
+
+    account: str
+    kind: str
+    ref: str
+    number: int
+    status: str
+    fact: Any
+
+
+def apply_observation(tx: Tx, seen: Observation, now: datetime) -> None:
+    """Remember an observation as the newest applied one."""
+    tx.run(
+        """
+        insert into provider_object (tenant, account, ref, kind, observed, applied, status, fact, applied_at)
+        values (%(tenant)s, %(account)s, %(ref)s, %(kind)s, %(number)s, %(number)s, %(status)s, %(fact)s, %(now)s)
+        on conflict (tenant, account, ref) do update set
+            observed = greatest(provider_object.observed, excluded.observed),
+            applied = excluded.applied, status = excluded.status, fact = excluded.fact, applied_at = excluded.applied_at
+        """,
+        account=seen.account,
+        kind=seen.kind,
+        ref=seen.ref,
+        number=seen.number,
+        status=seen.status,
+        fact=to_json(seen.fact),
+        now=now,
+    )
+
+
+# --- the answers of commands ---
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command was answered. `status` is HTTP's; the body is JSON text and replays byte for byte."""
+
+    status: int
+    body: str
+
+
+def put_command(
+    tx: Tx, inbox: str, request_hash: bytes, awaits: str | None, first: Answer, final: Answer | None
+) -> None:
+    """Store the answer of a command beside its decision."""
+    tx.run(
+        """
+        insert into command (tenant, inbox, request_hash, awaits, first_status, first_body, final_status, final_body)
+        values (%(tenant)s, %(inbox)s, %(request_hash)s, %(awaits)s, %(first_status)s, %(first_body)s,
+            %(final_status)s, %(final_body)s)
+        """,
+        inbox=inbox,
+        request_hash=request_hash,
+        awaits=awaits,
+        first_status=first.status,
+        first_body=first.body,
+        final_status=final.status if final else None,
+        final_body=final.body if final else None,
+    )
+
+
+def command_of(tx: Tx, inbox: str) -> Row | None:
+    """Give the stored answer of a command."""
+    return tx.one("select * from command where tenant = %(tenant)s and inbox = %(inbox)s", inbox=inbox)
+
+
+def finish_commands(tx: Tx, subject: str, final: Answer) -> None:
+    """Fix the final answer of every command that waited for this subject. The first final answer stays for ever."""
+    tx.run(
+        """
+        update command set final_status = %(status)s, final_body = %(body)s
+        where tenant = %(tenant)s and awaits = %(subject)s and final_body is null
+        """,
+        subject=subject,
+        status=final.status,
+        body=final.body,
+    )
+
+
+def plain(value: Any) -> str:
+    """Write JSON the one way that answers are stored in."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,111 @@
+"""Entries in and out of the database. Nothing here updates or deletes: the database would refuse it."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from counterfoil.core.journal import Entry, Posting, read_account
+from counterfoil.store.database import Row, Tx
+
+
+def post(tx: Tx, entries: Iterable[Entry], decision: str, recorded_at: datetime) -> None:
+    """Insert each entry whole, in one statement. Raises UniqueViolation when its key was used before."""
+    for entry in entries:
+        postings = entry.postings
+        tx.run(
+            """
+            insert into posting (tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision,
+                occurred_at, effective_at, recorded_at)
+            select %(tenant)s, %(entry)s, n, %(of_n)s, debit, credit, unit, amount, %(subject)s, %(decision)s,
+                %(occurred_at)s, %(recorded_at)s, %(recorded_at)s
+            from unnest(
+                %(n)s::smallint[], %(debit)s::text[], %(credit)s::text[], %(unit)s::text[], %(amount)s::bigint[]
+            ) as line (n, debit, credit, unit, amount)
+            """,
+            entry=entry.key,
+            of_n=len(postings),
+            subject=entry.subject,
+            decision=decision,
+            occurred_at=entry.occurred_at,
+            recorded_at=recorded_at,
+            n=list(range(1, len(postings) + 1)),
+            debit=[str(each.debit) for each in postings],
+            credit=[str(each.credit) for each in postings],
+            unit=[each.unit for each in postings],
+            amount=[each.amount for each in postings],
+        )
+
+
+def suspense_of(tx: Tx, refs: Iterable[str]) -> list[tuple[str, int]]:
+    """Give how much money waits in suspense for each of these provider objects."""
+    accounts = [f"suspense:{ref}" for ref in refs]
+    rows = tx.rows(
+        """
+        select account, sum(amount)::bigint as minor
+        from (
+            select credit as account, amount from posting where tenant = %(tenant)s and credit = any (%(accounts)s)
+            union all
+            select debit, -amount from posting where tenant = %(tenant)s and debit = any (%(accounts)s)
+        ) as moved
+        group by account
+        """,
+        accounts=accounts,
+    )
+    return [(read_account(row["account"]).owner, row["minor"]) for row in rows]
+
+
+def booked(tx: Tx, keys: Iterable[str]) -> set[str]:
+    """Give which of these entries exist."""
+    rows = tx.rows(
+        "select entry from posting where tenant = %(tenant)s and entry = any (%(keys)s) and n = 1", keys=list(keys)
+    )
+    return {row["entry"] for row in rows}
+
+
+def all_postings(tx: Tx) -> Iterator[Row]:
+    """Stream the whole journal of the tenant in the order it was written."""
+    return tx.stream("select * from posting where tenant = %(tenant)s order by position")
+
+
+def postings_about(tx: Tx, subjects: Iterable[str]) -> list[Row]:
+    """Give the postings whose entries these subjects caused, in the order they were written."""
+    return tx.rows(
+        "select * from posting where tenant = %(tenant)s and subject = any (%(subjects)s) order by position",
+        subjects=list(subjects),
+    )
+
+
+def balance(tx: Tx, account: str, unit: str, until: datetime | None = None) -> int:
+    """Give debits less credits of an account, of all that was effective by `until` (all of it when None)."""
+    row = tx.one(
+        """
+        select coalesce(sum(case when debit = %(account)s then amount else -amount end), 0)::bigint as balance
+        from posting
+        where tenant = %(tenant)s and unit = %(unit)s and (debit = %(account)s or credit = %(account)s)
+            and (%(until)s::timestamptz is null or effective_at <= %(until)s)
+        """,
+        account=account,
+        unit=unit,
+        until=until,
+    )
+    return int(row["balance"]) if row else 0
+
+
+def trial_balance(tx: Tx) -> list[Row]:
+    """Give every account's debits and credits, per unit."""
+    return tx.rows(
+        """
+        select account, unit, sum(debit)::numeric as debit, sum(credit)::numeric as credit
+        from (
+            select debit as account, unit, amount as debit, 0 as credit from posting where tenant = %(tenant)s
+            union all
+            select credit, unit, 0, amount from posting where tenant = %(tenant)s
+        ) as moved
+        group by account, unit
+        order by unit, account
+        """
+    )
+
+
+def posting_of(row: Row) -> Posting:
+    """Read a posting from its row."""
+    return Posting(read_account(row["debit"]), read_account(row["credit"]), row["unit"], row["amount"])

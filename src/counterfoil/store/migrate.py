@@ -1,0 +1,116 @@
+"""Brings a database to the current schema: numbered files, each in one transaction, never edited once released.
+
+Plain SQL in order is all that is needed, so there is no migration framework (see docs/decisions).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+import psycopg
+
+from counterfoil.store.database import APP_ROLE
+
+LOCK: Final = 7_301_984
+"""Advisory lock of the migrator, so that two starting processes don't migrate at once."""
+FILE_NAME: Final = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
+
+
+class MigrationRefused(Exception):
+    """The database's migrations are not ours: a file was changed after it ran, or the database is newer."""
+
+    code = "migration_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, kept in the database so that a later edit is noticed."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations() -> tuple[Migration, ...]:
+    """Give the numbered files in order."""
+    folder = files("counterfoil.store") / "migrations"
+    found = [(FILE_NAME.match(each.name), each) for each in folder.iterdir()]
+    numbered = [Migration(int(match[1]), each.name, each.read_text()) for match, each in found if match]
+    return tuple(sorted(numbered, key=lambda migration: migration.number))
+
+
+def schema_sql() -> str:
+    """Give schema.sql, the truth that the migrations lead to."""
+    return (files("counterfoil.store") / "schema.sql").read_text()
+
+
+def migrate(dsn: str) -> list[str]:
+    """Apply what is missing and give the names of what was applied. Safe to run from several processes at once.
+
+    Needs a role that may create tables and, the first time in a cluster, the role counterfoil_app.
+    Raises MigrationRefused when the database was migrated by other files.
+    """
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", (LOCK,))
+        ensure_app_role(connection)
+        applied = _applied(connection)
+        missing = [each for each in migrations() if each.number not in applied]
+        _check(applied)
+        for migration in missing:
+            _apply(connection, migration)
+    return [each.name for each in missing]
+
+
+def pending(dsn: str) -> list[str]:
+    """Give the names of the migrations that a database still lacks."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        applied = _applied(connection)
+    return [each.name for each in migrations() if each.number not in applied]
+
+
+def ensure_app_role(connection: psycopg.Connection) -> None:
+    """Make the role that the application writes as. It owns nothing and can't log in by itself."""
+    connection.execute(
+        f"""
+        do $$
+        begin
+            if not exists (select from pg_roles where rolname = '{APP_ROLE}') then
+                create role {APP_ROLE} nologin nobypassrls;
+            end if;
+        exception when duplicate_object or unique_violation then null;
+        end $$
+        """
+    )
+
+
+def _applied(connection: psycopg.Connection) -> dict[int, str]:
+    connection.execute(
+        "create table if not exists schema_migration (number int primary key, name text not null, digest text not null)"
+    )
+    return dict(connection.execute("select number, digest from schema_migration").fetchall())
+
+
+def _check(applied: dict[int, str]) -> None:
+    known = {each.number: each for each in migrations()}
+    for number, digest in sorted(applied.items()):
+        if number not in known:
+            raise MigrationRefused(f"the database is newer than this program: it has migration {number}")
+        if known[number].digest != digest:
+            raise MigrationRefused(f"{known[number].name} was changed after it was applied to this database")
+
+
+def _apply(connection: psycopg.Connection, migration: Migration) -> None:
+    with connection.transaction():
+        connection.execute("set local lock_timeout = '10s'")
+        connection.execute(migration.sql.encode())
+        connection.execute(
+            "insert into schema_migration (number, name, digest) values (%s, %s, %s)",
+            (migration.number, migration.name, migration.digest),
+        )

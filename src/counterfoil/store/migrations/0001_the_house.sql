@@ -1,0 +1,844 @@
+-- The first schema.
+--
+-- Rules that hold whatever program writes:
+--   * the tenant is the first column of every key; row-level security hides every other tenant's rows;
+--   * the journal only grows, entry by entry, each entry whole in one statement;
+--   * a subject moves along its lifecycle or not at all;
+--   * the identity of an effect is the business object, unique for ever.
+-- The application writes as counterfoil_app, which owns nothing. No clock and no chance in here: times and ids come from
+-- the application's ports.
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Who: tenants, keys, accounts, customers
+-- ---------------------------------------------------------------------------------------------------------------------
+
+create table tenant (
+    id text primary key,
+    name text not null unique,
+    mode text not null check (mode in ('test', 'live')),
+    paused boolean not null default false,
+    created_at timestamptz not null
+);
+
+create table api_key (
+    tenant text not null references tenant,
+    id text not null,
+    prefix text not null,
+    hash bytea not null,
+    scopes text[] not null,
+    created_at timestamptz not null,
+    revoked_at timestamptz,
+    primary key (tenant, id)
+);
+
+create table provider_account (
+    tenant text not null references tenant,
+    id text not null,
+    provider text not null check (provider in ('stripe')),
+    livemode boolean not null,
+    mode text not null check (mode in ('observe', 'live')),
+    paused boolean not null default false,
+    external_account text,
+    base_url text,
+    api_version text,
+    secret_box bytea not null,
+    created_at timestamptz not null,
+    primary key (tenant, id)
+);
+
+create table webhook_endpoint (
+    tenant text not null,
+    slug text not null,
+    account text not null,
+    secrets_box bytea not null,
+    provider_ref text,
+    created_at timestamptz not null,
+    primary key (tenant, slug),
+    foreign key (tenant, account) references provider_account
+);
+
+-- Routes a webhook's path to its tenant before any tenant is known. Holds no data.
+create table endpoint_route (
+    slug text primary key,
+    tenant text not null references tenant
+);
+
+create table customer (
+    tenant text not null,
+    id text not null,
+    account text not null,
+    external_id text,
+    provider_ref text,
+    paused boolean not null default false,
+    deleted_at_provider boolean not null default false,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, external_id),
+    unique (tenant, account, provider_ref),
+    foreign key (tenant, account) references provider_account
+);
+
+-- Personal data stands apart, so that it can be erased while the books stay.
+create table customer_person (
+    tenant text not null,
+    customer text not null,
+    name text,
+    email text,
+    metadata jsonb not null default '{}',
+    primary key (tenant, customer),
+    foreign key (tenant, customer) references customer
+);
+
+create table method (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    provider_ref text not null,
+    kind text not null,
+    brand text,
+    last4 text,
+    expires text,
+    fingerprint text,
+    is_default boolean not null default false,
+    attached boolean not null default true,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, account, provider_ref),
+    foreign key (tenant, customer) references customer,
+    check (attached or not is_default)
+);
+
+create unique index method_one_default on method (tenant, customer) where is_default;
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What was promised: wallets, lots, holds
+-- ---------------------------------------------------------------------------------------------------------------------
+
+create table service_unit (
+    tenant text not null references tenant,
+    code text not null check (code ~ '^[a-z][a-z0-9-]{0,62}$'),
+    scale int not null check (scale between 0 and 12),
+    face_minor bigint check (face_minor > 0),
+    face_currency text check (face_currency ~ '^[A-Z]{3}$'),
+    primary key (tenant, code),
+    check ((face_minor is null) = (face_currency is null))
+);
+
+create table wallet (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    unit text not null,
+    status text not null,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, unit) references service_unit
+);
+
+create unique index wallet_one_open on wallet (tenant, customer, unit) where status <> 'closed';
+
+create table grant_lot (
+    tenant text not null,
+    id text not null,
+    wallet text not null,
+    source text not null,
+    amount bigint not null check (amount > 0),
+    remaining bigint not null check (remaining between 0 and amount),
+    held bigint not null default 0 check (held between 0 and remaining),
+    cost_minor bigint not null check (cost_minor >= 0),
+    cost_currency text not null check (cost_currency ~ '^[A-Z]{3}$'),
+    released_minor bigint not null default 0 check (released_minor between 0 and cost_minor),
+    priority int not null,
+    effective_at timestamptz not null,
+    expires_at timestamptz check (expires_at > effective_at),
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    foreign key (tenant, wallet) references wallet
+);
+
+create index grant_lot_of_wallet on grant_lot (tenant, wallet);
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What is owed and how it is paid: invoices, payments, legs
+-- ---------------------------------------------------------------------------------------------------------------------
+
+create table invoice (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    status text not null,
+    payment_status text not null,
+    total_minor bigint not null check (total_minor >= 0),
+    paid_minor bigint not null check (paid_minor between 0 and total_minor),
+    number text,
+    description text not null,
+    due_at timestamptz,
+    collect_at_due boolean not null,
+    finalized_at timestamptz,
+    paid_at timestamptz,
+    paid_with text,
+    voided_at timestamptz,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, number),
+    foreign key (tenant, customer) references customer,
+    check ((number is not null) = (finalized_at is not null)),
+    -- Paid is one fact: status, amount, date and means are there together, or none of them.
+    check (
+        (status = 'paid') = (paid_at is not null)
+        and (paid_at is null) = (paid_with is null)
+        and (status <> 'paid' or (paid_minor = total_minor and payment_status = 'succeeded'))
+    )
+);
+
+create index invoice_of_customer on invoice (tenant, customer, created_at);
+
+create table invoice_line (
+    tenant text not null,
+    id text not null,
+    invoice text not null,
+    position int not null check (position >= 0),
+    kind text not null,
+    description text not null,
+    net_minor bigint not null check (net_minor >= 0),
+    tax_minor bigint not null check (tax_minor >= 0),
+    primary key (tenant, id),
+    unique (tenant, invoice, position),
+    foreign key (tenant, invoice) references invoice,
+    check (net_minor + tax_minor > 0)
+);
+
+create table number_series (
+    tenant text not null references tenant,
+    series text not null,
+    last bigint not null check (last >= 0),
+    primary key (tenant, series)
+);
+
+create table payment (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    status text not null,
+    amount_minor bigint not null check (amount_minor > 0),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    confirmation text not null,
+    method text,
+    settled_at timestamptz,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, method) references method,
+    check ((status = 'succeeded') <= (settled_at is not null))
+);
+
+create index payment_of_customer on payment (tenant, customer, created_at);
+
+create table leg (
+    tenant text not null,
+    id text not null,
+    payment text not null,
+    kind text not null check (kind in ('credit', 'provider')),
+    status text not null,
+    amount_minor bigint not null check (amount_minor > 0),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    position int not null,
+    wallet text,
+    quantity bigint not null check (quantity >= 0),
+    account text,
+    method text,
+    provider_ref text,
+    charge_ref text,
+    received_minor bigint not null check (received_minor >= 0),
+    refusal_code text,
+    refusal_text text,
+    action_url text,
+    settled_at timestamptz,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, payment, position),
+    -- One handle and one charge belong to one leg, for ever.
+    unique (tenant, account, provider_ref),
+    unique (tenant, account, charge_ref),
+    foreign key (tenant, payment) references payment,
+    foreign key (tenant, wallet) references wallet,
+    foreign key (tenant, method) references method,
+    check ((kind = 'credit') = (wallet is not null)),
+    check ((kind = 'credit') = (quantity > 0)),
+    check ((kind = 'provider') = (account is not null)),
+    check ((settled_at is not null) = (status in ('settled', 'returned')))
+);
+
+create table allocation (
+    tenant text not null,
+    leg text not null,
+    invoice text not null,
+    minor bigint not null check (minor > 0),
+    collecting boolean not null default false,
+    primary key (tenant, leg, invoice),
+    foreign key (tenant, leg) references leg,
+    foreign key (tenant, invoice) references invoice
+);
+
+-- One collector per invoice: at most one provider leg that may still capture.
+create unique index allocation_one_collector on allocation (tenant, invoice) where collecting;
+
+create function is_collecting(kind text, status text) returns boolean
+language sql immutable
+return kind = 'provider' and status in ('processing', 'requires_action');
+
+create function allocation_follows_leg() returns trigger
+language plpgsql as $$
+begin
+    update allocation set collecting = is_collecting(new.kind, new.status)
+    where tenant = new.tenant and leg = new.id and collecting <> is_collecting(new.kind, new.status);
+    return null;
+end $$;
+
+create trigger leg_moves_allocation after update of status on leg
+for each row when (is_collecting(old.kind, old.status) <> is_collecting(new.kind, new.status))
+execute function allocation_follows_leg();
+
+create function allocation_starts() returns trigger
+language plpgsql as $$
+begin
+    select is_collecting(kind, status) into strict new.collecting from leg where tenant = new.tenant and id = new.leg;
+    return new;
+end $$;
+
+create trigger allocation_starts before insert on allocation
+for each row execute function allocation_starts();
+
+create table hold (
+    tenant text not null,
+    id text not null,
+    leg text not null,
+    wallet text not null,
+    grant_lot text not null,
+    quantity bigint not null check (quantity > 0),
+    minor bigint not null check (minor > 0),
+    status text not null,
+    released_minor bigint not null default 0 check (released_minor >= 0),
+    primary key (tenant, id),
+    unique (tenant, leg, grant_lot),
+    foreign key (tenant, leg) references leg,
+    foreign key (tenant, wallet) references wallet,
+    foreign key (tenant, grant_lot) references grant_lot
+);
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- The journal
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Written by the program from the chart of accounts in core. Do not edit by hand.
+-- account kinds begin
+create function is_money_account(account text) returns boolean
+language sql immutable
+return split_part(account, ':', 1) = any (array['bad_debt', 'bank', 'breakage', 'clearing', 'clearing_external', 'customer_balance', 'customer_balance_provider', 'deferred_revenue', 'dispute_losses', 'disputed', 'exchange', 'fee_revenue', 'opening', 'promotion_cost', 'provider_fees', 'receivable', 'refund_due', 'revenue', 'suspense', 'tax_payable']);
+
+create function is_service_account(account text) returns boolean
+language sql immutable
+return split_part(account, ':', 1) = any (array['debt', 'expired', 'grant', 'issued', 'overage_written_off', 'used']);
+-- account kinds end
+
+-- A posting moves a positive amount of one unit from `credit` to `debit`. An entry is the set of postings with one key;
+-- there is no entry without postings, because there is no table of entries. Account names carry kind and owner; unit and
+-- tenant stand beside them and so are shared by both legs. No foreign key: the hottest table is proved by `verify`.
+create table posting (
+    tenant text not null,
+    entry text not null,
+    n smallint not null,
+    of_n smallint not null,
+    debit text not null,
+    credit text not null,
+    unit text not null,
+    amount bigint not null check (amount > 0),
+    subject text not null,
+    decision text not null,
+    occurred_at timestamptz not null,
+    effective_at timestamptz not null,
+    recorded_at timestamptz not null,
+    position bigint generated always as identity,
+    primary key (tenant, entry, n),
+    check (n between 1 and of_n),
+    check (debit <> credit),
+    check (
+        unit ~ '^[A-Z]{3}$' and is_money_account(debit) and is_money_account(credit)
+        or unit ~ '^[a-z][a-z0-9-]*$' and is_service_account(debit) and is_service_account(credit)
+    )
+);
+
+create index posting_by_debit on posting (tenant, debit, unit);
+create index posting_by_credit on posting (tenant, credit, unit);
+create index posting_by_subject on posting (tenant, subject);
+
+-- An entry is inserted whole, in one statement, or not at all: so it is never empty, never grows, and a late posting
+-- is refused by the key, also within savepoints and in later transactions.
+create function entry_is_whole() returns trigger
+language plpgsql as $$
+declare
+    broken text;
+begin
+    select entry into broken
+    from added
+    group by tenant, entry
+    having count(*) <> min(of_n) or min(of_n) <> max(of_n) or min(subject) <> max(subject)
+        or min(decision) <> max(decision) or min(occurred_at) <> max(occurred_at)
+        or min(effective_at) <> max(effective_at) or min(recorded_at) <> max(recorded_at)
+    limit 1;
+    if found then
+        raise exception 'entry % is not whole', broken using errcode = 'check_violation', constraint = 'entry_is_whole';
+    end if;
+    return null;
+end $$;
+
+create trigger entry_is_whole after insert on posting
+referencing new table as added
+for each statement execute function entry_is_whole();
+
+create function journal_only_grows() returns trigger
+language plpgsql as $$
+begin
+    raise exception 'the journal only grows: % on %', tg_op, tg_table_name
+        using errcode = 'restrict_violation', constraint = 'journal_only_grows';
+end $$;
+
+create trigger posting_only_grows before update or delete or truncate on posting
+for each statement execute function journal_only_grows();
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- The road: inbox, decisions, orders, and what leaves
+-- ---------------------------------------------------------------------------------------------------------------------
+
+create table inbox (
+    tenant text not null references tenant,
+    id text not null,
+    source text not null check (source in ('webhook', 'reply', 'poll', 'api', 'timer', 'operator')),
+    kind text not null,
+    status text not null,
+    account text,
+    -- What makes this news itself: the provider's event, the order and attempt, the caller's key, the timer.
+    identity text not null,
+    subject_kind text,
+    subject_ref text,
+    customer text,
+    detail jsonb,
+    occurred_at timestamptz not null,
+    received_at timestamptz not null,
+    deliveries int not null default 1,
+    last_delivered_at timestamptz not null,
+    attempts int not null default 0,
+    waiting_for text,
+    primary key (tenant, id),
+    unique (tenant, identity)
+);
+
+create index inbox_undecided on inbox (tenant, received_at) where status in ('received', 'waiting');
+create index inbox_by_subject on inbox (tenant, subject_ref);
+create index inbox_by_time on inbox (tenant, received_at, id);
+
+-- Raw bodies may hold personal data: kept apart, erased by age.
+create table raw_body (
+    tenant text not null,
+    inbox text not null,
+    body bytea not null,
+    primary key (tenant, inbox),
+    foreign key (tenant, inbox) references inbox
+);
+
+-- The answer to a command: the first one, and once its subject rests the final one, which never changes again.
+create table command (
+    tenant text not null,
+    inbox text not null,
+    request_hash bytea not null,
+    awaits text,
+    first_status int not null,
+    first_body text not null,
+    final_status int,
+    final_body text,
+    primary key (tenant, inbox),
+    foreign key (tenant, inbox) references inbox,
+    check ((final_status is null) = (final_body is null))
+);
+
+create index command_awaiting on command (tenant, awaits) where final_body is null and awaits is not null;
+
+create table decision (
+    tenant text not null,
+    id text not null,
+    inbox text not null,
+    rule text not null,
+    outcome text not null check (outcome in ('applied', 'no_effect', 'parked', 'refused')),
+    reason text not null,
+    sentence text not null,
+    customer text,
+    inputs jsonb not null,
+    effects jsonb not null,
+    decided_at timestamptz not null,
+    primary key (tenant, id),
+    -- Every inbox row ends with exactly one decision.
+    unique (tenant, inbox),
+    foreign key (tenant, inbox) references inbox
+);
+
+create index decision_by_time on decision (tenant, decided_at, id);
+create index decision_by_customer on decision (tenant, customer, decided_at, id);
+
+create table decision_about (
+    tenant text not null,
+    subject text not null,
+    decision text not null,
+    primary key (tenant, subject, decision),
+    foreign key (tenant, decision) references decision
+);
+
+create trigger decision_only_grows before update or delete or truncate on decision
+for each statement execute function journal_only_grows();
+
+create trigger decision_about_only_grows before update or delete or truncate on decision_about
+for each statement execute function journal_only_grows();
+
+-- What we know of the provider's objects. Accepts whatever the provider says: no guard, status as text.
+create table provider_object (
+    tenant text not null,
+    account text not null,
+    ref text not null,
+    kind text not null,
+    -- Observation numbers: the last one handed out, and the one whose result is applied.
+    observed bigint not null default 0,
+    applied bigint not null default 0,
+    status text,
+    fact jsonb,
+    applied_at timestamptz,
+    primary key (tenant, account, ref),
+    check (applied <= observed)
+);
+
+create table provider_order (
+    tenant text not null,
+    id text not null,
+    account text not null,
+    customer text not null,
+    subject text not null,
+    verb text not null,
+    instruction jsonb not null,
+    status text not null,
+    try_no int not null check (try_no > 0),
+    why text,
+    queued_at timestamptz not null,
+    sent_at timestamptz,
+    primary key (tenant, id),
+    foreign key (tenant, account) references provider_account,
+    foreign key (tenant, customer) references customer
+);
+
+create unique index provider_order_once on provider_order (tenant, subject, verb) where verb <> 'CancelIntent';
+create index provider_order_open on provider_order (tenant, queued_at) where status in ('queued', 'sent', 'unknown');
+
+create table event (
+    tenant text not null,
+    id text not null,
+    key text not null,
+    kind text not null,
+    customer text not null,
+    sequence bigint not null check (sequence > 0),
+    subject text not null,
+    data jsonb not null,
+    decision text not null,
+    created_at timestamptz not null,
+    position bigint generated always as identity,
+    primary key (tenant, id),
+    unique (tenant, key),
+    unique (tenant, customer, sequence),
+    foreign key (tenant, customer) references customer
+);
+
+create index event_by_position on event (tenant, position);
+
+create table review_case (
+    tenant text not null,
+    id text not null,
+    question text not null,
+    subject text not null,
+    detail text not null,
+    status text not null,
+    customer text,
+    opened_at timestamptz not null,
+    resolved_at timestamptz,
+    primary key (tenant, id),
+    unique (tenant, question, subject)
+);
+
+create table sweep (
+    tenant text not null,
+    account text not null,
+    cursor text,
+    ran_at timestamptz not null,
+    report jsonb not null,
+    primary key (tenant, account),
+    foreign key (tenant, account) references provider_account
+);
+
+-- The one table workers claim from. It is outside row-level security and holds no data: only what is due, for whom.
+-- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
+-- can't write over the one that took its place.
+create table work (
+    queue text not null check (queue in ('inbox', 'order')),
+    tenant text not null,
+    id text not null,
+    due_at timestamptz not null,
+    attempts int not null default 0,
+    token bigint not null default 0,
+    leased_until timestamptz,
+    primary key (queue, tenant, id)
+);
+
+create index work_due on work (queue, due_at);
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Lifecycles: written by the program from the tables in core. Do not edit by hand.
+-- ---------------------------------------------------------------------------------------------------------------------
+-- lifecycle guards begin
+alter table invoice add constraint invoice_states check (status in ('draft', 'open', 'paid', 'uncollectible', 'void'));
+
+create function invoice_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('draft', 'open'),
+        ('draft', 'void'),
+        ('open', 'paid'),
+        ('open', 'uncollectible'),
+        ('open', 'void'),
+        ('uncollectible', 'paid'),
+        ('uncollectible', 'void')
+    ) then
+        raise exception 'invoice % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'invoice_moves', table = 'invoice';
+    end if;
+    return new;
+end $$;
+
+create trigger invoice_moves before update of status on invoice
+for each row when (old.status <> new.status)
+execute function invoice_moves();
+
+alter table payment add constraint payment_states check (status in ('canceled', 'failed', 'pending', 'processing', 'requires_action', 'succeeded'));
+
+create function payment_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('canceled', 'succeeded'),
+        ('failed', 'canceled'),
+        ('failed', 'processing'),
+        ('failed', 'requires_action'),
+        ('failed', 'succeeded'),
+        ('pending', 'canceled'),
+        ('pending', 'failed'),
+        ('pending', 'processing'),
+        ('pending', 'requires_action'),
+        ('pending', 'succeeded'),
+        ('processing', 'canceled'),
+        ('processing', 'failed'),
+        ('processing', 'requires_action'),
+        ('processing', 'succeeded'),
+        ('requires_action', 'canceled'),
+        ('requires_action', 'failed'),
+        ('requires_action', 'processing'),
+        ('requires_action', 'succeeded')
+    ) then
+        raise exception 'payment % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'payment_moves', table = 'payment';
+    end if;
+    return new;
+end $$;
+
+create trigger payment_moves before update of status on payment
+for each row when (old.status <> new.status)
+execute function payment_moves();
+
+alter table leg add constraint leg_states check (status in ('canceled', 'processing', 'refused', 'released', 'requires_action', 'reserved', 'returned', 'settled', 'waiting'));
+
+create function leg_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('canceled', 'settled'),
+        ('processing', 'canceled'),
+        ('processing', 'refused'),
+        ('processing', 'requires_action'),
+        ('processing', 'settled'),
+        ('refused', 'canceled'),
+        ('refused', 'processing'),
+        ('refused', 'requires_action'),
+        ('refused', 'settled'),
+        ('requires_action', 'canceled'),
+        ('requires_action', 'processing'),
+        ('requires_action', 'refused'),
+        ('requires_action', 'settled'),
+        ('reserved', 'released'),
+        ('reserved', 'settled'),
+        ('settled', 'returned'),
+        ('waiting', 'canceled'),
+        ('waiting', 'processing'),
+        ('waiting', 'settled')
+    ) then
+        raise exception 'leg % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'leg_moves', table = 'leg';
+    end if;
+    return new;
+end $$;
+
+create trigger leg_moves before update of status on leg
+for each row when (old.status <> new.status)
+execute function leg_moves();
+
+alter table provider_order add constraint provider_order_states check (status in ('canceled', 'done', 'queued', 'refused', 'sent', 'unknown'));
+
+create function provider_order_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('queued', 'canceled'),
+        ('queued', 'sent'),
+        ('sent', 'done'),
+        ('sent', 'queued'),
+        ('sent', 'refused'),
+        ('sent', 'unknown'),
+        ('unknown', 'done'),
+        ('unknown', 'refused'),
+        ('unknown', 'sent')
+    ) then
+        raise exception 'provider_order % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'provider_order_moves', table = 'provider_order';
+    end if;
+    return new;
+end $$;
+
+create trigger provider_order_moves before update of status on provider_order
+for each row when (old.status <> new.status)
+execute function provider_order_moves();
+
+alter table inbox add constraint inbox_states check (status in ('decided', 'parked', 'received', 'waiting'));
+
+create function inbox_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('parked', 'decided'),
+        ('parked', 'waiting'),
+        ('received', 'decided'),
+        ('received', 'parked'),
+        ('received', 'waiting'),
+        ('waiting', 'decided'),
+        ('waiting', 'parked')
+    ) then
+        raise exception 'inbox % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'inbox_moves', table = 'inbox';
+    end if;
+    return new;
+end $$;
+
+create trigger inbox_moves before update of status on inbox
+for each row when (old.status <> new.status)
+execute function inbox_moves();
+
+alter table wallet add constraint wallet_states check (status in ('active', 'closed', 'suspended'));
+
+create function wallet_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('active', 'closed'),
+        ('active', 'suspended'),
+        ('suspended', 'active'),
+        ('suspended', 'closed')
+    ) then
+        raise exception 'wallet % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'wallet_moves', table = 'wallet';
+    end if;
+    return new;
+end $$;
+
+create trigger wallet_moves before update of status on wallet
+for each row when (old.status <> new.status)
+execute function wallet_moves();
+
+alter table hold add constraint hold_states check (status in ('open', 'released', 'settled'));
+
+create function hold_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('open', 'released'),
+        ('open', 'settled')
+    ) then
+        raise exception 'hold % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'hold_moves', table = 'hold';
+    end if;
+    return new;
+end $$;
+
+create trigger hold_moves before update of status on hold
+for each row when (old.status <> new.status)
+execute function hold_moves();
+
+alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
+
+create function review_case_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('open', 'resolved')
+    ) then
+        raise exception 'review_case % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'review_case_moves', table = 'review_case';
+    end if;
+    return new;
+end $$;
+
+create trigger review_case_moves before update of status on review_case
+for each row when (old.status <> new.status)
+execute function review_case_moves();
+-- lifecycle guards end
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Who may do what
+-- ---------------------------------------------------------------------------------------------------------------------
+
+do $$
+declare
+    t text;
+begin
+    for t in
+        select c.relname from pg_class c
+        where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'
+            and c.relname not in ('work', 'endpoint_route', 'tenant', 'schema_migration')
+    loop
+        execute format('alter table %I enable row level security', t);
+        execute format('alter table %I force row level security', t);
+        execute format(
+            'create policy own_tenant on %I using (tenant = current_setting(''counterfoil.tenant'', true))', t
+        );
+    end loop;
+end $$;
+
+
+alter table tenant enable row level security;
+alter table tenant force row level security;
+create policy own_tenant on tenant using (id = current_setting('counterfoil.tenant', true));
+
+grant usage on schema public to counterfoil_app;
+grant select, insert, update on all tables in schema public to counterfoil_app;
+grant usage on all sequences in schema public to counterfoil_app;
+grant delete on work, raw_body, customer_person, endpoint_route to counterfoil_app;
+revoke insert, update, delete on tenant, service_unit from counterfoil_app;
+grant insert on service_unit to counterfoil_app;
+revoke update on posting, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
+grant update (collecting) on allocation to counterfoil_app;

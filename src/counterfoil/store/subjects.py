@@ -1,0 +1,344 @@
+"""Our subjects as rows: one table each, columns named as the fields are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any, Final, LiteralString, TypeVar
+
+from psycopg.sql import SQL, Composed, Identifier, Placeholder
+
+from counterfoil.core.books import (
+    Allocation,
+    Case,
+    Customer,
+    Grant,
+    Hold,
+    Invoice,
+    Leg,
+    Line,
+    Method,
+    Payment,
+    Subject,
+    Wallet,
+)
+from counterfoil.core.lifecycle import WalletStatus
+from counterfoil.core.money import ServiceUnit
+from counterfoil.core.orders import Order
+from counterfoil.store.codec import as_type, decode, hints_of, to_json
+from counterfoil.store.database import Row, Tx
+
+T = TypeVar("T")
+
+TABLES: Final[dict[type, str]] = {
+    Customer: "customer",
+    Method: "method",
+    Wallet: "wallet",
+    Grant: "grant_lot",
+    Hold: "hold",
+    Line: "invoice_line",
+    Invoice: "invoice",
+    Payment: "payment",
+    Leg: "leg",
+    Case: "review_case",
+    Order: "provider_order",
+}
+RENAMED: Final[dict[tuple[type, str], str]] = {(Hold, "grant"): "grant_lot"}
+"""Fields whose column has another name, because the field's is a reserved word."""
+
+
+class SubjectMoved(Exception):
+    """A subject was not as the rule saw it, although its row was locked: a bug, never a race to be retried."""
+
+    code = "subject_moved"
+
+
+def save(tx: Tx, before: Subject | None, after: Subject) -> None:
+    """Write a subject: insert it, or update what changed, provided that it still is as `before`."""
+    if before is None:
+        _insert(tx, after)
+    elif before != after:
+        _update(tx, before, after)
+
+
+def _insert(tx: Tx, subject: Subject) -> None:
+    values = to_row(subject)
+    columns = ["tenant", *values]
+    sql = SQL("insert into {} ({}) values ({})").format(
+        Identifier(TABLES[type(subject)]),
+        SQL(", ").join(map(Identifier, columns)),
+        SQL(", ").join(map(Placeholder, columns)),
+    )
+    tx.composed(sql, values)
+
+
+def _update(tx: Tx, before: Subject, after: Subject) -> None:
+    old, new = to_row(before), to_row(after)
+    changed = [name for name in new if new[name] != old[name]]
+    values = {"id": old["id"]}
+    values |= {f"new_{name}": new[name] for name in changed} | {f"old_{name}": old[name] for name in changed}
+    if tx.composed(_update_sql(TABLES[type(after)], tuple(changed)), values) != 1:
+        raise SubjectMoved(f"{TABLES[type(after)]} {old['id']} is no longer as it was read")
+
+
+@cache
+def _update_sql(table: str, changed: tuple[str, ...]) -> Composed:
+    """Compare every changed column with what the rule saw, so that a lost update can't pass for a success."""
+    sets = [SQL("{} = {}").format(Identifier(name), Placeholder(f"new_{name}")) for name in changed]
+    same = [SQL("{} is not distinct from {}").format(Identifier(name), Placeholder(f"old_{name}")) for name in changed]
+    return SQL("update {} set {} where tenant = {} and id = {} and {}").format(
+        Identifier(table), SQL(", ").join(sets), Placeholder("tenant"), Placeholder("id"), SQL(" and ").join(same)
+    )
+
+
+def to_row(subject: Subject) -> dict[str, Any]:
+    """Give a subject's columns and their values."""
+    row = {RENAMED.get((type(subject), each.name), each.name): getattr(subject, each.name) for each in fields(subject)}
+    if isinstance(subject, Wallet):
+        row["unit"] = subject.unit.code
+    if isinstance(subject, Order):
+        row["instruction"] = to_json(subject.instruction)
+        row["verb"] = type(subject.instruction).__name__
+    return row
+
+
+def from_row(cls: type[T], row: Mapping[str, Any]) -> T:
+    """Read a subject from its row."""
+    hints = hints_of(cls)
+    values = {name: as_type(row[RENAMED.get((cls, name), name)], hint) for name, hint in hints.items() if name in row}
+    return cls(**values)
+
+
+# --- reading ---
+
+
+def lock_customer(tx: Tx, customer: str) -> Customer | None:
+    """Lock a customer and, after it, its wallets: the first two rungs of the one lock order."""
+    row = tx.one("select * from customer where tenant = %(tenant)s and id = %(id)s for no key update", id=customer)
+    if row is None:
+        return None
+    tx.rows(
+        "select id from wallet where tenant = %(tenant)s and customer = %(customer)s order by id for no key update",
+        customer=customer,
+    )
+    return from_row(Customer, row)
+
+
+def wallets(tx: Tx, customer: str) -> tuple[Wallet, ...]:
+    """Give a customer's wallets with their units."""
+    rows = tx.rows(
+        """
+        select w.id, w.customer, w.status, w.created_at, u.code, u.scale, u.face_minor, u.face_currency
+        from wallet w
+        join service_unit u on u.tenant = w.tenant and u.code = w.unit
+        where w.tenant = %(tenant)s and w.customer = %(customer)s
+        order by w.id
+        """,
+        customer=customer,
+    )
+    return tuple(_wallet(row) for row in rows)
+
+
+def _wallet(row: Row) -> Wallet:
+    unit = ServiceUnit(row["code"], row["scale"], row["face_minor"], row["face_currency"])
+    return Wallet(row["id"], row["customer"], unit, WalletStatus(row["status"]), row["created_at"])
+
+
+def methods(tx: Tx, customer: str) -> tuple[Method, ...]:
+    """Give a customer's saved payment methods."""
+    sql: LiteralString = "select * from method where tenant = %(tenant)s and customer = %(customer)s order by id"
+    return _all(Method, tx.rows(sql, customer=customer))
+
+
+def grants(tx: Tx, wallet_ids: list[str], leg_ids: list[str]) -> tuple[Grant, ...]:
+    """Give the lots of these wallets that still hold something, and those that the legs' holds reserve or used."""
+    rows = tx.rows(
+        """
+        select * from grant_lot
+        where tenant = %(tenant)s and wallet = any (%(wallets)s)
+            and (remaining > 0 or id in (select grant_lot from hold where tenant = %(tenant)s and leg = any (%(legs)s)))
+        order by id
+        """,
+        wallets=wallet_ids,
+        legs=leg_ids,
+    )
+    return _all(Grant, rows)
+
+
+def holds(tx: Tx, leg_ids: list[str]) -> tuple[Hold, ...]:
+    """Give the holds of these legs."""
+    return _all(
+        Hold, tx.rows("select * from hold where tenant = %(tenant)s and leg = any (%(legs)s) order by id", legs=leg_ids)
+    )
+
+
+def invoices(tx: Tx, ids: Iterable[str]) -> tuple[Invoice, ...]:
+    """Lock and give invoices, the third rung of the lock order."""
+    rows = tx.rows(
+        "select * from invoice where tenant = %(tenant)s and id = any (%(ids)s) order by id for no key update",
+        ids=list(ids),
+    )
+    return _all(Invoice, rows)
+
+
+def lines(tx: Tx, invoice_ids: Iterable[str]) -> tuple[Line, ...]:
+    """Give the lines of invoices."""
+    rows = tx.rows(
+        "select * from invoice_line where tenant = %(tenant)s and invoice = any (%(ids)s) order by invoice, position",
+        ids=list(invoice_ids),
+    )
+    return _all(Line, rows)
+
+
+def payments(tx: Tx, ids: Iterable[str]) -> tuple[Payment, ...]:
+    """Lock and give payments, the last rung of the lock order."""
+    rows = tx.rows(
+        "select * from payment where tenant = %(tenant)s and id = any (%(ids)s) order by id for no key update",
+        ids=list(ids),
+    )
+    return _all(Payment, rows)
+
+
+def legs(tx: Tx, payment_ids: Iterable[str]) -> tuple[Leg, ...]:
+    """Give the legs of payments."""
+    rows = tx.rows(
+        "select * from leg where tenant = %(tenant)s and payment = any (%(ids)s) order by id", ids=list(payment_ids)
+    )
+    return _all(Leg, rows)
+
+
+def allocations(tx: Tx, leg_ids: Iterable[str]) -> tuple[Allocation, ...]:
+    """Give what legs are to pay, in invoice order."""
+    rows = tx.rows(
+        """
+        select leg, invoice, minor from allocation
+        where tenant = %(tenant)s and leg = any (%(ids)s)
+        order by leg, invoice
+        """,
+        ids=list(leg_ids),
+    )
+    return _all(Allocation, rows)
+
+
+def orders(tx: Tx, subject_ids: Iterable[str]) -> tuple[Order, ...]:
+    """Give the orders about these legs, customers or methods, oldest first."""
+    rows = tx.rows(
+        "select * from provider_order where tenant = %(tenant)s and subject = any (%(ids)s) order by id",
+        ids=list(subject_ids),
+    )
+    return tuple(order_from(row) for row in rows)
+
+
+def order_by_id(tx: Tx, order: str, *, lock: bool = False) -> Order | None:
+    """Give one order; with `lock`, hold its row until the transaction ends."""
+    if lock:
+        row = tx.one(
+            "select * from provider_order where tenant = %(tenant)s and id = %(id)s for no key update", id=order
+        )
+    else:
+        row = tx.one("select * from provider_order where tenant = %(tenant)s and id = %(id)s", id=order)
+    return order_from(row) if row else None
+
+
+def order_from(row: Row) -> Order:
+    """Read an order from its row."""
+    hints = hints_of(Order)
+    plain = {name: as_type(row[name], hint) for name, hint in hints.items() if name != "instruction"}
+    return Order(**plain, instruction=decode(row["instruction"]))
+
+
+def related_payments(tx: Tx, invoice_ids: Iterable[str]) -> list[str]:
+    """Give the ids of the payments that have a leg for one of these invoices."""
+    rows = tx.rows(
+        """
+        select distinct l.payment as id
+        from allocation a
+        join leg l on l.tenant = a.tenant and l.id = a.leg
+        where a.tenant = %(tenant)s and a.invoice = any (%(ids)s)
+        """,
+        ids=list(invoice_ids),
+    )
+    return [row["id"] for row in rows]
+
+
+def related_invoices(tx: Tx, payment_ids: Iterable[str]) -> list[str]:
+    """Give the ids of the invoices that a leg of these payments is to pay."""
+    rows = tx.rows(
+        """
+        select distinct a.invoice as id
+        from leg l
+        join allocation a on a.tenant = l.tenant and a.leg = l.id
+        where l.tenant = %(tenant)s and l.payment = any (%(ids)s)
+        """,
+        ids=list(payment_ids),
+    )
+    return [row["id"] for row in rows]
+
+
+def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
+    """Give the customer that a subject belongs to, without locking anything."""
+    if noun in ("customer", "wallet", "invoice", "payment", "method"):
+        column = "id" if noun == "customer" else "customer"
+        sql = SQL("select {} as customer from {} where tenant = %(tenant)s and id = %(id)s").format(
+            Identifier(column), Identifier(noun)
+        )
+        found = tx.first(sql, {"id": identity})
+        return str(found["customer"]) if found else None
+    row = tx.one(PARENTS[noun], id=identity) if noun in PARENTS else None
+    return str(row["customer"]) if row else None
+
+
+PARENTS: Final[dict[str, LiteralString]] = {
+    "leg": """
+        select p.customer from leg l join payment p on p.tenant = l.tenant and p.id = l.payment
+        where l.tenant = %(tenant)s and l.id = %(id)s
+    """,
+    "grant": """
+        select w.customer from grant_lot g join wallet w on w.tenant = g.tenant and w.id = g.wallet
+        where g.tenant = %(tenant)s and g.id = %(id)s
+    """,
+    "order": "select customer from provider_order where tenant = %(tenant)s and id = %(id)s",
+    "case": "select customer from review_case where tenant = %(tenant)s and id = %(id)s",
+}
+
+
+def leg_of_ref(tx: Tx, account: str, refs: Iterable[str]) -> Row | None:
+    """Find the leg that holds one of these handles: its id, payment and customer."""
+    return tx.one(
+        """
+        select l.id, l.payment, p.customer
+        from leg l
+        join payment p on p.tenant = l.tenant and p.id = l.payment
+        where l.tenant = %(tenant)s and l.account = %(account)s and l.provider_ref = any (%(refs)s)
+        limit 1
+        """,
+        account=account,
+        refs=list(refs),
+    )
+
+
+def leg_of_mark(tx: Tx, account: str, leg: str) -> Row | None:
+    """Find a leg of ours, by the id that it carries as a mark, while it still waits for its handle."""
+    return tx.one(
+        """
+        select l.id, l.payment, p.customer
+        from leg l
+        join payment p on p.tenant = l.tenant and p.id = l.payment
+        where l.tenant = %(tenant)s and l.account = %(account)s and l.id = %(leg)s and l.provider_ref is null
+        """,
+        account=account,
+        leg=leg,
+    )
+
+
+def customer_of_ref(tx: Tx, account: str, ref: str) -> str | None:
+    """Find our customer by its id at the provider."""
+    row = tx.one(
+        "select id from customer where tenant = %(tenant)s and account = %(account)s and provider_ref = %(ref)s",
+        account=account,
+        ref=ref,
+    )
+    return str(row["id"]) if row else None
+
+
+def _all(cls: type[T], rows: Iterable[Row]) -> tuple[T, ...]:
+    return tuple(from_row(cls, row) for row in rows)

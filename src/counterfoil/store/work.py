@@ -1,0 +1,132 @@
+"""The claim table: what is due, for whom. The only table that workers see without being inside a tenant."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from counterfoil.store.database import Tx
+
+
+class Queue(StrEnum):
+    """What a claim is about."""
+
+    INBOX = "inbox"
+    ORDER = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one item until the lease ends. `token` fences: a later claim has a higher one."""
+
+    queue: Queue
+    tenant: str
+    id: str
+    token: int
+    attempts: int
+
+
+class LeaseLost(Exception):
+    """Another worker took the item over while this one was busy; what this one found out must not be written."""
+
+    code = "lease_lost"
+
+
+def enqueue(tx: Tx, queue: Queue, identity: str, due_at: datetime) -> None:
+    """Make an item due. An item that is queued already keeps the earlier time."""
+    tx.run(
+        """
+        insert into work (queue, tenant, id, due_at) values (%(queue)s, %(tenant)s, %(id)s, %(due_at)s)
+        on conflict (queue, tenant, id) do update set due_at = least(work.due_at, excluded.due_at)
+        """,
+        queue=queue,
+        id=identity,
+        due_at=due_at,
+    )
+
+
+def claim(tx: Tx, queue: Queue, now: datetime, wall: datetime, lease: timedelta, limit: int) -> list[Claim]:
+    """Claim due items whose lease is free, oldest first. Leases run on wall time, what is due on business time."""
+    rows = tx.rows(
+        """
+        update work set token = token + 1, attempts = attempts + 1, leased_until = %(until)s
+        from (
+            select queue, tenant, id from work
+            where queue = %(queue)s and due_at <= %(now)s and (leased_until is null or leased_until <= %(wall)s)
+            order by due_at, id
+            limit %(limit)s
+            for update skip locked
+        ) as due
+        where work.queue = due.queue and work.tenant = due.tenant and work.id = due.id
+        returning work.tenant, work.id, work.token, work.attempts
+        """,
+        queue=queue,
+        now=now,
+        wall=wall,
+        until=wall + lease,
+        limit=limit,
+    )
+    claims = (Claim(queue, row["tenant"], row["id"], row["token"], row["attempts"]) for row in rows)
+    return sorted(claims, key=lambda each: each.id)
+
+
+def fence(tx: Tx, claim: Claim) -> None:
+    """Hold the claim's row until the transaction ends. Raises LeaseLost when somebody else has claimed it since."""
+    row = tx.one(
+        "select token from work where queue = %(queue)s and tenant = %(tenant)s and id = %(id)s for update",
+        queue=claim.queue,
+        id=claim.id,
+    )
+    if row is None or row["token"] != claim.token:
+        raise LeaseLost(f"{claim.queue} {claim.id} was taken over by another worker")
+
+
+def finish(tx: Tx, claim: Claim) -> None:
+    """Take a finished item off the queue."""
+    tx.run(
+        "delete from work where queue = %(queue)s and tenant = %(tenant)s and id = %(id)s",
+        queue=claim.queue,
+        id=claim.id,
+    )
+
+
+def postpone(tx: Tx, claim: Claim, due_at: datetime) -> None:
+    """Give the claim back until `due_at`."""
+    tx.run(
+        """
+        update work set due_at = %(due_at)s, leased_until = null
+        where queue = %(queue)s and tenant = %(tenant)s and id = %(id)s and token = %(token)s
+        """,
+        queue=claim.queue,
+        id=claim.id,
+        token=claim.token,
+        due_at=due_at,
+    )
+
+
+def extend(tx: Tx, claims: Iterable[Claim], until: datetime) -> None:
+    """Keep leases alive while their holder is."""
+    for each in claims:
+        tx.run(
+            """
+            update work set leased_until = %(until)s
+            where queue = %(queue)s and tenant = %(for_tenant)s and id = %(id)s and token = %(token)s
+            """,
+            queue=each.queue,
+            for_tenant=each.tenant,
+            id=each.id,
+            token=each.token,
+            until=until,
+        )
+
+
+def next_due(tx: Tx) -> datetime | None:
+    """Say when the next item that nobody works on is due, None when there is none."""
+    row = tx.one("select min(due_at) as due_at from work where leased_until is null")
+    return row["due_at"] if row else None
+
+
+def backlog(tx: Tx, now: datetime) -> dict[str, int]:
+    """Count what is due, per queue, over all tenants."""
+    rows = tx.rows("select queue, count(*) as n from work where due_at <= %(now)s group by queue", now=now)
+    return {row["queue"]: row["n"] for row in rows}
