@@ -1,0 +1,87 @@
+"""One unit of work in one account: an API request, or a timer that came due. What handlers are given."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from counterfoil.sandbox import events
+from counterfoil.sandbox.accounts import Shelf
+from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.params import Given, merge_labels
+from counterfoil.sandbox.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`given` are the read parameters, `path` the ids in the path; `request_id` is None for timers."""
+
+    world: World
+    shelf: Shelf
+    version: str
+    given: Given = field(default_factory=dict)
+    path: dict[str, str] = field(default_factory=dict)
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def now(self) -> int:
+        return self.world.seconds()
+
+    @property
+    def livemode(self) -> bool:
+        return self.shelf.livemode
+
+    def find(self, kind: str, param: str = "id") -> Doc:
+        """The object that the path names."""
+        return self.shelf.find(kind, self.path["id"], param)
+
+    def referred(self, kind: str, identifier: Any, param: str) -> Doc:
+        """The object that a parameter names; a wrong one is a 400, as it is the caller's parameter."""
+        return self.shelf.find(kind, identifier, param, status=400)
+
+    def create(self, doc: Doc, event: str | None = None) -> Doc:
+        """Store a new object, journal it, and tell it by an event."""
+        self.shelf.save(doc)
+        self.note(doc["object"], doc)
+        if event:
+            self.emit(event, doc)
+        return doc
+
+    def save(self, doc: Doc, event: str | None = None, before: Doc | None = None) -> Doc:
+        """Store a changed object; an event tells it, with what changed since `before`."""
+        self.shelf.save(doc)
+        if event and (before is None or before != doc):
+            self.emit(event, doc, before)
+        return doc
+
+    def emit(self, event: str, doc: Doc, before: Doc | None = None) -> None:
+        cause = {"id": self.request_id, "idempotency_key": self.idempotency_key}
+        events.emit(self.world, self.shelf, event, doc, before, cause)
+
+    def note(self, kind: str, doc: Doc, amount: int | None = None) -> None:
+        """Journal a money effect or a creation."""
+        self.world.note(
+            kind,
+            self.shelf.key,
+            object=doc["id"],
+            amount=doc.get("amount") if amount is None else amount,
+            currency=doc.get("currency"),
+            key=self.idempotency_key,
+        )
+
+    def schedule(self, due: float, act: str, doc: Doc) -> None:
+        self.world.schedule(due, act, self.shelf.key, doc["id"])
+
+
+def copy_of(doc: Doc) -> Doc:
+    """What an object was before a change, for the event that tells it."""
+    return deepcopy(doc)
+
+
+def apply_given(doc: Doc, given: Given, names: tuple[str, ...]) -> None:
+    """Set the plain fields that the caller gave; metadata merges."""
+    for name in names:
+        if name in given:
+            doc[name] = merge_labels(doc.get("metadata") or {}, given[name]) if name == "metadata" else given[name]

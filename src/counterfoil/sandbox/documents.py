@@ -1,0 +1,82 @@
+"""What the sandbox stores: JSON documents in named tables, and the only place where they change.
+
+A document is kept in one canonical form (the newest shape, references as ids, private keys starting with `_`). Everything that must survive a
+restart is a row of `Tables`, so that a snapshot is one JSON text and a restart replays rows, not requests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+Doc: TypeAlias = dict[str, Any]
+Change: TypeAlias = tuple[str, str, Doc | None]
+
+
+class Tables:
+    """Named tables of documents in order of creation; remembers which rows changed since they were last written out."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, dict[str, Doc]] = {}
+        self._changed: dict[tuple[str, str], None] = {}
+
+    def get(self, table: str, key: str) -> Doc | None:
+        return self._tables.get(table, {}).get(key)
+
+    def put(self, table: str, key: str, doc: Doc) -> Doc:
+        """Store a row, new or changed in place; an existing row keeps its position."""
+        self._tables.setdefault(table, {})[key] = doc
+        self._changed[table, key] = None
+        return doc
+
+    def drop(self, table: str, key: str) -> None:
+        if self._tables.get(table, {}).pop(key, None) is not None:
+            self._changed[table, key] = None
+
+    def rows(self, table: str) -> list[Doc]:
+        """All rows, oldest first."""
+        return list(self._tables.get(table, {}).values())
+
+    def newest_first(self, table: str) -> Iterator[tuple[str, Doc]]:
+        return reversed(self._tables.get(table, {}).items())
+
+    def items(self, table: str) -> list[tuple[str, Doc]]:
+        return list(self._tables.get(table, {}).items())
+
+    def keys(self, table: str) -> list[str]:
+        return list(self._tables.get(table, {}))
+
+    def count(self, table: str) -> int:
+        return len(self._tables.get(table, {}))
+
+    def names(self) -> list[str]:
+        return sorted(self._tables)
+
+    def clear(self) -> None:
+        for table, rows in self._tables.items():
+            self._changed.update(dict.fromkeys((table, key) for key in rows))
+        self._tables = {}
+
+    def dump(self) -> bytes:
+        return json.dumps(self._tables, separators=(",", ":")).encode()
+
+    def load(self, snapshot: bytes) -> None:
+        """Replace everything by the content of a snapshot."""
+        self.clear()
+        self._tables = json.loads(snapshot)
+        for table, rows in self._tables.items():
+            self._changed.update(dict.fromkeys((table, key) for key in rows))
+
+    def take_changes(self) -> list[Change]:
+        """The rows changed since the last call, each with its present content, None where it is gone."""
+        changed, self._changed = self._changed, {}
+        return [(table, key, self.get(table, key)) for table, key in changed]
+
+    def apply(self, changes: list[Change]) -> None:
+        """Bring in rows that an earlier process wrote out."""
+        for table, key, doc in changes:
+            if doc is None:
+                self._tables.get(table, {}).pop(key, None)
+            else:
+                self._tables.setdefault(table, {})[key] = doc

@@ -1,0 +1,398 @@
+"""Payment intents: the wish to be paid once, whatever it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from counterfoil.sandbox import charges, paying, payment_methods
+from counterfoil.sandbox.call import Call, apply_given
+from counterfoil.sandbox.currencies import check_charge, check_currency
+from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.errors import StripeError, invalid
+from counterfoil.sandbox.fields import FUTURE_USAGE, METADATA, OFF_SESSION, SHIPPING, flagged, full_shipping
+from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
+from counterfoil.sandbox.params import Anything, Choice, Flag, Hash, Items, Kind, Need, Text, Whole, uncovered
+from counterfoil.sandbox.routing import Route
+from counterfoil.sandbox.search import SEARCH, search_of
+from counterfoil.sandbox.versions import ENDIVE, since
+
+_KEPT: dict[str, Kind] = {
+    **METADATA,
+    "allowed_payment_method_types": Items(),
+    "capture_method": Choice(("automatic", "automatic_async", "manual"), clears=False),
+    "customer": Text(),
+    "description": Text(1000),
+    "excluded_payment_method_types": Items(),
+    "payment_method": Text(),
+    "payment_method_data": Hash(payment_methods.DATA),
+    "payment_method_options": Hash({"card": Anything(), "us_bank_account": Anything()}),
+    "payment_method_types": Items(),
+    "receipt_email": Text(),
+    "setup_future_usage": FUTURE_USAGE,
+    "shipping": SHIPPING,
+    "statement_descriptor": Text(22),
+    "statement_descriptor_suffix": Text(22),
+    "transfer_group": Text(),
+    **uncovered(
+        "amount_details",
+        "application_fee_amount",
+        "customer_account",
+        "hooks",
+        "payment_details",
+        "payment_method_configuration",
+        "transfer_data",
+    ),
+}
+_CONFIRMING: dict[str, Kind] = {
+    "error_on_requires_action": Flag(),
+    "mandate_data": Anything(),
+    "off_session": OFF_SESSION,
+    "return_url": Text(),
+    "use_stripe_sdk": Flag(),
+    **uncovered("confirmation_token", "mandate", "radar_options"),
+}
+CREATE: dict[str, Kind] = {
+    **_KEPT,
+    **_CONFIRMING,
+    "amount": Need(Whole()),
+    "automatic_payment_methods": Hash({"enabled": Need(Flag()), "allow_redirects": Choice(("always", "never"))}),
+    "confirm": Flag(),
+    "confirmation_method": Choice(("automatic", "manual"), clears=False),
+    "currency": Need(Text()),
+    **uncovered("on_behalf_of"),
+}
+_CONFIRM = {
+    name: kind for name, kind in _KEPT.items() if name not in ("customer", "description", "metadata")
+} | _CONFIRMING
+_PLAIN = (
+    "allowed_payment_method_types",
+    "capture_method",
+    "description",
+    "excluded_payment_method_types",
+    "metadata",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
+_UNCONFIRMED = ("requires_payment_method", "requires_confirmation", "requires_action")
+
+
+def _create(call: Call) -> Doc:
+    given = call.given
+    _refuse_types(call)
+    currency = check_currency(given)
+    check_charge(given["amount"], currency)
+    if given.get("off_session") and not given.get("confirm"):
+        raise invalid(
+            "The parameter `off_session` cannot be passed when creating a PaymentIntent unless `confirm` is set to true.",
+            "off_session",
+        )
+    intent = _blank(call, currency)
+    method = _apply(call, intent)
+    call.create(intent, "payment_intent.created")
+    return _confirm_with(call, intent, method) if given.get("confirm") else intent
+
+
+def _retrieve(call: Call) -> Doc:
+    return call.find("payment_intent", "intent")
+
+
+def _update(call: Call) -> Doc:
+    intent = call.find("payment_intent", "intent")
+    _refuse_types(call)
+    if intent["status"] not in _UNCONFIRMED and set(call.given) - {
+        "metadata",
+        "description",
+        "receipt_email",
+        "expand",
+    }:
+        raise _unexpected(
+            intent,
+            f"This PaymentIntent's {_listed(call.given)} could not be updated because it has a status of {intent['status']}.",
+        )
+    currency = check_currency(call.given) if call.given.get("currency") else intent["currency"]
+    amount: int = call.given.get("amount", intent["amount"])
+    check_charge(amount, currency)
+    _apply(call, intent)
+    intent |= {"amount": amount, "currency": currency}
+    return call.save(intent)
+
+
+def _confirm(call: Call) -> Doc:
+    intent = call.find("payment_intent", "intent")
+    _refuse_types(call)
+    if intent["status"] not in _UNCONFIRMED:
+        raise _unexpected(intent, _why_unconfirmable(intent))
+    method = _apply(call, intent)
+    return _confirm_with(call, intent, method)
+
+
+def _capture(call: Call) -> Doc:
+    intent = call.find("payment_intent", "intent")
+    if intent["status"] != "requires_capture":
+        message = (
+            f"This PaymentIntent could not be captured because it has a status of {intent['status']}. Only a PaymentIntent with one of the following "
+            "statuses may be captured: requires_capture."
+        )
+        raise _unexpected(intent, message)
+    amount: int = call.given.get("amount_to_capture", intent["amount_capturable"])
+    if amount > intent["amount_capturable"]:
+        message = f"The requested capture amount is greater than the amount you can capture for this charge ({intent['amount_capturable']})."
+        raise StripeError(message, code="amount_too_large", param="amount_to_capture")
+    apply_given(intent, call.given, ("metadata", "statement_descriptor", "statement_descriptor_suffix"))
+    charge = call.shelf.find("charge", intent["latest_charge"], "charge")
+    charges.capture(call, charge, amount)
+    intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0}
+    call.shelf.save(intent)
+    call.emit("payment_intent.succeeded", intent)
+    return intent
+
+
+def _cancel(call: Call) -> Doc:
+    intent = call.find("payment_intent", "intent")
+    if intent["status"] not in (*_UNCONFIRMED, "requires_capture"):
+        message = (
+            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent with one of the following "
+            "statuses may be canceled: requires_payment_method, requires_capture, requires_reauthorization, requires_confirmation, requires_action, "
+            "processing."
+        )
+        raise _unexpected(intent, message)
+    if intent["status"] == "requires_capture":
+        _release(call, intent)
+    intent |= {"status": "canceled", "canceled_at": call.now, "next_action": None, "amount_capturable": 0}
+    intent["cancellation_reason"] = call.given.get("cancellation_reason")
+    call.shelf.save(intent)
+    call.emit("payment_intent.canceled", intent)
+    return intent
+
+
+def _list(call: Call) -> Page:
+    return page_of(call, "payment_intent", matches(call.given, "customer"))
+
+
+def _search(call: Call) -> Page:
+    return search_of(call, "payment_intent", {"amount", "created", "currency", "customer", "metadata", "status"})
+
+
+def _confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
+    method = method or _own_method(call, intent)
+    if method is None:
+        message = (
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment "
+            "method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken."
+        )
+        raise _unexpected(intent, message)
+    paying.check_usable(method, intent["customer"])
+    if call.given.get("return_url"):
+        intent["_return_url"] = call.given["return_url"]
+    return paying.pay(
+        call, intent, method, flagged(call.given.get("off_session")), bool(call.given.get("error_on_requires_action"))
+    )
+
+
+def _own_method(call: Call, intent: Doc) -> Doc | None:
+    return (
+        call.shelf.find("payment_method", intent["payment_method"], "payment_method")
+        if intent["payment_method"]
+        else None
+    )
+
+
+def _apply(call: Call, intent: Doc) -> Doc | None:
+    """Set what the caller gave, after all of it is found to be right; returns the payment method if one was given."""
+    given = call.given
+    customer = (
+        call.referred("customer", given["customer"], "customer")["id"] if given.get("customer") else intent["customer"]
+    )
+    method = _given_method(call)
+    if method is not None:
+        paying.check_usable(method, customer)
+        intent["payment_method"] = method["id"]
+        if intent["status"] in ("requires_payment_method", "requires_action"):
+            intent |= {"status": "requires_confirmation", "next_action": None, "_authenticated": False}
+    intent["customer"] = customer
+    apply_given(intent, given, _PLAIN)
+    if "shipping" in given:
+        intent["shipping"] = full_shipping(given["shipping"])
+    if given.get("payment_method_types"):
+        intent |= {"payment_method_types": given["payment_method_types"], "automatic_payment_methods": None}
+    if given.get("payment_method_options"):
+        _apply_options(intent, given["payment_method_options"])
+    return method
+
+
+def _apply_options(intent: Doc, given: dict[str, Any]) -> None:
+    options = dict(intent["payment_method_options"] or {})
+    for kind, chosen in given.items():
+        if isinstance(chosen, dict):
+            options[kind] = options.get(kind, {}) | chosen
+    intent["payment_method_options"] = options
+
+
+def _given_method(call: Call) -> Doc | None:
+    given = call.given
+    if given.get("payment_method") and given.get("payment_method_data"):
+        raise invalid(
+            "You may only specify one of these parameters: payment_method, payment_method_data.", "payment_method"
+        )
+    if given.get("payment_method_data"):
+        return payment_methods.build(call, given["payment_method_data"])
+    return (
+        payment_methods.resolve(call, given["payment_method"], "payment_method")
+        if given.get("payment_method")
+        else None
+    )
+
+
+def _release(call: Call, intent: Doc) -> None:
+    """Give back an authorization: nothing was taken, so nothing is booked."""
+    charge = call.shelf.find("charge", intent["latest_charge"], "charge")
+    charge |= {"refunded": True, "amount_refunded": charge["amount"]}
+    call.shelf.save(charge)
+    call.note("authorization_released", charge)
+    call.emit("charge.refunded", charge)
+
+
+def _blank(call: Call, currency: str) -> Doc:
+    identifier = call.world.new_id("pi_3")
+    automatic = _automatic(call)
+    types = call.given.get("payment_method_types") or _default_types(currency, automatic)
+    return {
+        "id": identifier,
+        "object": "payment_intent",
+        "allowed_payment_method_types": None,
+        "amount": call.given["amount"],
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": automatic,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async" if since(call.version, "2024-04-10") else "automatic",
+        "client_secret": f"{identifier}_secret_{call.world.token(25)}",
+        "confirmation_method": call.given.get("confirmation_method", "automatic"),
+        "created": call.now,
+        "currency": currency,
+        "customer": None,
+        "customer_account": None,
+        "description": None,
+        "excluded_payment_method_types": None,
+        "invoice": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": call.livemode,
+        "managed_payments": None,
+        "metadata": {},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": _default_options(types),
+        "payment_method_types": types,
+        "payment_record": None,
+        "processing": None,
+        "receipt_email": None,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
+        "_authenticated": False,
+    }
+
+
+def _automatic(call: Call) -> Doc | None:
+    """Automatic payment methods are on by default since 2023-08-16, unless the caller names types or turns them off."""
+    given = call.given.get("automatic_payment_methods")
+    if given is not None:
+        return (
+            {"allow_redirects": given.get("allow_redirects") or "always", "enabled": True} if given["enabled"] else None
+        )
+    if call.given.get("payment_method_types") or not since(call.version, "2023-08-16"):
+        return None
+    return {"allow_redirects": "always", "enabled": True}
+
+
+def _default_types(currency: str, automatic: Doc | None) -> list[str]:
+    """What the account's settings offer: cards everywhere, bank debits for US dollars. Nothing that redirects, so no return_url is asked for."""
+    return ["card", "us_bank_account"] if automatic and currency == "usd" else ["card"]
+
+
+def _default_options(types: list[str]) -> Doc:
+    options: Doc = {}
+    if "card" in types:
+        options["card"] = {
+            "installments": None,
+            "mandate_options": None,
+            "network": None,
+            "request_three_d_secure": "automatic",
+        }
+    if "us_bank_account" in types:
+        options["us_bank_account"] = {"verification_method": "automatic"}
+    return options
+
+
+def _refuse_types(call: Call) -> None:
+    if "payment_method_types" in call.given and since(call.version, ENDIVE):
+        raise types_gone(call.version)
+
+
+def types_gone(version: str) -> StripeError:
+    """Endive took `payment_method_types` away from what can be written."""
+    message = (
+        f"The `payment_method_types` parameter is no longer supported in API version {version}. Use `allowed_payment_method_types`, "
+        "`excluded_payment_method_types` or automatic payment methods instead."
+    )
+    return StripeError(message, code="payment_method_types_no_longer_supported", param="payment_method_types")
+
+
+def _unexpected(intent: Doc, message: str) -> StripeError:
+    return StripeError(message, code="payment_intent_unexpected_state", payment_intent=intent)
+
+
+def _why_unconfirmable(intent: Doc) -> str:
+    reasons = {
+        "succeeded": "it has already succeeded after being previously confirmed",
+        "processing": "it has already been confirmed and is processing",
+        "requires_capture": "it has already been confirmed and is awaiting capture",
+        "canceled": "it has been canceled",
+    }
+    return f"You cannot confirm this PaymentIntent because {reasons[intent['status']]}."
+
+
+def _listed(given: dict[str, Any]) -> str:
+    return ", ".join(sorted(set(given) - {"expand"}))
+
+
+_REASONS = Choice(("abandoned", "duplicate", "fraudulent", "requested_by_customer"))
+ROUTES = (
+    Route("POST", "/v1/payment_intents", _create, CREATE),
+    Route("GET", "/v1/payment_intents/search", _search, SEARCH),
+    Route("GET", "/v1/payment_intents/{id}", _retrieve, {"client_secret": Text()}),
+    Route("POST", "/v1/payment_intents/{id}", _update, {**_KEPT, "amount": Whole(), "currency": Text()}),
+    Route("POST", "/v1/payment_intents/{id}/confirm", _confirm, _CONFIRM),
+    Route(
+        "POST",
+        "/v1/payment_intents/{id}/capture",
+        _capture,
+        {
+            **METADATA,
+            "amount_to_capture": Whole(least=1),
+            "statement_descriptor": Text(22),
+            "statement_descriptor_suffix": Text(22),
+            **uncovered(
+                "application_fee_amount", "final_capture", "transfer_data", "amount_details", "hooks", "payment_details"
+            ),
+        },
+    ),
+    Route("POST", "/v1/payment_intents/{id}/cancel", _cancel, {"cancellation_reason": _REASONS}),
+    Route("GET", "/v1/payment_intents", _list, {**PAGING, **CREATED, "customer": Text()}),
+)

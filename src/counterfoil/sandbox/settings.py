@@ -1,0 +1,38 @@
+"""What an operator may choose about a sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from counterfoil.sandbox.versions import NEWEST
+
+
+@dataclass(slots=True)
+class Settings:
+    """Choices that hold for all accounts; the control plane may change them while the sandbox runs."""
+
+    default_api_version: str = NEWEST
+    """Of accounts made by first use; each account can have its own."""
+
+    retry_delays_s: tuple[float, ...] = (300.0, 1_800.0, 7_200.0, 18_000.0)
+    """Pauses before the second, third … attempt of a delivery; after the last one it is given up."""
+
+    retry_compression: float = 60.0
+    """Divides the pauses: a developer does not wait hours. 1 gives Stripe's own pace."""
+
+    delivery_timeout_s: float = 10.0
+    """An endpoint that answers later than this has not answered."""
+
+    bank_debit_settles_s: int = 4 * 86_400
+    """How long a bank debit stays in processing, by the sandbox's clock."""
+
+    refund_settles_s: int = 3_600
+    """How long until a refund that is pending, or that will fail, changes its status."""
+
+    search_lag_s: int = 0
+    """How far search results are behind the objects (Stripe: up to a minute)."""
+
+    public_url: str = "https://hooks.stripe.com"
+    """Where the sandbox's hosted pages are reached."""
+
+    idempotency_lifetime_s: int = 86_400

@@ -1,0 +1,44 @@
+"""The whole surface as one table of routes, and the timers that objects set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from counterfoil.sandbox import (
+    account_routes,
+    balance,
+    charges,
+    customers,
+    disputes,
+    event_routes,
+    paying,
+    payment_intents,
+    payment_methods,
+    refunds,
+    setup_intents,
+    webhook_endpoints,
+)
+from counterfoil.sandbox.call import Call
+from counterfoil.sandbox.routing import Route
+
+ROUTES: tuple[Route, ...] = (
+    *customers.ROUTES,
+    *payment_methods.ROUTES,
+    *payment_intents.ROUTES,
+    *setup_intents.ROUTES,
+    *charges.ROUTES,
+    *refunds.ROUTES,
+    *disputes.ROUTES,
+    *balance.ROUTES,
+    *event_routes.ROUTES,
+    *webhook_endpoints.ROUTES,
+    *account_routes.ROUTES,
+)
+
+TIMERS: dict[str, Callable[[Call, str], None]] = {
+    "balance_available": balance.become_available,
+    "expire_authorization": paying.expire_authorization,
+    "settle_debit": paying.settle_debit,
+    "settle_refund": refunds.settle_refund,
+}
+"""What a timer does to its subject when its time comes."""
