@@ -1,6 +1,6 @@
 """The embedded Postgres server: for evaluation, for tests, and for small installations that trust one machine."""
 
-from counterfoil.store.server.embedded import NOT_DURABLE, EmbeddedPostgres, Running, server_for
+from counterfoil.store.server.embedded import NOT_DURABLE, EmbeddedPostgres, Listener, Running, server_for
 from counterfoil.store.server.errors import PostgresUnusable
 from counterfoil.store.server.installation import Installation, find_postgres
 
@@ -8,6 +8,7 @@ __all__ = [
     "NOT_DURABLE",
     "EmbeddedPostgres",
     "Installation",
+    "Listener",
     "PostgresUnusable",
     "Running",
     "find_postgres",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
-from counterfoil.store.server.errors import PostgresAccountMissing
+from counterfoil.store.server.errors import PostgresAccountMissing, PostgresStartTimeout
 from counterfoil.store.server.installation import Installation
 
 USUAL_ACCOUNTS = ("postgres", "nobody")
@@ -33,20 +33,26 @@ class Account:
     def run(self, arguments: tuple[str, ...], *, output: int, timeout_s: float) -> subprocess.CompletedProcess[str]:
         """Run a command to its end as this account; what it says goes to `output` (a descriptor, or PIPE)."""
         drop: _Drop = {"user": self.uid, "group": self.gid, "extra_groups": ()} if self.is_dropped else {}
-        return subprocess.run(
-            [*self.prefix, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            # Messages and sort order must not depend on who starts the server.
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-            cwd="/",
-            timeout=timeout_s,
-            check=False,
-            **drop,
-        )
+        try:
+            return subprocess.run(
+                [*self.prefix, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                # Messages and sort order must not depend on who starts the server.
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                cwd="/",
+                timeout=timeout_s,
+                check=False,
+                **drop,
+            )
+        except subprocess.TimeoutExpired as late:
+            raise PostgresStartTimeout(
+                f"{Path(arguments[0]).name} did not end within {timeout_s:g} s",
+                "Look what it waits for, and start again",
+            ) from late
 
 
 def choose_account(installation: Installation, directory: Path, owner: int | None) -> tuple[Account, Installation]:

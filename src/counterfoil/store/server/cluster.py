@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -18,13 +19,13 @@ from counterfoil.store.server.errors import (
     PostgresDirectoryForeign,
     PostgresDirectoryUnusable,
     PostgresDiskFull,
+    PostgresPortTaken,
     PostgresStartFailed,
     PostgresVersionMismatch,
 )
 from counterfoil.store.server.installation import Installation
 
 SUPERUSER = "counterfoil"
-SOCKET_PORT = 5432
 # sockaddr_un holds 108 bytes, the closing zero included.
 SOCKET_PATH_MAX = 107
 INITDB_MAX_S = 120.0
@@ -111,10 +112,10 @@ def create_cluster(layout: Layout, account: Account, installation: Installation,
         draft.rename(layout.cluster)
 
 
-def socket_directory(layout: Layout, account: Account) -> Path:
+def socket_directory(layout: Layout, account: Account, port: int) -> Path:
     """Make the directory of the socket, closed to everybody else; a short one where the data lie too deep."""
     inside = layout.top / "socket"
-    name = f".s.PGSQL.{SOCKET_PORT}"
+    name = f".s.PGSQL.{port}"
     place = inside
     if len(os.fsencode(inside.absolute() / name)) > SOCKET_PATH_MAX:
         mark = hashlib.sha256(os.fsencode(layout.top.resolve())).hexdigest()[:12]
@@ -139,6 +140,31 @@ def open_log(layout: Layout) -> int:
         if layout.log.exists() and layout.log.stat().st_size > LOG_KEPT_MAX:
             layout.log.replace(layout.log.with_suffix(".log.1"))
         return os.open(layout.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def log_length(layout: Layout) -> int:
+    """Say where the log ends now, so that a failure is explained by what comes after."""
+    return layout.log.stat().st_size if layout.log.exists() else 0
+
+
+def log_since(layout: Layout, mark: int) -> str:
+    with explained(layout.log), layout.log.open("rb") as log:
+        log.seek(mark if mark <= log_length(layout) else 0)
+        return log.read().decode("utf-8", errors="replace")
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a TCP port that Postgres could not bind either."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except (OSError, OverflowError) as refusal:
+            reason = refusal.strerror if isinstance(refusal, OSError) else "not a port number"
+            raise PostgresPortTaken(
+                f"port {port} on {host} can't be used: {reason}", "Choose another port"
+            ) from refusal
 
 
 def refuse_start(layout: Layout, what: str, said: str) -> NoReturn:

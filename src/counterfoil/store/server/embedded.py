@@ -1,15 +1,15 @@
 """A Postgres server of our own, started and stopped by whoever needs it."""
 
-import fcntl
 import os
 import shlex
 import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 from urllib.parse import quote
 
 import psycopg
@@ -17,18 +17,19 @@ from psycopg import sql
 
 from counterfoil.store.server.account import Account, choose_account
 from counterfoil.store.server.cluster import (
-    SOCKET_PORT,
     SUPERUSER,
     Layout,
+    check_port,
     check_version,
     create_cluster,
-    explained,
+    log_length,
+    log_since,
     open_log,
     prepare_directory,
     refuse_start,
     socket_directory,
 )
-from counterfoil.store.server.errors import PostgresStartFailed, PostgresStartTimeout
+from counterfoil.store.server.errors import PostgresPortTaken, PostgresStartFailed, PostgresStartTimeout
 from counterfoil.store.server.installation import Installation, find_postgres
 from counterfoil.store.server.processes import (
     POLL_S,
@@ -38,10 +39,14 @@ from counterfoil.store.server.processes import (
     read_postmaster,
     wait_for_end,
 )
+from counterfoil.store.server.turns import Lease, turn
 
 DATABASE = "counterfoil"
 START_MAX_S = 120.0
 STOP_MAX_S = 30.0
+RESTARTS_MAX = 2
+DYING_MAX_S = 2.0
+SOCKET_PORT = 5432
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
@@ -52,6 +57,15 @@ class Running:
     dsn: str
     pid: int | None
     was_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Serve TCP too, to whoever knows the password of the role `counterfoil`."""
+
+    port: int
+    password: str
+    host: str = "127.0.0.1"
 
 
 class EmbeddedPostgres:
@@ -67,14 +81,21 @@ class EmbeddedPostgres:
         data_dir: Path,
         installation: Installation | None = None,
         *,
+        env: Mapping[str, str] = os.environ,
         settings: Mapping[str, str] | None = None,
+        listener: Listener | None = None,
         start_max_s: float = START_MAX_S,
     ) -> None:
+        """Name the server; nothing is touched before `start`. Without an installation `env` says where it is."""
         self.layout = Layout(data_dir.absolute())
         self._installation = installation
+        self._env = env
         self._settings = dict(settings or {})
+        self._listener = listener
+        self._port = listener.port if listener else SOCKET_PORT
         self._start_max_s = start_max_s
-        self._lease: int | None = None
+        self._lease = Lease(self.layout)
+        self._log_mark = 0
 
     def __enter__(self) -> Running:
         return self.start()
@@ -85,24 +106,43 @@ class EmbeddedPostgres:
     def start(self) -> Running:
         """Return the running server, starting it where needed. Raises a PostgresUnusable that says what to do."""
         prepare_directory(self.layout)
-        with self._alone():
-            found = self._living()
-            postmaster = self._await_ready(found) if found else self._launch()
-            self._take_lease()
-            running = Running(_dsn(postmaster, DATABASE), postmaster.pid, found is not None)
-            _ensure_database(postmaster)
+        with turn(self.layout, self._start_max_s):
+            running = self._start_once()
+            for _ in range(RESTARTS_MAX):
+                if running is not None:
+                    break
+                running = self._start_once()
+            if running is None:
+                self._refuse()
+            self._lease.take()
         return running
+
+    def _start_once(self) -> Running | None:
+        """Find or launch the server and prepare it; None when it died meanwhile, as one that was just killed does."""
+        found = self._living()
+        self._log_mark = log_length(self.layout)
+        postmaster = self._await_ready(found) if found else self._launch()
+        if postmaster is None:
+            return None
+        self._check_port(postmaster)
+        try:
+            _furnish(postmaster, self._listener)
+        except psycopg.Error as error:
+            if wait_for_end(postmaster.pid, self.layout.cluster, DYING_MAX_S):
+                return None
+            refuse_start(self.layout, "the server started and then refused to work", str(error))
+        return Running(_dsn(postmaster, DATABASE), postmaster.pid, found is not None)
 
     def stop(self) -> bool:
         """Give the server up, and stop it unless another process uses it. True when nothing runs any more."""
         if not self.layout.start_lock.exists():
             return True
-        with self._alone():
-            self._drop_lease()
+        with turn(self.layout, self._start_max_s):
+            self._lease.drop()
             living = self._living()
             if living is None:
                 return True
-            if self._is_used():
+            if self._lease.is_held_by_others():
                 return False
             return _end(living, self.layout.cluster)
 
@@ -117,7 +157,7 @@ class EmbeddedPostgres:
 
     def _launch(self) -> Postmaster:
         layout = self.layout
-        installation = self._installation or find_postgres(os.environ, major=layout.major)
+        installation = self._installation or find_postgres(self._env, major=layout.major)
         check_version(layout, installation)
         account, installation = choose_account(installation, layout.top, layout.owner)
         dead = read_postmaster(layout.cluster)
@@ -127,17 +167,20 @@ class EmbeddedPostgres:
             )
         if layout.major is None:
             create_cluster(layout, account, installation, is_durable=self._settings.get("fsync") != "off")
+        if self._listener:
+            check_port(self._listener.host, self._listener.port)
         self._start_program(account, installation)
         born = self._living()
-        return self._await_ready(born) if born else refuse_start(layout, "the server ended", _log_tail(layout.log))
+        ready = self._await_ready(born) if born else None
+        return ready or self._refuse()
 
     def _start_program(self, account: Account, installation: Installation) -> None:
         """Let pg_ctl start it: the server is then nobody's child here, so it outlives us and leaves no zombie."""
         settings = {
-            "listen_addresses": "",
-            "unix_socket_directories": str(socket_directory(self.layout, account)),
+            "listen_addresses": self._listener.host if self._listener else "",
+            "unix_socket_directories": str(socket_directory(self.layout, account, self._port)),
             "unix_socket_permissions": "0700",
-            "port": str(SOCKET_PORT),
+            "port": str(self._port),
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_checkpoints": "off",
@@ -152,9 +195,11 @@ class EmbeddedPostgres:
         finally:
             os.close(log)
 
-    def _await_ready(self, living: Postmaster) -> Postmaster:
+    def _await_ready(self, living: Postmaster) -> Postmaster | None:
+        """Wait until it accepts connections; None when it ends instead."""
         end = time.monotonic() + self._start_max_s
-        while not living.is_ready:
+        found: Postmaster | None = living
+        while found is not None and not found.is_ready:
             if time.monotonic() > end:
                 raise PostgresStartTimeout(
                     f"Postgres (process {living.pid}) is not ready after {self._start_max_s:g} s",
@@ -162,47 +207,18 @@ class EmbeddedPostgres:
                 )
             time.sleep(POLL_S)
             found = self._living()
-            if found is None:
-                refuse_start(self.layout, "the server ended", _log_tail(self.layout.log))
-            living = found
-        return living
+        return found
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the start lock, so that two starters, or a starter and a stopper, take turns."""
-        with explained(self.layout.start_lock):
-            descriptor = os.open(self.layout.start_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        end = time.monotonic() + self._start_max_s
-        try:
-            while not _lock(descriptor, fcntl.LOCK_EX):
-                if time.monotonic() > end:
-                    raise PostgresStartTimeout(
-                        f"another process has been starting Postgres in {self.layout.top} for {self._start_max_s:g} s",
-                        "Look what it waits for, and start again",
-                    )
-                time.sleep(POLL_S)
-            yield
-        finally:
-            os.close(descriptor)
+    def _refuse(self) -> NoReturn:
+        refuse_start(self.layout, "the server ended", log_since(self.layout, self._log_mark))
 
-    def _take_lease(self) -> None:
-        """Say that this process uses the server; the kernel takes the word back when the process dies."""
-        if self._lease is None:
-            with explained(self.layout.use_lock):
-                self._lease = os.open(self.layout.use_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lease, fcntl.LOCK_SH)
-
-    def _drop_lease(self) -> None:
-        if self._lease is not None:
-            os.close(self._lease)
-            self._lease = None
-
-    def _is_used(self) -> bool:
-        descriptor = os.open(self.layout.use_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            return not _lock(descriptor, fcntl.LOCK_EX)
-        finally:
-            os.close(descriptor)
+    def _check_port(self, postmaster: Postmaster) -> None:
+        """A server that another process started listens where that process asked it to."""
+        if self._listener and postmaster.port != self._listener.port:
+            raise PostgresPortTaken(
+                f"the database in {self.layout.top} already runs, without TCP port {self._listener.port}",
+                "Stop what uses it, and start again",
+            )
 
 
 def server_for(env: Mapping[str, str], data_dir: Path) -> EmbeddedPostgres | Running:
@@ -210,8 +226,7 @@ def server_for(env: Mapping[str, str], data_dir: Path) -> EmbeddedPostgres | Run
     given = env.get("DATABASE_URL")
     if given:
         return Running(given, None, was_running=True)
-    layout = Layout(data_dir.absolute())
-    return EmbeddedPostgres(data_dir, find_postgres(env, major=layout.major))
+    return EmbeddedPostgres(data_dir, env=env)
 
 
 def _end(living: Postmaster, cluster: Path) -> bool:
@@ -224,27 +239,17 @@ def _end(living: Postmaster, cluster: Path) -> bool:
     return False
 
 
-def _ensure_database(postmaster: Postmaster) -> None:
+def _furnish(postmaster: Postmaster, listener: Listener | None) -> None:
+    """See that the database is there, and the password where somebody may come in by TCP."""
+    role, database = sql.Identifier(SUPERUSER), sql.Identifier(DATABASE)
     with psycopg.connect(_dsn(postmaster, "postgres"), autocommit=True) as connection:
+        if listener:
+            connection.execute(sql.SQL("alter role {} password {}").format(role, sql.Literal(listener.password)))
         found = connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone()
         if found is None:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(DATABASE)))
+            connection.execute(sql.SQL("create database {}").format(database))
 
 
 def _dsn(postmaster: Postmaster, database: str) -> str:
     host = quote(str(postmaster.socket_dir), safe="")
     return f"postgresql://{SUPERUSER}@/{database}?host={host}&port={postmaster.port}"
-
-
-def _lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _log_tail(log: Path) -> str:
-    with suppress(OSError):
-        return log.read_text(encoding="utf-8", errors="replace")[-4000:]
-    return ""
