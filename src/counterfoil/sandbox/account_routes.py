@@ -19,7 +19,10 @@ def _retrieve_by_id(call: Call) -> Doc:
         return shown(account)
     connected = call.world.tables.get("accounts", f"{wanted}/{'live' if call.livemode else 'test'}")
     if connected is None or connected["platform"] != account["id"]:
-        message = f"The provided key does not have access to account '{wanted}' (or that account does not exist). Application access may have been revoked."
+        message = (
+            f"The provided key does not have access to account '{wanted}' (or that account "
+            "does not exist). Application access may have been revoked."
+        )
         raise StripeError(message, status=403, code="account_invalid")
     return shown(connected)
 

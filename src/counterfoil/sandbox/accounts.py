@@ -1,7 +1,8 @@
 """Accounts: who a key belongs to, and the shelf of objects that is theirs alone.
 
-A secret key is `sk_test_<text>` or `sk_live_<text>` (also `rk_`). The text up to an optional `_acct_…` names the account: the same text always opens the same
-account, in test or live mode, and what follows `_acct_` only tells several keys of one account apart. No registration is needed.
+A secret key is `sk_test_<text>` or `sk_live_<text>` (also `rk_`). The text up to an optional `_acct_…` names the
+account: the same text always opens the same account, in test or live mode, and what follows `_acct_` only tells
+several keys of one account apart. No registration is needed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ _KEY = re.compile(r"(?:sk|rk)_(test|live)_([A-Za-z0-9_]+)")
 _ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]{1,64}")
 
 NO_KEY = (
-    "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer "
-    "YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/."
+    "You did not provide an API key. You need to provide your API key in the "
+    "Authorization header, using Bearer auth (e.g. 'Authorization: Bearer "
+    "YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for "
+    "details, or we can help at https://support.stripe.com/."
 )
 
 
@@ -139,7 +142,8 @@ def _connected(world: World, platform: Doc, identifier: str, key: str) -> Doc:
 
 def _no_access(key: str, identifier: str) -> StripeError:
     message = (
-        f"The provided key '{_masked(key)}' does not have access to account '{identifier}' (or that account does not exist). Application access may "
+        f"The provided key '{_masked(key)}' does not have access to account '{identifier}' "
+        "(or that account does not exist). Application access may "
         "have been revoked."
     )
     return StripeError(message, status=403, code="account_invalid")

@@ -53,7 +53,9 @@ def post(
 
 
 def processing_fee(amount: int, currency: str, bank: bool = False) -> int:
-    """What Stripe keeps of a charge: 2.9 % + 30 of a card's, 0.8 % up to 500 of a bank debit; the fixed part exists in currencies with cents."""
+    """What Stripe keeps of a charge: 2.9 % + 30 of a card's, 0.8 % up to 500 of a bank debit; the fixed part exists
+    in currencies with cents.
+    """
     if bank:
         return min((amount * 8 + 500) // 1000, 500)
     fixed = 1 if currency in ZERO_DECIMAL else 30

@@ -1,4 +1,7 @@
-"""Stripe's test cards and bank accounts, and how each behaves. The tokens `pm_card_x` and `tok_x` name the same cards."""
+"""Stripe's test cards and bank accounts, and how each behaves.
+
+The tokens `pm_card_x` and `tok_x` name the same cards.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ Challenge: TypeAlias = Literal["never", "always", "until_set_up", "on_session"]
 class Card:
     """What a card number does.
 
-    `decline` and `attach_decline` name a refusal of `declines.py`. `challenge`: always = each payment, off session too; until_set_up = unless it was
-    set up for off-session use; on_session = only when the customer is there.
+    `decline` and `attach_decline` name a refusal of `declines.py`. `challenge`: always = each payment, off session
+    too; until_set_up = unless it was set up for off-session use; on_session = only when the customer is there.
     """
 
     number: str
@@ -114,7 +117,9 @@ BANK_ACCOUNTS: dict[str, tuple[str, str | None]] = {
     "processing": ("000000000009", "processing"),
     "dispute": ("000777777771", "dispute"),
 }
-"""US bank accounts by the name in `pm_usBankAccount_x`: number and how a debit ends (None: it settles; processing: it never does)."""
+"""US bank accounts by the name in `pm_usBankAccount_x`: number and how a debit ends (None: it settles; processing:
+it never does).
+"""
 
 _BY_NUMBER = {card.number: card for card in reversed(CARDS.values())}
 _PREFIXES = (

@@ -1,4 +1,6 @@
-"""The control plane under `/_sandbox/`: trouble, time, the journal, and what a person would do in a browser or a dashboard. JSON in, JSON out."""
+"""The control plane under `/_sandbox/`: trouble, time, the journal, and what a person would do in a browser or a
+dashboard. JSON in, JSON out.
+"""
 
 from __future__ import annotations
 

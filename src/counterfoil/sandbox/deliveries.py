@@ -1,4 +1,7 @@
-"""Webhook deliveries as a queue of due attempts. Whoever owns the sockets asks for what is due, sends it and records how it went."""
+"""Webhook deliveries as a queue of due attempts.
+
+Whoever owns the sockets asks for what is due, sends it and records how it went.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,9 @@ def next_due(world: World) -> float | None:
 
 
 def record_attempt(world: World, delivery: str, status: int | None) -> None:
-    """Note an attempt's outcome: 2xx ends the delivery, anything else (None: no answer) schedules the next attempt or gives up."""
+    """Note an attempt's outcome: 2xx ends the delivery, anything else (None: no answer) schedules the next attempt
+    or gives up.
+    """
     row = world.tables.get(QUEUE, delivery)
     if row is None:
         return

@@ -1,7 +1,8 @@
 """What the sandbox stores: JSON documents in named tables, and the only place where they change.
 
-A document is kept in one canonical form (the newest shape, references as ids, private keys starting with `_`). Everything that must survive a
-restart is a row of `Tables`, so that a snapshot is one JSON text and a restart replays rows, not requests.
+A document is kept in one canonical form (the newest shape, references as ids, private keys starting with `_`).
+Everything that must survive a restart is a row of `Tables`, so that a snapshot is one JSON text and a restart
+replays rows, not requests.
 """
 
 from __future__ import annotations

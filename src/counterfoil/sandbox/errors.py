@@ -56,7 +56,8 @@ def parameter_unknown(params: list[str], note: str = "") -> StripeError:
 
 def parameter_empty(param: str) -> StripeError:
     message = (
-        f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a parameter; however '{param}' cannot be "
+        f"You passed an empty string for '{param}'. We assume empty values are an "
+        f"attempt to unset a parameter; however '{param}' cannot be "
         f"unset. You should remove '{param}' from your request or supply a non-empty value."
     )
     return StripeError(message, code="parameter_invalid_empty", param=param)
@@ -76,7 +77,8 @@ def unauthorized(message: str, code: str | None = None) -> StripeError:
 
 def unknown_path(method: str, path: str) -> StripeError:
     message = (
-        f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/. "
+        f"Unrecognized request URL ({method}: {path}). Please see "
+        "https://stripe.com/docs or we can help at https://support.stripe.com/. "
         f"(The sandbox does not cover this path; GET /_sandbox/coverage lists those it does.)"
     )
     return StripeError(message, status=404)

@@ -100,7 +100,8 @@ def failure(rule: Rule) -> StripeError:
 def _words(status: int, code: str | None) -> tuple[str, str, bool | None]:
     if code == "lock_timeout":
         message = (
-            "This object cannot be accessed right now because another API request or Stripe process is currently accessing it. If you see this "
+            "This object cannot be accessed right now because another API request or "
+            "Stripe process is currently accessing it. If you see this "
             "error intermittently, retry the request."
         )
         return message, "invalid_request_error", True

@@ -39,18 +39,23 @@ def claim_of(request: Request, account: str) -> Claim | None:
 
 
 def replay(world: World, claim: Claim) -> Doc | None:
-    """The answer kept under the key, None when the key is new or has lapsed. Refuses other parameters, and a key still in use."""
+    """The answer kept under the key, None when the key is new or has lapsed.
+
+    Refuses other parameters, and a key still in use.
+    """
     kept = world.tables.get(KEYS, claim.row)
     if kept is None or kept["at"] + world.settings.idempotency_lifetime_s <= world.now():
         return None
     if kept["path"] != claim.path:
         raise _misused(
-            f"Keys for idempotent requests can only be used for the same endpoint they were first used for ('{claim.path}' vs '{kept['path']}'). "
+            "Keys for idempotent requests can only be used for the same endpoint they "
+            f"were first used for ('{claim.path}' vs '{kept['path']}'). "
             f"Try using a key other than '{claim.key}' if you meant to execute a different request."
         )
     if kept["fingerprint"] != claim.fingerprint:
         raise _misused(
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than "
+            "Keys for idempotent requests can only be used with the same parameters "
+            "they were first used with. Try using a key other than "
             f"'{claim.key}' if you meant to execute a different request."
         )
     if kept["busy_until"] > world.now():
@@ -62,7 +67,10 @@ def replay(world: World, claim: Claim) -> Doc | None:
 
 
 def keep(world: World, claim: Claim, status: int, body: bytes, request_id: str, busy_s: float) -> None:
-    """Keep an answer under its key. `busy_s` is how long the request is still on its way, for which the key is in use."""
+    """Keep an answer under its key.
+
+    `busy_s` is how long the request is still on its way, for which the key is in use.
+    """
     kept: Doc = {
         "path": claim.path,
         "fingerprint": claim.fingerprint,

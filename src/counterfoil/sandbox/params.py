@@ -132,7 +132,9 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Metadata: up to 50 keys of 40 characters, values of 500; an empty value unsets the key, an empty string all of them (None)."""
+    """Metadata: up to 50 keys of 40 characters, values of 500; an empty value unsets the key, an empty string all of
+    them (None).
+    """
 
     def read(self, raw: Any, path: str) -> dict[str, str] | None:
         if raw == "":
@@ -210,11 +212,15 @@ def _integer(raw: Any, path: str) -> int:
 
 def _check_label(key: str, value: str, path: str) -> None:
     if len(key) > 40:
-        message = f"Metadata keys can have up to 40 characters, but you passed in a key that is {len(key)} characters. Invalid key: {key[:10]}..."
+        message = (
+            "Metadata keys can have up to 40 characters, but you passed in a key that "
+            f"is {len(key)} characters. Invalid key: {key[:10]}..."
+        )
         raise invalid(message, path)
     if len(value) > 500:
         raise StripeError(
-            f"Metadata values can have up to 500 characters, but you passed in a value that is {len(value)} characters. Invalid value: {value[:10]}...",
+            "Metadata values can have up to 500 characters, but you passed in a value that "
+            f"is {len(value)} characters. Invalid value: {value[:10]}...",
             param=f"{path}[{key}]",
         )
 

@@ -10,7 +10,8 @@ from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import DOC_URL, StripeError, invalid
 
 AUTHENTICATION_FAILED = (
-    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this "
+    "The provided PaymentMethod has failed authentication. You can provide "
+    "payment_method_data or a new PaymentMethod to attempt to fulfill this "
     "PaymentIntent again."
 )
 
@@ -23,7 +24,8 @@ def check_usable(method: Doc, customer: str | None) -> None:
         return
     if customer is None:
         raise invalid(
-            f"The PaymentMethod {method['id']} belongs to the Customer {method['customer']}. Please include the Customer in the `customer` parameter "
+            f"The PaymentMethod {method['id']} belongs to the Customer {method['customer']}. "
+            "Please include the Customer in the `customer` parameter "
             "on the PaymentIntent.",
             "payment_method",
         )
@@ -123,7 +125,9 @@ def _challenge(call: Call, intent: Doc) -> Doc:
 
 
 def next_action(call: Call, intent: Doc) -> Doc:
-    """Where the customer is sent: a page, when the caller gave a way back from it, else whatever the browser library does."""
+    """Where the customer is sent: a page, when the caller gave a way back from it, else whatever the browser library
+    does.
+    """
     url = f"{call.world.settings.public_url}/3d_secure_2/hosted?{intent['object']}={intent['id']}"
     if intent.get("_return_url"):
         return {"redirect_to_url": {"return_url": intent["_return_url"], "url": url}, "type": "redirect_to_url"}

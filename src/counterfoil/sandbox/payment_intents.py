@@ -86,7 +86,8 @@ def _create(call: Call) -> Doc:
     check_charge(given["amount"], currency)
     if given.get("off_session") and not given.get("confirm"):
         raise invalid(
-            "The parameter `off_session` cannot be passed when creating a PaymentIntent unless `confirm` is set to true.",
+            "The parameter `off_session` cannot be passed when creating a "
+            "PaymentIntent unless `confirm` is set to true.",
             "off_session",
         )
     intent = _blank(call, currency)
@@ -110,10 +111,11 @@ def _update(call: Call) -> Doc:
     }:
         raise _unexpected(
             intent,
-            f"This PaymentIntent's {_listed(call.given)} could not be updated because it has a status of {intent['status']}.",
+            f"This PaymentIntent's {_listed(call.given)} could not be updated "
+            f"because it has a status of {intent['status']}.",
         )
     currency = check_currency(call.given) if call.given.get("currency") else intent["currency"]
-    amount: int = call.given.get("amount", intent["amount"])
+    amount = int(call.given.get("amount", intent["amount"]))
     check_charge(amount, currency)
     _apply(call, intent)
     intent |= {"amount": amount, "currency": currency}
@@ -133,13 +135,17 @@ def _capture(call: Call) -> Doc:
     intent = call.find("payment_intent", "intent")
     if intent["status"] != "requires_capture":
         message = (
-            f"This PaymentIntent could not be captured because it has a status of {intent['status']}. Only a PaymentIntent with one of the following "
+            "This PaymentIntent could not be captured because it has a status of "
+            f"{intent['status']}. Only a PaymentIntent with one of the following "
             "statuses may be captured: requires_capture."
         )
         raise _unexpected(intent, message)
-    amount: int = call.given.get("amount_to_capture", intent["amount_capturable"])
+    amount = int(call.given.get("amount_to_capture", intent["amount_capturable"]))
     if amount > intent["amount_capturable"]:
-        message = f"The requested capture amount is greater than the amount you can capture for this charge ({intent['amount_capturable']})."
+        message = (
+            "The requested capture amount is greater than the amount you can capture "
+            f"for this charge ({intent['amount_capturable']})."
+        )
         raise StripeError(message, code="amount_too_large", param="amount_to_capture")
     apply_given(intent, call.given, ("metadata", "statement_descriptor", "statement_descriptor_suffix"))
     charge = call.shelf.find("charge", intent["latest_charge"], "charge")
@@ -154,8 +160,10 @@ def _cancel(call: Call) -> Doc:
     intent = call.find("payment_intent", "intent")
     if intent["status"] not in (*_UNCONFIRMED, "requires_capture"):
         message = (
-            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent with one of the following "
-            "statuses may be canceled: requires_payment_method, requires_capture, requires_reauthorization, requires_confirmation, requires_action, "
+            "You cannot cancel this PaymentIntent because it has a status of "
+            f"{intent['status']}. Only a PaymentIntent with one of the following "
+            "statuses may be canceled: requires_payment_method, requires_capture, "
+            "requires_reauthorization, requires_confirmation, requires_action, "
             "processing."
         )
         raise _unexpected(intent, message)
@@ -180,7 +188,8 @@ def _confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
     method = method or _own_method(call, intent)
     if method is None:
         message = (
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment "
+            "You cannot confirm this PaymentIntent because it's missing a payment method. "
+            "You can either update the PaymentIntent with a payment "
             "method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken."
         )
         raise _unexpected(intent, message)
@@ -322,7 +331,9 @@ def _automatic(call: Call) -> Doc | None:
 
 
 def _default_types(currency: str, automatic: Doc | None) -> list[str]:
-    """What the account's settings offer: cards everywhere, bank debits for US dollars. Nothing that redirects, so no return_url is asked for."""
+    """What the account's settings offer: cards everywhere, bank debits for US dollars. Nothing that redirects, so no
+    return_url is asked for.
+    """
     return ["card", "us_bank_account"] if automatic and currency == "usd" else ["card"]
 
 
@@ -348,7 +359,8 @@ def _refuse_types(call: Call) -> None:
 def types_gone(version: str) -> StripeError:
     """Endive took `payment_method_types` away from what can be written."""
     message = (
-        f"The `payment_method_types` parameter is no longer supported in API version {version}. Use `allowed_payment_method_types`, "
+        "The `payment_method_types` parameter is no longer supported in API "
+        f"version {version}. Use `allowed_payment_method_types`, "
         "`excluded_payment_method_types` or automatic payment methods instead."
     )
     return StripeError(message, code="payment_method_types_no_longer_supported", param="payment_method_types")

@@ -1,4 +1,6 @@
-"""Payment methods: cards and US bank accounts, made from test ids, tokens or numbers, and their attachment to a customer."""
+"""Payment methods: cards and US bank accounts, made from test ids, tokens or numbers, and their attachment to a
+customer.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,10 @@ DATA: dict[str, Kind] = {
 }
 
 SPENT = (
-    "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without "
-    "Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to "
+    "The provided PaymentMethod was previously used with a PaymentIntent without "
+    "Customer attachment, shared with a connected account without "
+    "Customer attachment, or was detached from a Customer. It may not be used again. "
+    "To use a PaymentMethod multiple times, you must attach it to "
     "a Customer first."
 )
 
@@ -100,7 +104,9 @@ def _detach(call: Call) -> Doc:
 
 
 def resolve(call: Call, identifier: str, param: str, status: int = 400) -> Doc:
-    """The payment method that an id names; a test id (`pm_card_x`, `pm_usBankAccount_x`) mints a fresh one each time."""
+    """The payment method that an id names; a test id (`pm_card_x`, `pm_usBankAccount_x`) mints a fresh one each
+    time.
+    """
     if call.livemode or not identifier.startswith(("pm_card_", "pm_usBankAccount_")):
         return call.shelf.find("payment_method", identifier, param, status)
     if identifier.startswith("pm_card_"):
@@ -170,7 +176,10 @@ def methods_of(call: Call, customer: str) -> list[Doc]:
 
 
 def not_of_customer(identifier: str) -> StripeError:
-    message = f"The customer does not have a payment method with the ID {identifier}. The payment method must be attached to the customer."
+    message = (
+        f"The customer does not have a payment method with the ID {identifier}. "
+        "The payment method must be attached to the customer."
+    )
     return StripeError(message, code="resource_missing", param="payment_method")
 
 

@@ -1,6 +1,8 @@
-"""A state file, so that a restarted sandbox still has its accounts: one line per unit of work with the rows that it changed.
+"""A state file, so that a restarted sandbox still has its accounts: one line per unit of work with the rows that it
+changed.
 
-A line is written whole before the answer leaves, so a killed process loses nothing it had answered; a torn last line is dropped on the next start.
+A line is written whole before the answer leaves, so a killed process loses nothing it had answered; a torn last line
+is dropped on the next start.
 """
 
 from __future__ import annotations
@@ -53,6 +55,6 @@ def _replay(path: Path, tables: Tables) -> None:
         try:
             changes = json.loads(line)
         except ValueError:
-            # Only the last line can be torn: the process was killed while it wrote a unit of work that nobody was told of.
+            # Only the last line can be torn: the process was killed while it wrote what nobody had been told yet.
             return
         tables.apply([(table, key, doc) for table, key, doc in changes])

@@ -1,4 +1,6 @@
-"""What the sandbox takes from outside: time and identity. The core reads neither a wall clock nor a random source of its own."""
+"""What the sandbox takes from outside: time and identity. The core reads neither a wall clock nor a random source of
+its own.
+"""
 
 from __future__ import annotations
 

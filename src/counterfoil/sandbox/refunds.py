@@ -79,7 +79,8 @@ def _cancel(call: Call) -> Doc:
     """Only refunds that await the customer can be canceled, and those of cards and bank debits never do."""
     refund = call.find("refund")
     raise invalid(
-        f"Refund {refund['id']} has a status of {refund['status']} and can't be canceled. Only a refund that requires action can."
+        f"Refund {refund['id']} has a status of {refund['status']} and can't be "
+        "canceled. Only a refund that requires action can."
     )
 
 

@@ -186,7 +186,9 @@ def render_event(event: Doc, version: str) -> Doc:
 
 
 def difference(before: Doc, after: Doc) -> Doc:
-    """The former values of what changed: nested maps hold only their changed keys, lists come whole, new keys were null."""
+    """The former values of what changed: nested maps hold only their changed keys, lists come whole, new keys were
+    null.
+    """
     changed: Doc = {}
     for name in [*after, *(name for name in before if name not in after)]:
         old, new = before.get(name), after.get(name)

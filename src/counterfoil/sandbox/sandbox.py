@@ -1,7 +1,8 @@
 """The sandbox itself: one request in, one response out, and webhook deliveries as a queue.
 
-It opens no socket, starts no thread and reads no clock or random source but those it is given, so a seeded world can drive it by hand. Nothing in it is
-safe for several threads at once: a shell that has threads holds a lock around every call.
+It opens no socket, starts no thread and reads no clock or random source but those it is given, so a seeded world can
+drive it by hand. Nothing in it is safe for several threads at once: a shell that has threads holds a lock around
+every call.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ class Sandbox:
         return deliveries.due_deliveries(self.world, upto)
 
     def next_due(self) -> float | None:
-        """Business time of the next thing that happens by itself (a delivery or a timer), None when nothing is waiting."""
+        """Business time of the next thing that happens by itself (a delivery or a timer), None when nothing is
+        waiting.
+        """
         timers = [timer["due"] for timer in self.world.tables.rows(TIMER_ROWS)]
         delivery = deliveries.next_due(self.world)
         return min([*timers, *([] if delivery is None else [delivery])], default=None)
@@ -205,7 +208,7 @@ class Sandbox:
         return shown
 
     def _fetch(self, shelf: Shelf) -> Fetch:
-        return lambda kind, identifier: shelf.get(kind, identifier)
+        return shelf.get
 
     def _refusal(self, error: StripeError, request_id: str, version: str, shelf: Shelf | None) -> Answer:
         fields = {
@@ -301,7 +304,8 @@ def _form(request: Request) -> dict[str, Any]:
     kind = request.header("Content-Type") or ""
     if request.body and "json" in kind:
         message = (
-            "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at "
+            "Invalid request (check that your POST content type is "
+            "application/x-www-form-urlencoded). If you have any questions, we can help at "
             "https://support.stripe.com/."
         )
         raise invalid(message)

@@ -138,6 +138,7 @@ def _page_start(token: str | None) -> int:
 
 def _unreadable(query: str) -> StripeError:
     return invalid(
-        f'We were unable to parse your search query. Try using the format `metadata["key"]:"value"` ({query.strip()[:80]})',
+        "We were unable to parse your search query. Try using the format "
+        f'`metadata["key"]:"value"` ({query.strip()[:80]})',
         "query",
     )

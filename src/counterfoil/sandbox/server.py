@@ -1,6 +1,7 @@
 """The sandbox on sockets: an HTTP server, and the pump that sends its webhooks.
 
-The standard library's server, because trouble on request needs the socket itself: a connection that closes unanswered, or breaks in mid-body.
+The standard library's server, because trouble on request needs the socket itself: a connection that closes
+unanswered, or breaks in mid-body.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ IDLE_S = 60.0
 class SandboxServer:
     """A sandbox that listens, and delivers its webhooks, from `start` (or `with`) until `stop`.
 
-    `port` 0 takes a free one. `state_file` keeps everything across restarts. `deliver` False leaves the deliveries to the owner of `sandbox`. Use
-    `locked()` to touch `sandbox` while the server runs.
+    `port` 0 takes a free one. `state_file` keeps everything across restarts. `deliver` False leaves the deliveries
+    to the owner of `sandbox`. Use `locked()` to touch `sandbox` while the server runs.
     """
 
     def __init__(
@@ -105,7 +106,9 @@ class SandboxServer:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -119,7 +122,10 @@ def serve(
     ready: Callable[[SandboxServer], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
-    """Serve until `stop` is set. `webhook` is (API key, URL, secret) of an endpoint to register; `ready` is called once it listens."""
+    """Serve until `stop` is set.
+
+    `webhook` is (API key, URL, secret) of an endpoint to register; `ready` is called once it listens.
+    """
     stop = stop or threading.Event()
     with SandboxServer(port, host, settings=settings, state_file=state_file) as server:
         if webhook:
@@ -292,6 +298,6 @@ class _Connection(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(response.body)))
-        head = b"".join(self._headers_buffer) + b"\r\n"  # type: ignore[attr-defined]
+        head = b"".join(self._headers_buffer) + b"\r\n"
         self._headers_buffer: list[bytes] = []
         self.wfile.write(head + response.body[:body_bytes])

@@ -118,7 +118,8 @@ def _confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
         method = call.shelf.find("payment_method", intent["payment_method"], "payment_method")
     if method is None:
         message = (
-            "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then "
+            "You cannot confirm this SetupIntent because it's missing a payment method. "
+            "Update the SetupIntent with a payment method and then "
             "confirm it again."
         )
         raise _unexpected(intent, message)

@@ -41,8 +41,9 @@ class Request:
 class Response:
     """One HTTP response, or what happens to the connection instead of it.
 
-    `fault`: timeout = no answer ever comes (after `delay_s`, 0 = the connection closes at once); reset = the headers and a part of the body come,
-    then the connection breaks; refused = nothing listens. `delay_s` without a fault: the answer comes that much later.
+    `fault`: timeout = no answer ever comes (after `delay_s`, 0 = the connection closes at once); reset = the headers
+    and a part of the body come, then the connection breaks; refused = nothing listens. `delay_s` without a fault:
+    the answer comes that much later.
     """
 
     status: int
@@ -72,7 +73,10 @@ def basic_user(authorization: str) -> str | None:
 
 
 def decode_form(text: str) -> Form:
-    """Nest `a[b]`, `a[]`, `a[0]` and `a[0][b]`. Arrays stay maps of positions: only the parameter's declaration knows arrays from hashes."""
+    """Nest `a[b]`, `a[]`, `a[0]` and `a[0][b]`.
+
+    Arrays stay maps of positions: only the parameter's declaration knows arrays from hashes.
+    """
     form: Form = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         _place(form, _segments(name), value)

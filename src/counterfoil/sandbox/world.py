@@ -50,7 +50,10 @@ class World:
         return self.ids.token(self.serial("ids"), length)
 
     def new_id(self, prefix: str, length: int = 24) -> str:
-        """An id as Stripe shapes it: `prefix`, then `length` letters and digits less those of the prefix after its underscore."""
+        """An id as Stripe shapes it:
+
+        `prefix`, then `length` letters and digits less those of the prefix after its underscore.
+        """
         kept = len(prefix.rpartition("_")[2])
         return prefix + self.token(length - kept)
 
