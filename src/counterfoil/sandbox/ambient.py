@@ -13,7 +13,7 @@ from counterfoil.sandbox.ports import ALPHABET
 
 def wall_clock() -> float:
     """Seconds since the epoch."""
-    return time.time()  # noqa: TID251  # this module is the sandbox's own clock port
+    return time.time()
 
 
 class RandomIds:

@@ -33,6 +33,10 @@ class Call:
     def livemode(self) -> bool:
         return self.shelf.livemode
 
+    def chosen(self, name: str, default: Any) -> Any:
+        """A parameter as given, or its default."""
+        return self.given.get(name, default)
+
     def find(self, kind: str, param: str = "id") -> Doc:
         """The object that the path names."""
         return self.shelf.find(kind, self.path["id"], param)

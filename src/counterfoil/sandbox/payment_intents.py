@@ -115,7 +115,7 @@ def _update(call: Call) -> Doc:
             f"because it has a status of {intent['status']}.",
         )
     currency = check_currency(call.given) if call.given.get("currency") else intent["currency"]
-    amount = int(call.given.get("amount", intent["amount"]))
+    amount = call.chosen("amount", intent["amount"])
     check_charge(amount, currency)
     _apply(call, intent)
     intent |= {"amount": amount, "currency": currency}
@@ -140,7 +140,7 @@ def _capture(call: Call) -> Doc:
             "statuses may be captured: requires_capture."
         )
         raise _unexpected(intent, message)
-    amount = int(call.given.get("amount_to_capture", intent["amount_capturable"]))
+    amount = call.chosen("amount_to_capture", intent["amount_capturable"])
     if amount > intent["amount_capturable"]:
         message = (
             "The requested capture amount is greater than the amount you can capture "
