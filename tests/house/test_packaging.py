@@ -48,7 +48,7 @@ def test_the_ci_entry_can_be_run_and_ends_with_a_test_run() -> None:
 
 def _is_met(line: str, locked: dict[str, str]) -> bool:
     """Compare by leading numbers, which is all that the declarations use."""
-    name, bounds = re.match(r"([A-Za-z0-9-]+)(?:\[[^]]*\])?(.*)", line).groups()  # type: ignore[union-attr]
+    name, _, bounds = re.split(r"(\[[^]]*\]|(?=[<>=]))", line, maxsplit=1)
     have = locked.get(name.lower())
     if have is None:
         return False
