@@ -10,6 +10,7 @@ Doc: TypeAlias = Mapping[str, object]
 
 EMPTY: Final[Doc] = {}
 REF_MAX: Final = 255
+NOT_IN_A_REF: Final = frozenset(" /\\?#%\"'<>")
 TEXT_MAX: Final = 5000
 UNUSABLE: Final = "\ufffd"
 
@@ -75,7 +76,15 @@ def ref(doc: Doc, name: str) -> ProviderRef | None:
     return ProviderRef(value)
 
 
+def lenient_ref(doc: Doc, name: str) -> ProviderRef | None:
+    """Give an id where an odd one is no reason to refuse the rest: None then."""
+    try:
+        return ref(doc, name)
+    except Unreadable:
+        return None
+
+
 def is_ref(value: str) -> bool:
-    """Say whether a text can be an id: it goes into paths, keys and logs, so no blank, control or dots alone."""
-    is_word = value.isprintable() and " " not in value and value not in (".", "..")
-    return 0 < len(value) <= REF_MAX and is_word
+    """Say whether a text can be an id. It goes into paths, and servers differ in what an escaped slash means there."""
+    is_word = value.isascii() and value.isprintable() and not NOT_IN_A_REF & set(value)
+    return 0 < len(value) <= REF_MAX and is_word and value not in (".", "..")

@@ -20,7 +20,7 @@ from counterfoil.core.facts import (
 )
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import Money, MoneyError
-from counterfoil.providers.stripe.fields import Doc, Unreadable, child, labels, ref, text, whole
+from counterfoil.providers.stripe.fields import Doc, Unreadable, child, labels, lenient_ref, ref, text, whole
 
 INTENT: Final = "payment_intent"
 SESSION: Final = "checkout.session"
@@ -45,7 +45,7 @@ def fact_of(doc: Doc, asked: ProviderRef, *, pays_invoice: bool = False) -> Fact
     try:
         return _parser(doc, pays_invoice)(doc)
     except (Unreadable, MoneyError) as error:
-        return UnreadableFact(_own_ref(doc) or asked, str(error)[:WHY_MAX])
+        return UnreadableFact(lenient_ref(doc, "id") or asked, str(error)[:WHY_MAX])
 
 
 def says_its_invoice(intent: Doc) -> bool:
@@ -63,12 +63,11 @@ def intent_of(session: Doc) -> Doc | None:
 
 def refusal_of(error: Doc) -> Refusal:
     """Read the provider's `error` or `last_payment_error` object. `code` is never empty."""
-    charge = error.get("charge")
     return Refusal(
         code=text(error, "code") or text(error, "type") or "unknown",
         decline_code=text(error, "decline_code"),
         message=(text(error, "message") or "")[:MESSAGE_MAX],
-        try_ref=_lenient_ref(charge),
+        try_ref=lenient_ref(error, "charge"),
     )
 
 
@@ -200,15 +199,3 @@ def _required_ref(doc: Doc) -> ProviderRef:
     if found is None:
         raise Unreadable("id is missing")
     return found
-
-
-def _own_ref(doc: Doc) -> ProviderRef | None:
-    return _lenient_ref(doc.get("id"))
-
-
-def _lenient_ref(value: object) -> ProviderRef | None:
-    """Give an id that is only said in passing: an odd one is no reason to refuse the rest."""
-    try:
-        return ref({"id": value}, "id")
-    except Unreadable:
-        return None

@@ -1,0 +1,211 @@
+"""One Stripe account behind the provider port. Each verb makes its calls once and gives their answer as a value."""
+
+from collections.abc import Iterator
+from typing import Final, assert_never
+
+from counterfoil.core.facts import LEG_MARK, Done, Fact, MissingFact, Outcome, Refusal, Refused, UnreadableFact
+from counterfoil.core.ids import ProviderRef
+from counterfoil.core.orders import AttachMethod, CancelIntent, ConfirmIntent, CreateCustomer, CreateIntent, Order
+from counterfoil.providers.port import Changes, ProviderUnavailable, Refs
+from counterfoil.providers.stripe import history
+from counterfoil.providers.stripe.calls import Answer, Caller, Failure, Params, Reply, object_path, path_of
+from counterfoil.providers.stripe.fields import Doc, child, is_ref, labels, lenient_ref, rows, text
+from counterfoil.providers.stripe.instructions import (
+    CUSTOMER_MARK,
+    WITH_FEE,
+    attach_params,
+    confirm_params,
+    customer_params,
+    default_params,
+    intent_params,
+    needed,
+    token_params,
+)
+from counterfoil.providers.stripe.outcomes import RESOURCE_MISSING, in_words, is_missing, is_not_covered, outcome_of
+from counterfoil.providers.stripe.parse import CUSTOMER, INTENT, METHOD, SESSION, fact_of, intent_of, says_its_invoice
+
+COLLECTIONS: Final = {
+    INTENT: "payment_intents",
+    SESSION: "checkout/sessions",
+    CUSTOMER: "customers",
+    METHOD: "payment_methods",
+}
+EXPANDED: Final = {INTENT: WITH_FEE, SESSION: tuple(f"payment_intent.{field}" for field in WITH_FEE)}
+OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
+"""Kinds of subject that are looked at through their payment, whose id is then the subject's."""
+
+UNNAMED: Final = ProviderRef("")
+"""The id of an object that was to be made and came back without one."""
+PAGE: Final = 100
+PAGES_MAX: Final = 10
+"""How far down a customer's payments we look for one of ours. It is looked for within days, so it is near the top."""
+
+
+class StripeProvider:
+    """One Stripe account, ready to be called from any thread."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def fetch(self, kind: str, ref: ProviderRef) -> Fact:
+        """Give the current object: a payment, hosted checkout, customer or method, or the payment of a charge, refund
+        or dispute. Other kinds are unreadable without a call. Raises ProviderUnavailable."""
+        if not is_ref(ref):
+            return MissingFact(ref)
+        if kind in OF_A_PAYMENT and ref.startswith("pi_"):
+            return self.fetch(INTENT, ref)
+        if kind not in COLLECTIONS:
+            return UnreadableFact(ref, f"objects of kind {kind[:40]} are not fetched")
+        expand = EXPANDED.get(kind)
+        answer = self._caller.get(object_path(COLLECTIONS[kind], ref), {"expand": expand} if expand else {})
+        if isinstance(answer, Failure) and is_missing(answer):
+            return MissingFact(ref)
+        doc = _doc(answer)
+        intent = doc if kind == INTENT else intent_of(doc)
+        return fact_of(doc, ref, pays_invoice=intent is not None and self._pays_invoice(intent))
+
+    def execute(self, order: Order, refs: Refs) -> Outcome:
+        """Send an order under its key."""
+        match order.instruction:
+            case CreateCustomer() as create:
+                return self._post(path_of("customers"), customer_params(create, refs), order.key)
+            case AttachMethod() as attach:
+                return self._attach(attach, refs, order.key)
+            case CreateIntent() as intent:
+                return self._post(path_of("payment_intents"), intent_params(intent, refs), order.key)
+            case ConfirmIntent() as confirm:
+                path = object_path("payment_intents", confirm.ref, "confirm")
+                return self._post(path, confirm_params(confirm, refs), order.key, confirm.ref)
+            case CancelIntent() as cancel:
+                path = object_path("payment_intents", cancel.ref, "cancel")
+                return self._post(path, {"expand": WITH_FEE}, order.key, cancel.ref)
+            case other:
+                assert_never(other)
+
+    def find(self, order: Order, refs: Refs) -> Fact | None:
+        """Look an order's object up by lists, never by search, which lags. Raises ProviderUnavailable.
+
+        A payment is found by our mark among the customer's payments, a customer by our mark among those with its
+        e-mail address. A saved method is found when its token is the method's own id; what a test or card token
+        became can't be told from a list, so the answer is None, as for a customer without an address.
+        """
+        match order.instruction:
+            case CreateCustomer() as create:
+                return self._find_customer(create, refs)
+            case AttachMethod() as attach:
+                return self._find_method(attach, refs)
+            case CreateIntent() as intent:
+                return self._find_intent(intent, refs)
+            case ConfirmIntent(ref=intent_ref) | CancelIntent(ref=intent_ref):
+                return self.fetch(INTENT, intent_ref)
+            case other:
+                assert_never(other)
+
+    def changes_since(self, cursor: str | None) -> Changes:
+        """Give the next page of events, oldest first; None starts with the oldest that the provider still has."""
+        return history.changes_since(self._caller, cursor)
+
+    def _post(self, path: str, params: Params, key: str, asked: ProviderRef = UNNAMED) -> Outcome:
+        return outcome_of(self._caller.post(path, params, key), asked)
+
+    def _attach(self, attach: AttachMethod, refs: Refs, key: str) -> Outcome:
+        """Save a method, and make it the default when asked: up to three calls, each under a key of its own.
+
+        One Outcome for all: the first call that is not done is the answer, and a replay repeats those before it
+        without effect.
+        """
+        method_ref = ProviderRef(attach.token)
+        if not is_ref(attach.token):
+            return Refused(Refusal(RESOURCE_MISSING, message="the token can't be one of the provider's"))
+        if attach.token.startswith("tok_"):
+            made = self._caller.post(path_of("payment_methods"), token_params(attach), f"{key}:method")
+            if isinstance(made, Failure):
+                return outcome_of(made, method_ref)
+            method_ref = lenient_ref(made.doc, "id") or method_ref
+        saved = self._post(object_path("payment_methods", method_ref, "attach"), attach_params(refs), key, method_ref)
+        if not attach.make_default or not isinstance(saved, Done) or isinstance(saved.fact, UnreadableFact):
+            return saved
+        return self._make_default(saved, refs, f"{key}:default")
+
+    def _make_default(self, saved: Done, refs: Refs, key: str) -> Outcome:
+        path = object_path("customers", needed(refs.customer_ref, "customer"))
+        outcome = self._post(path, default_params(saved.fact.ref), key)
+        return saved if isinstance(outcome, Done) else outcome
+
+    def _find_customer(self, create: CreateCustomer, refs: Refs) -> Fact | None:
+        if not refs.email:
+            return None
+        for customer in self._listed(path_of("customers"), {"email": refs.email}):
+            if labels(customer).get(CUSTOMER_MARK) == create.customer:
+                return fact_of(customer, UNNAMED)
+        return None
+
+    def _find_method(self, attach: AttachMethod, refs: Refs) -> Fact | None:
+        """Give the method when all that was asked is so; half of it is answered as nothing, and is sent again."""
+        if not is_method_id(attach.token) or not is_ref(attach.token):
+            return None
+        customer_ref = needed(refs.customer_ref, "customer")
+        answer = self._caller.get(object_path("payment_methods", ProviderRef(attach.token)))
+        if isinstance(answer, Failure) and is_missing(answer):
+            return None
+        method = _doc(answer)
+        if lenient_ref(method, "customer") != customer_ref:
+            return None
+        if attach.make_default and not self._is_default(attach.token, customer_ref):
+            return None
+        return fact_of(method, ProviderRef(attach.token))
+
+    def _is_default(self, method: str, customer_ref: ProviderRef) -> bool:
+        customer = _doc(self._caller.get(object_path("customers", customer_ref)))
+        return lenient_ref(child(customer, "invoice_settings"), "default_payment_method") == method
+
+    def _find_intent(self, intent: CreateIntent, refs: Refs) -> Fact | None:
+        params = {"customer": needed(refs.customer_ref, "customer")}
+        for listed in self._listed(path_of("payment_intents"), params):
+            found = lenient_ref(listed, "id")
+            if labels(listed).get(LEG_MARK) == intent.leg and found is not None:
+                return self.fetch(INTENT, found)
+        return None
+
+    def _listed(self, path: str, params: Params) -> Iterator[Doc]:
+        """Give the objects of a list, newest first. Raises ProviderUnavailable on a list without an end in sight."""
+        below: dict[str, object] = {}
+        for _ in range(PAGES_MAX):
+            page = _doc(self._caller.get(path, {**params, "limit": PAGE, **below}))
+            found = rows(page, "data")
+            yield from found
+            if page.get("has_more") is not True or not found:
+                return
+            below = {"starting_after": text(found[-1], "id")}
+        raise ProviderUnavailable(f"not found among the newest {PAGE * PAGES_MAX} objects, and there are more")
+
+    def _pays_invoice(self, intent: Doc) -> bool:
+        """Say whether a payment belongs to an invoice of the provider, paid or not.
+
+        Payments that we made carry our mark and never do. From 2025-03-31 on others don't say it themselves, so the
+        list of invoice payments is asked. When that fails the question stays open: to go on as if the payment stood
+        alone is how money is credited twice. Only a provider that has no such list has no such invoices.
+        """
+        if says_its_invoice(intent) or LEG_MARK in labels(intent):
+            return False
+        payment = {"type": INTENT, "payment_intent": intent.get("id")}
+        answer = self._caller.get(path_of("invoice_payments"), {"payment": payment, "limit": 1})
+        if isinstance(answer, Failure) and is_not_covered(answer):
+            return False
+        return bool(rows(_doc(answer), "data"))
+
+
+def is_method_id(token: str) -> bool:
+    """Say whether a token is the id of one payment method, and not a test token such as `pm_card_visa`."""
+    return token.startswith("pm_") and "_" not in token.removeprefix("pm_")
+
+
+def _doc(answer: Answer) -> Doc:
+    """Give the object of an answer to a question. Raises ProviderUnavailable when there is none."""
+    match answer:
+        case Reply(doc):
+            return doc
+        case Failure():
+            raise ProviderUnavailable(in_words(answer))
+        case other:
+            assert_never(other)
