@@ -41,7 +41,7 @@ PROVIDER_CUSTOMER: Final = "follow-customer@1"
 
 
 def decide_create_customer(wanted: Customer, now: datetime, new_id: NewId) -> Decision:
-    """Create a customer. Unless it names one that exists at the provider, it is made there too, under one key for ever."""
+    """Create a customer. Unless it names one that exists at the provider, it is made there too."""
     effects: tuple[Effect, ...] = (Change(None, wanted),)
     if wanted.provider_ref is None:
         effects += (_order(wanted, wanted.id, CreateCustomer(wanted.id), now, new_id),)

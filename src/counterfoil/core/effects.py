@@ -137,6 +137,8 @@ class Reason(StrEnum):
     OBJECT_MISSING = "object_missing"
     OBJECT_UNREADABLE = "object_unreadable"
     NOT_HANDLED_YET = "not_handled_yet"
+    WRONG_MODE = "wrong_mode"
+    UNKNOWN_ACCOUNT = "unknown_account"
     GAVE_UP = "gave_up"
     # A command was refused.
     INVALID_REQUEST = "invalid_request"

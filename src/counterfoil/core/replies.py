@@ -35,16 +35,26 @@ RULE: Final = "read-reply@1"
 LOOK_AGAIN: Final = timedelta(seconds=5)
 
 
-def decide_reply(books: Books, order: Order, outcome: Outcome, now: datetime, new_id: NewId) -> Decision:
-    """Say what became of an order. The order itself moves with the same decision as what it was about."""
+def decide_reply(
+    books: Books, order: Order, outcome: Outcome, now: datetime, new_id: NewId, *, stale: bool = False
+) -> Decision:
+    """Say what became of an order. The order itself moves with the same decision as what it was about.
+
+    `stale` says that a newer look at the same object was applied before: the order closes, the object's state in the
+    reply is old news.
+    """
     if not order.open and isinstance(outcome, Unfinished | Unknown):
         return Skip(_why(order, Reason.ALREADY_KNOWN, "What the order was for has been seen to happen already."))
     match outcome:
         case Done(fact):
             closed = replace(order, status=OrderStatus.DONE, why=None)
+            if stale:
+                return _superseded(order, closed)
             return _with_order(_done(books, closed, fact, now, new_id), order, closed)
         case Refused(refusal, fact):
             closed = replace(order, status=OrderStatus.REFUSED, why=refusal.decline_code or refusal.code)
+            if stale and fact:
+                return _superseded(order, closed)
             return _with_order(_refused(books, closed, refusal, fact, now, new_id), order, closed)
         case Unfinished(why):
             requeued = replace(order, status=OrderStatus.QUEUED, why=why)
@@ -52,6 +62,11 @@ def decide_reply(books: Books, order: Order, outcome: Outcome, now: datetime, ne
             return Act(_why(order, Reason.OUTCOME_UNKNOWN, sentence), (Change(order, requeued),))
         case Unknown(why):
             return _unknown(order, why, now)
+
+
+def _superseded(order: Order, closed: Order) -> Decision:
+    sentence = "The provider answered, but a newer look at the same object was applied before; only the order closes."
+    return Act(_why(order, Reason.SUPERSEDED, sentence), (Change(order, closed),))
 
 
 def _with_order(decision: Decision, before: Order, closed: Order) -> Decision:

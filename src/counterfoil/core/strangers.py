@@ -1,13 +1,14 @@
-"""Money at the provider that belongs to no leg of ours."""
+"""News about what is not ours, is not there, or is not read by any rule yet. Seen, stored, and never guessed at."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from counterfoil.core import journal
 from counterfoil.core.books import Case
 from counterfoil.core.effects import Change, Decision, Defer, Park, Post, Reason, Skip, Why
-from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus
-from counterfoil.core.ids import AccountId, CaseId, NewId
+from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus, Notice
+from counterfoil.core.ids import AccountId, CaseId, NewId, ProviderRef
 from counterfoil.core.settlement import inputs_of
 
 
@@ -44,3 +45,85 @@ RETRY_AFTER: Final = timedelta(seconds=5)
 
 def _stranger_why(reason: Reason, sentence: str, fact: IntentFact) -> Why:
     return Why("unknown-money@1", reason, sentence, (fact.ref,), inputs_of(fact))
+
+
+NEWS: Final = "read-news@1"
+MONEY_KINDS: Final = frozenset({"payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"})
+"""Events that say money moved: when their object can't be found, a person is asked."""
+UNREAD: Final = frozenset({"refund", "dispute"})
+"""Objects whose news concerns money but which no rule books yet."""
+LOOKS_MAX: Final = 5
+"""How often an object of ours that can't be found is looked for again: the provider's reads may lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a notice said, where its object can't say more."""
+
+    kind: str
+    subject_kind: str
+    ref: ProviderRef
+    ours: tuple[str, ...] = ()
+    """The subjects of ours that the object belongs to."""
+    looks: int = 0
+
+
+def decide_without_fact(hint: Hint, now: datetime, new_id: NewId) -> Decision:
+    """Say what a notice means whose object is not fetched."""
+    if hint.subject_kind in UNREAD and hint.ours:
+        sentence = f"{hint.kind} concerns {hint.ref}, a payment of ours. It is not booked by itself yet: look at it."
+        return _asked(hint, Reason.NOT_HANDLED_YET, sentence, now, new_id)
+    if hint.subject_kind in UNREAD:
+        return Skip(
+            _news_why(hint, Reason.NOT_OURS, f"{hint.kind} concerns {hint.ref}, which is not a payment of ours.")
+        )
+    return Skip(_news_why(hint, Reason.KIND_WITHOUT_EFFECT, f"{hint.kind} changes nothing in our books."))
+
+
+def decide_missing(hint: Hint, now: datetime, new_id: NewId) -> Decision:
+    """Say what it means that the provider knows no such object: never that a payment failed."""
+    if hint.ours and hint.looks < LOOKS_MAX:
+        sentence = f"The provider does not know {hint.ref} (yet); it is looked for again."
+        return Defer(_news_why(hint, Reason.OBJECT_MISSING, sentence), now + RETRY_AFTER * (2**hint.looks))
+    if hint.ours or hint.kind in MONEY_KINDS:
+        sentence = f"{hint.kind} is about {hint.ref}, which the provider does not know. Nothing was booked."
+        return _asked(hint, Reason.OBJECT_MISSING, sentence, now, new_id)
+    return Skip(
+        _news_why(hint, Reason.OBJECT_MISSING, f"{hint.ref} is not at the provider (any more), and is not ours.")
+    )
+
+
+def decide_unreadable(hint: Hint, why: str, now: datetime, new_id: NewId) -> Decision:
+    """Ask a person about an object that can't be read as anything we book."""
+    return _asked(hint, Reason.OBJECT_UNREADABLE, f"{hint.ref} can't be read: {why}. Nothing was booked.", now, new_id)
+
+
+def misrouted(notice: Notice, livemode: bool, connected_account: str | None) -> Reason | None:
+    """Say whether signed news came to the wrong door: another mode's, or another account's."""
+    if notice.livemode is not livemode:
+        return Reason.WRONG_MODE
+    return Reason.UNKNOWN_ACCOUNT if notice.connected_account != connected_account else None
+
+
+def decide_quarantined(hint: Hint, reason: Reason, now: datetime, new_id: NewId) -> Decision:
+    """Keep news apart that came to the wrong door. It is never looked into, and it changes nothing."""
+    whose = "the other mode" if reason is Reason.WRONG_MODE else "an account that this endpoint does not serve"
+    return _asked(hint, reason, f"{hint.kind} came from {whose}. It was kept apart and changed nothing.", now, new_id)
+
+
+def decide_gave_up(hint: Hint, error: str, now: datetime, new_id: NewId) -> Decision:
+    """Stop trying after the bound: a person is asked, and nothing is lost."""
+    return _asked(
+        hint, Reason.GAVE_UP, f"{hint.kind} could not be decided: {error}. It is kept for a person.", now, new_id
+    )
+
+
+def _asked(hint: Hint, reason: Reason, sentence: str, now: datetime, new_id: NewId) -> Park:
+    case = Case(CaseId(new_id("case")), reason, hint.ref, sentence, now)
+    return Park(_news_why(hint, reason, sentence), (Change(None, case),))
+
+
+def _news_why(hint: Hint, reason: Reason, sentence: str) -> Why:
+    return Why(
+        NEWS, reason, sentence, (hint.ref, *hint.ours), {"kind": hint.kind, "ref": hint.ref, "looks": hint.looks}
+    )

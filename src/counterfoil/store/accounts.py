@@ -115,6 +115,15 @@ def _account(tx: Tx, box: SecretBox, row: Row) -> Account:
     )
 
 
+def served_by(tx: Tx, identity: str) -> tuple[bool, str | None]:
+    """Say which mode and which connected account a provider account serves, without opening its key."""
+    row = tx.one(
+        "select livemode, external_account from provider_account where tenant = %(tenant)s and id = %(id)s", id=identity
+    )
+    assert row is not None, f"no provider account {identity}"
+    return row["livemode"], row["external_account"]
+
+
 def put_endpoint(tx: Tx, box: SecretBox, endpoint: Endpoint, provider_ref: str | None, created_at: datetime) -> None:
     """Open a webhook endpoint, or replace its secrets. The slug is unique over all tenants: it is part of a URL."""
     tx.run(

@@ -90,6 +90,16 @@ def _update_sql(table: str, changed: tuple[str, ...]) -> Composed:
     )
 
 
+def allocate(tx: Tx, allocation: Allocation) -> None:
+    """Fix how much of an invoice a leg is to pay. The database refuses a second collector of the same invoice."""
+    tx.run(
+        "insert into allocation (tenant, leg, invoice, minor) values (%(tenant)s, %(leg)s, %(invoice)s, %(minor)s)",
+        leg=allocation.leg,
+        invoice=allocation.invoice,
+        minor=allocation.minor,
+    )
+
+
 def to_row(subject: Subject) -> dict[str, Any]:
     """Give a subject's columns and their values."""
     row = {RENAMED.get((type(subject), each.name), each.name): getattr(subject, each.name) for each in fields(subject)}
@@ -338,6 +348,32 @@ def customer_of_ref(tx: Tx, account: str, ref: str) -> str | None:
         ref=ref,
     )
     return str(row["id"]) if row else None
+
+
+def customer_of_method(tx: Tx, account: str, ref: str) -> str | None:
+    """Find the customer whose saved payment method this is."""
+    row = tx.one(
+        "select customer from method where tenant = %(tenant)s and account = %(account)s and provider_ref = %(ref)s",
+        account=account,
+        ref=ref,
+    )
+    return str(row["customer"]) if row else None
+
+
+def method_asked_for(tx: Tx, customer: str, ref: str) -> str | None:
+    """Give the id that a method was promised when we asked the provider to save exactly this one."""
+    row = tx.one(
+        """
+        select subject from provider_order
+        where tenant = %(tenant)s and customer = %(customer)s and verb = 'AttachMethod'
+            and instruction ->> 'token' = %(ref)s
+        order by id
+        limit 1
+        """,
+        customer=customer,
+        ref=ref,
+    )
+    return str(row["subject"]) if row else None
 
 
 def _all(cls: type[T], rows: Iterable[Row]) -> tuple[T, ...]:

@@ -13,6 +13,7 @@ class Queue(StrEnum):
 
     INBOX = "inbox"
     ORDER = "order"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +131,20 @@ def backlog(tx: Tx, now: datetime) -> dict[str, int]:
     """Count what is due, per queue, over all tenants."""
     rows = tx.rows("select queue, count(*) as n from work where due_at <= %(now)s group by queue", now=now)
     return {row["queue"]: row["n"] for row in rows}
+
+
+def clock_ahead(tx: Tx) -> timedelta:
+    """Give how far business time runs ahead of wall time."""
+    row = tx.one("select ahead from business_clock")
+    return row["ahead"] if row else timedelta()
+
+
+def move_clock(tx: Tx, ahead: timedelta) -> None:
+    """Set how far business time runs ahead of wall time."""
+    tx.run(
+        """
+        insert into business_clock (ahead) values (%(ahead)s)
+        on conflict (one) do update set ahead = excluded.ahead
+        """,
+        ahead=ahead,
+    )

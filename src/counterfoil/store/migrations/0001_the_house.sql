@@ -588,7 +588,7 @@ create table sweep (
 -- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
 -- can't write over the one that took its place.
 create table work (
-    queue text not null check (queue in ('inbox', 'order')),
+    queue text not null check (queue in ('inbox', 'order', 'sweep')),
     tenant text not null,
     id text not null,
     due_at timestamptz not null,
@@ -599,6 +599,12 @@ create table work (
 );
 
 create index work_due on work (queue, due_at);
+
+-- How far business time runs ahead of wall time. Only test mode moves it. Holds no data of a tenant.
+create table business_clock (
+    one boolean primary key default true check (one),
+    ahead interval not null
+);
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Lifecycles: written by the program from the tables in core. Do not edit by hand.
@@ -819,7 +825,7 @@ begin
     for t in
         select c.relname from pg_class c
         where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'
-            and c.relname not in ('work', 'endpoint_route', 'tenant', 'schema_migration')
+            and c.relname not in ('work', 'endpoint_route', 'tenant', 'schema_migration', 'business_clock')
     loop
         execute format('alter table %I enable row level security', t);
         execute format('alter table %I force row level security', t);

@@ -1,0 +1,161 @@
+"""Writes a decision: its effects, the decision itself and the state of its news, in the caller's one transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from counterfoil.core.books import Payment
+from counterfoil.core.effects import (
+    Allocate,
+    Change,
+    Decision,
+    Defer,
+    Effect,
+    Instruct,
+    Notify,
+    Observe,
+    Park,
+    Post,
+    Timer,
+    effects_of,
+    outcome_of,
+)
+from counterfoil.core.facts import Source
+from counterfoil.core.ids import NewId
+from counterfoil.core.lifecycle import InboxStatus, OrderStatus
+from counterfoil.core.orders import Order
+from counterfoil.engine.trace import describe
+from counterfoil.store import decisions, inbox, journal, subjects, work
+from counterfoil.store.database import Tx
+from counterfoil.store.inbox import News
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A decision that was written. `id` is None while it waits; `payments` are those that it changed."""
+
+    id: str | None
+    decision: Decision
+    payments: tuple[Payment, ...]
+
+
+def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: datetime, new_id: NewId) -> Applied:
+    """Write everything a decision says. All of it commits with the caller's transaction, or none of it."""
+    if isinstance(decision, Defer):
+        inbox.mark(tx, news_id, InboxStatus.WAITING, waiting_for=decision.why.reason, customer=customer)
+        return Applied(None, decision, ())
+    effects = effects_of(decision)
+    identity = new_id("decision")
+    for effect in effects:
+        _apply_effect(tx, effect, identity, now, new_id)
+    journal.post(tx, [each.entry for each in effects if isinstance(each, Post)], identity, now)
+    decisions.put(tx, _stored(identity, news_id, decision, customer, now))
+    status = InboxStatus.PARKED if isinstance(decision, Park) else InboxStatus.DECIDED
+    inbox.mark(tx, news_id, status, customer=customer)
+    payments = {each.after.id: each.after for each in effects if isinstance(each, Change) and _is_payment(each)}
+    return Applied(identity, decision, tuple(payments.values()))  # type: ignore[arg-type]
+
+
+def _is_payment(change: Change) -> bool:
+    return isinstance(change.after, Payment)
+
+
+def _apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: NewId) -> None:
+    match effect:
+        case Post():
+            pass  # Posted together, below: one statement per entry.
+        case Change(before, after):
+            subjects.save(tx, before, after)
+            if isinstance(after, Order) and after.status is OrderStatus.QUEUED:
+                work.enqueue(tx, work.Queue.ORDER, after.id, now)
+        case Allocate(allocation):
+            subjects.allocate(tx, allocation)
+        case Instruct(order):
+            subjects.save(tx, None, order)
+            work.enqueue(tx, work.Queue.ORDER, order.id, now)
+        case Notify():
+            decisions.put_event(tx, new_id("event"), effect, decision, now)
+        case Observe():
+            _observe(tx, effect, decision, now, new_id)
+        case Timer():
+            _set_timer(tx, effect, now, new_id)
+        case _:
+            assert_never(effect)
+
+
+def _observe(tx: Tx, effect: Observe, cause: str, now: datetime, new_id: NewId) -> None:
+    news = News(
+        id=new_id("inbox"),
+        source=Source.POLL,
+        kind=f"{effect.kind}.looked_at",
+        identity=f"poll:{effect.account}:{effect.ref}:{cause}",
+        occurred_at=now,
+        received_at=now,
+        account=effect.account,
+        subject_kind=effect.kind,
+        subject_ref=effect.ref,
+    )
+    enqueue_news(tx, news, effect.due_at)
+
+
+def _set_timer(tx: Tx, effect: Timer, now: datetime, new_id: NewId) -> None:
+    news = News(
+        id=new_id("inbox"),
+        source=Source.TIMER,
+        kind=effect.kind,
+        identity=f"timer:{effect.kind}:{effect.subject}:{effect.due_at.isoformat()}",
+        occurred_at=effect.due_at,
+        received_at=now,
+        subject_kind=effect.kind,
+        subject_ref=effect.subject,
+        customer=effect.customer,
+    )
+    enqueue_news(tx, news, effect.due_at)
+
+
+def enqueue_news(tx: Tx, news: News, due_at: datetime) -> tuple[str, bool]:
+    """Put news into the inbox and make it due, unless it is there already."""
+    identity, new = inbox.put(tx, news)
+    if new:
+        work.enqueue(tx, work.Queue.INBOX, identity, due_at)
+    return identity, new
+
+
+def _stored(
+    identity: str, news_id: str, decision: Decision, customer: str | None, now: datetime
+) -> decisions.StoredDecision:
+    effects = effects_of(decision)
+    about = {*decision.why.about, *(each for effect in effects for each in subjects_of(effect))}
+    if customer:
+        about.add(customer)
+    return decisions.StoredDecision(
+        id=identity,
+        inbox=news_id,
+        outcome=outcome_of(decision),
+        why=decision.why,
+        customer=customer,
+        about=tuple(sorted(about)),
+        effects=[described for effect in effects for described in describe(effect)],
+        decided_at=now,
+    )
+
+
+def subjects_of(effect: Effect) -> tuple[str, ...]:
+    """Give the ids of the subjects that an effect touches."""
+    match effect:
+        case Post(entry):
+            return (entry.subject,)
+        case Change(_, after):
+            return (after.id,)
+        case Allocate(allocation):
+            return (allocation.leg, allocation.invoice)
+        case Instruct(order):
+            return (order.id, order.subject)
+        case Notify():
+            return (effect.subject,)
+        case Observe():
+            return (effect.ref,)
+        case Timer():
+            return (effect.subject,)
+        case _:
+            assert_never(effect)

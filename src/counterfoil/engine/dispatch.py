@@ -1,0 +1,313 @@
+"""The flow of an order: take it, call the provider under its key, record the outcome as news and decide it.
+
+    Take ─→ [Ask] ─→ Send ─→ Record
+                       └─→ Look ─→ Record (a replay's reply may be old: the object is looked at instead)
+
+Orders leave only after the commit that made them, and only through the gates: an account in `observe` mode and a paused
+tenant, account or customer keep them queued.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from counterfoil.core.books import Books
+from counterfoil.core.facts import Done, Fact, IntentFact, Outcome, Refused, Source, Unknown
+from counterfoil.core.ids import ProviderRef
+from counterfoil.core.lifecycle import OrderStatus
+from counterfoil.core.orders import (
+    CancelIntent,
+    ConfirmIntent,
+    CreateCustomer,
+    CreateIntent,
+    Order,
+    confirmed_by,
+    must_ask_first,
+    next_try,
+)
+from counterfoil.core.replies import decide_reply
+from counterfoil.engine.answers import fix_answers
+from counterfoil.engine.apply import apply
+from counterfoil.engine.decide import Moment, books_for_intent
+from counterfoil.engine.house import House
+from counterfoil.engine.load import Scope, load_books
+from counterfoil.engine.notices import backoff, report, status_of
+from counterfoil.engine.phases import Phase
+from counterfoil.providers.port import ProviderUnavailable, Refs
+from counterfoil.store import accounts, inbox, subjects, work
+from counterfoil.store.database import Row, Tx
+from counterfoil.store.inbox import News, Observation
+from counterfoil.store.work import Claim
+
+GATE_PAUSE = timedelta(seconds=5)
+"""How long a gated order waits before the gates are asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Pass the gates, resolve what the order's ids are called at the provider, and mark it sent before it is."""
+
+    claim: Claim
+    name = "take"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction."""
+        return house.transact(self.claim.tenant, lambda tx: self._take(tx, house))
+
+    def _take(self, tx: Tx, house: House) -> Phase | None:
+        work.fence(tx, self.claim)
+        order = subjects.order_by_id(tx, self.claim.id, lock=True)
+        if order is None or not order.open:
+            work.finish(tx, self.claim)
+            return None
+        refs = _refs(tx, order)
+        if refs is None or _gated(tx, house, order):
+            work.postpone(tx, self.claim, house.clock.now() + GATE_PAUSE)
+            return None
+        now = house.clock.now()
+        if must_ask_first(order, now):
+            return Ask(self.claim, order, refs)
+        replayed = order.sent_at is not None and order.status is not OrderStatus.QUEUED
+        sent = replace(order, status=OrderStatus.SENT, sent_at=order.sent_at if replayed else now, why=None)
+        subjects.save(tx, order, sent)
+        number = _number(tx, sent)
+        return Send(self.claim, sent, refs, number, replayed)
+
+
+def _number(tx: Tx, order: Order) -> int:
+    if isinstance(order.instruction, ConfirmIntent | CancelIntent):
+        return inbox.number_observation(tx, order.account, "payment_intent", order.instruction.ref)
+    return 0
+
+
+def _gated(tx: Tx, house: House, order: Order) -> bool:
+    """Say whether a person or a mode keeps this order back."""
+    tenant, account = accounts.tenant(tx), accounts.account(tx, house.box, order.account)
+    customer = tx.one("select paused from customer where tenant = %(tenant)s and id = %(id)s", id=order.customer)
+    if tenant is None or account is None or customer is None:
+        raise AssertionError("an order without its account or customer")
+    return tenant.paused or account.paused or account.mode != "live" or bool(customer["paused"])
+
+
+def _refs(tx: Tx, order: Order) -> Refs | None:
+    """Resolve our ids to the provider's. None while the customer or the method is not there yet."""
+    row = tx.one("select provider_ref from customer where tenant = %(tenant)s and id = %(id)s", id=order.customer)
+    person = accounts.person(tx, order.customer)
+    assert row is not None
+    refs = Refs(
+        customer_ref=row["provider_ref"],
+        email=person["email"] if person else None,
+        name=person["name"] if person else None,
+    )
+    match order.instruction:
+        case CreateCustomer():
+            return refs
+        case CreateIntent(method=method) if method:
+            refs = replace(refs, method_ref=_method_ref(tx, method))
+        case ConfirmIntent(method=method):
+            refs = replace(refs, method_ref=_method_ref(tx, method))
+        case _:
+            pass
+    return refs if refs.customer_ref or isinstance(order.instruction, CancelIntent) else None
+
+
+def _method_ref(tx: Tx, method: str) -> ProviderRef | None:
+    row = tx.one("select provider_ref from method where tenant = %(tenant)s and id = %(id)s", id=method)
+    return ProviderRef(row["provider_ref"]) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Look whether an order whose reply can't be had any more took effect, before it may be tried afresh."""
+
+    claim: Claim
+    order: Order
+    refs: Refs
+    name = "ask"
+
+    def run(self, house: House) -> Phase | None:
+        """One provider call."""
+        try:
+            fact = self._evidence(house)
+        except ProviderUnavailable as error:
+            return Postpone(self.claim, str(error))
+        if fact is not None:
+            return Record(self.claim, self.order, Done(fact), 0)
+        return TryAgain(self.claim, self.order)
+
+    def _evidence(self, house: House) -> Fact | None:
+        provider = house.provider(self.claim.tenant, self.order.account)
+        if isinstance(self.order.instruction, ConfirmIntent | CancelIntent):
+            fact = provider.fetch("payment_intent", self.order.instruction.ref)
+            return fact if confirmed_by(self.order, fact) else None
+        return provider.find(self.order, self.refs)
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Give the order a fresh key: there is evidence that the try before had no effect."""
+
+    claim: Claim
+    order: Order
+    name = "try_again"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction."""
+        return house.transact(self.claim.tenant, lambda tx: self._renew(tx, house))
+
+    def _renew(self, tx: Tx, house: House) -> Phase | None:
+        work.fence(tx, self.claim)
+        order = subjects.order_by_id(tx, self.order.id, lock=True)
+        refs = _refs(tx, order) if order else None
+        if order is None or refs is None or not order.open or order.try_no != self.order.try_no:
+            work.postpone(tx, self.claim, house.clock.now())
+            return None
+        renewed = replace(next_try(order), sent_at=house.clock.now())
+        subjects.save(tx, order, renewed)
+        return Send(self.claim, renewed, refs, _number(tx, renewed), replayed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Call the provider."""
+
+    claim: Claim
+    order: Order
+    refs: Refs
+    number: int
+    replayed: bool
+    name = "send"
+
+    def run(self, house: House) -> Phase | None:
+        """One provider call."""
+        outcome = house.provider(self.claim.tenant, self.order.account).execute(self.order, self.refs)
+        replayable = isinstance(outcome, Done | Refused) and isinstance(
+            self.order.instruction, ConfirmIntent | CancelIntent
+        )
+        if self.replayed and replayable:
+            return Look(self.claim, self.order, outcome)
+        return Record(self.claim, self.order, outcome, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look at the object itself: a replayed reply is the first one's, and may be older than what we know."""
+
+    claim: Claim
+    order: Order
+    outcome: Done | Refused
+    name = "look"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction for the number, then one provider call."""
+        assert isinstance(self.order.instruction, ConfirmIntent | CancelIntent)
+        ref = self.order.instruction.ref
+        number = house.transact(
+            self.claim.tenant, lambda tx: inbox.number_observation(tx, self.order.account, "payment_intent", ref)
+        )
+        try:
+            fact = house.provider(self.claim.tenant, self.order.account).fetch("payment_intent", ref)
+        except ProviderUnavailable:
+            return Record(self.claim, self.order, Unknown("no_reply"), 0)
+        if not isinstance(fact, IntentFact):
+            return Record(self.claim, self.order, Unknown("no_reply"), 0)
+        return Record(self.claim, self.order, replace(self.outcome, fact=fact), number)
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """Give the order back until later."""
+
+    claim: Claim
+    why: str
+    name = "postpone"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction."""
+        house.transact(self.claim.tenant, lambda tx: self._postpone(tx, house))
+        return None
+
+    def _postpone(self, tx: Tx, house: House) -> None:
+        work.fence(tx, self.claim)
+        work.postpone(tx, self.claim, house.clock.now() + backoff(house, self.claim.attempts))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Store the outcome as news and decide it: the order moves with what it was about, in one transaction."""
+
+    claim: Claim
+    order: Order
+    outcome: Outcome
+    number: int
+    name = "record"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction."""
+        house.transact(self.claim.tenant, lambda tx: self._record(tx, house))
+        return None
+
+    def _record(self, tx: Tx, house: House) -> None:
+        work.fence(tx, self.claim)
+        moment = Moment(house.clock.now(), house.new_id)
+        row = self._news(tx, moment)
+        if row["status"] in ("decided", "parked"):
+            work.finish(tx, self.claim)
+            return
+        scope = self._scope(tx)
+        books = scope if scope else load_books(tx, self.order.customer, Scope())
+        assert books is not None, "an order without its customer"
+        order = subjects.order_by_id(tx, self.order.id, lock=True)
+        assert order is not None
+        stale = self._stale(tx)
+        decision = decide_reply(books, order, self.outcome, moment.now, moment.new_id, stale=stale)
+        applied = apply(tx, row["id"], decision, self.order.customer, moment.now, house.new_id)
+        if not stale:
+            self._remember(tx, moment)
+        fix_answers(tx, applied)
+        self._leave_queue(tx, house)
+        report(row, applied)
+
+    def _news(self, tx: Tx, moment: Moment) -> Row:
+        verb = type(self.order.instruction).__name__
+        news = News(
+            id=moment.new_id("inbox"),
+            source=Source.REPLY,
+            kind=f"{verb}.{type(self.outcome).__name__.lower()}",
+            identity=f"reply:{self.order.id}:{self.claim.token}",
+            occurred_at=moment.now,
+            received_at=moment.now,
+            account=self.order.account,
+            subject_kind="order",
+            subject_ref=self.order.id,
+            customer=self.order.customer,
+            detail=self.outcome,
+        )
+        identity, _ = inbox.put(tx, news)
+        row = inbox.get(tx, identity, lock=True)
+        assert row is not None
+        return row
+
+    def _scope(self, tx: Tx) -> Books | None:
+        leg = tx.one("select payment from leg where tenant = %(tenant)s and id = %(id)s", id=self.order.subject)
+        fact = getattr(self.outcome, "fact", None)
+        return books_for_intent(tx, self.order.customer, leg["payment"], fact) if leg else None
+
+    def _stale(self, tx: Tx) -> bool:
+        """Say whether a newer look at the object was applied while this call was under way."""
+        fact = getattr(self.outcome, "fact", None)
+        return bool(self.number and fact and self.number <= inbox.applied_observation(tx, self.order.account, fact.ref))
+
+    def _remember(self, tx: Tx, moment: Moment) -> None:
+        fact = getattr(self.outcome, "fact", None)
+        if fact is not None and self.number:
+            seen = Observation(self.order.account, "payment_intent", fact.ref, self.number, *status_of(fact))
+            inbox.apply_observation(tx, seen, moment.now)
+
+    def _leave_queue(self, tx: Tx, house: House) -> None:
+        order = subjects.order_by_id(tx, self.order.id)
+        if order is None or not order.open:
+            work.finish(tx, self.claim)
+            return
+        pause = backoff(house, self.claim.attempts)
+        asked = timedelta(seconds=getattr(self.outcome, "after_s", 0))
+        work.postpone(tx, self.claim, house.clock.now() + max(pause, asked))

@@ -1,0 +1,235 @@
+"""Our subjects as the outside sees them: one JSON shape per noun, for the API, the CLI, explain and the pages alike.
+
+Money is `{"amount", "currency", "formatted"}` in minor units, never rounded; service units are decimal strings with
+their unit; times are RFC 3339 in UTC; ids are ours.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from babel.numbers import format_currency
+
+from counterfoil.core.books import (
+    Books,
+    Customer,
+    Grant,
+    Invoice,
+    Leg,
+    LegKind,
+    Line,
+    Method,
+    Payment,
+    Wallet,
+    allocations_of,
+    legs_of,
+)
+from counterfoil.core.lifecycle import LegStatus, PaymentStatus
+from counterfoil.core.money import ServiceUnit, exponent, plain
+from counterfoil.core.status import reserved_minor
+from counterfoil.store.database import Row
+
+View = dict[str, Any]
+
+
+def money(minor: int, currency: str, locale: str = "en_US") -> View:
+    """Give an amount in minor units, its currency, and both as people write them."""
+    return {"amount": minor, "currency": currency, "formatted": formatted(minor, currency, locale)}
+
+
+def formatted(minor: int, currency: str, locale: str = "en_US") -> str:
+    """Write an amount in full, every minor unit of it, with a true minus sign."""
+    text = plain(abs(minor), exponent(currency))
+    written: str = format_currency(text, currency, locale=locale, currency_digits=False, format=_pattern(currency))
+    return f"\u2212{written}" if minor < 0 else written
+
+
+def _pattern(currency: str) -> str:
+    digits = exponent(currency)
+    return "\u00a4#,##0" + (f".{'0' * digits}" if digits else "")
+
+
+def quantity(units: int, unit: ServiceUnit) -> View:
+    """Give scaled units as a decimal string with its unit."""
+    return {"quantity": plain(units, unit.scale), "unit": unit.code}
+
+
+def instant(at: datetime | None) -> str | None:
+    """Write a time as RFC 3339 in UTC, to the millisecond."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+def customer_view(customer: Customer, person: Row | None) -> View:
+    """Show a customer. Personal fields are null once they are erased."""
+    return {
+        "id": customer.id,
+        "object": "customer",
+        "external_id": customer.external_id,
+        "name": person["name"] if person else None,
+        "email": person["email"] if person else None,
+        "metadata": person["metadata"] if person else {},
+        "provider_account": customer.account,
+        "provider_ref": customer.provider_ref,
+        "paused": customer.paused,
+        "deleted_at_provider": customer.deleted_at_provider,
+        "created_at": instant(customer.created_at),
+    }
+
+
+def method_view(method: Method) -> View:
+    """Show a saved payment method."""
+    return {
+        "id": method.id,
+        "object": "payment_method",
+        "customer": method.customer,
+        "kind": method.kind,
+        "brand": method.brand,
+        "last4": method.last4,
+        "expires": method.expires,
+        "fingerprint": method.fingerprint,
+        "default": method.is_default,
+        "attached": method.attached,
+        "provider_ref": method.provider_ref,
+        "created_at": instant(method.created_at),
+    }
+
+
+def wallet_view(wallet: Wallet, grants: Iterable[Grant], now: datetime) -> View:
+    """Show a wallet with what it can spend now: live lots less what holds reserve."""
+    from counterfoil.core.credits import is_live
+
+    live = [grant for grant in grants if grant.wallet == wallet.id and is_live(grant, now)]
+    return {
+        "id": wallet.id,
+        "object": "wallet",
+        "customer": wallet.customer,
+        "unit": wallet.unit.code,
+        "status": wallet.status,
+        "balance": quantity(sum(grant.remaining for grant in live), wallet.unit),
+        "held": quantity(sum(grant.held for grant in live), wallet.unit),
+        "available": quantity(sum(grant.free for grant in live), wallet.unit),
+        "created_at": instant(wallet.created_at),
+    }
+
+
+def grant_view(grant: Grant, unit: ServiceUnit) -> View:
+    """Show a lot."""
+    return {
+        "id": grant.id,
+        "object": "grant",
+        "wallet": grant.wallet,
+        "source": grant.source,
+        "amount": quantity(grant.amount, unit),
+        "remaining": quantity(grant.remaining, unit),
+        "held": quantity(grant.held, unit),
+        "cost_basis": money(grant.cost_minor, grant.cost_currency),
+        "priority": grant.priority,
+        "effective_at": instant(grant.effective_at),
+        "expires_at": instant(grant.expires_at),
+        "created_at": instant(grant.created_at),
+    }
+
+
+def line_view(line: Line, currency: str) -> View:
+    """Show a line of an invoice."""
+    return {
+        "id": line.id,
+        "object": "invoice_line",
+        "kind": line.kind,
+        "description": line.description,
+        "net": money(line.net_minor, currency),
+        "tax": money(line.tax_minor, currency),
+        "gross": money(line.gross_minor, currency),
+    }
+
+
+def invoice_view(books: Books, invoice: Invoice) -> View:
+    """Show an invoice: what it bills, what is paid, reserved and still due."""
+    lines = sorted((line for line in books.lines if line.invoice == invoice.id), key=lambda line: line.position)
+    return {
+        "id": invoice.id,
+        "object": "invoice",
+        "customer": invoice.customer,
+        "number": invoice.number,
+        "status": invoice.status,
+        "payment_status": invoice.payment_status,
+        "collector": "counterfoil",
+        "currency": invoice.currency,
+        "total": money(invoice.total_minor, invoice.currency),
+        "amount_paid": money(invoice.paid_minor, invoice.currency),
+        "amount_reserved": money(reserved_minor(books, invoice.id), invoice.currency),
+        "amount_due": money(invoice.due_minor, invoice.currency),
+        "paid_at": instant(invoice.paid_at),
+        "paid_with": invoice.paid_with,
+        "description": invoice.description,
+        "lines": [line_view(line, invoice.currency) for line in lines],
+        "due_at": instant(invoice.due_at),
+        "collect_at_due": invoice.collect_at_due,
+        "finalized_at": instant(invoice.finalized_at),
+        "voided_at": instant(invoice.voided_at),
+        "created_at": instant(invoice.created_at),
+    }
+
+
+def leg_view(books: Books, leg: Leg) -> View:
+    """Show one part of a payment."""
+    view: View = {
+        "id": leg.id,
+        "object": "leg",
+        "kind": leg.kind,
+        "status": leg.status,
+        "amount": money(leg.amount_minor, leg.currency),
+        "invoices": [
+            {"invoice": each.invoice, "amount": money(each.minor, leg.currency)}
+            for each in allocations_of(books, leg.id)
+        ],
+        "settled_at": instant(leg.settled_at),
+        "created_at": instant(leg.created_at),
+    }
+    if leg.kind is LegKind.CREDIT:
+        unit = next(wallet.unit for wallet in books.wallets if wallet.id == leg.wallet)
+        return view | {"wallet": leg.wallet, "drawn": quantity(leg.quantity, unit)}
+    return view | {
+        "payment_method": leg.method,
+        "received": money(leg.received_minor, leg.currency),
+        "provider_ref": leg.provider_ref,
+        "charge_ref": leg.charge_ref,
+        "refusal": {"code": leg.refusal_code, "message": leg.refusal_text} if leg.refusal_code else None,
+    }
+
+
+def payment_view(books: Books, payment: Payment) -> View:
+    """Show a payment with its legs, and what it asks of the customer when it waits for one."""
+    legs = legs_of(books, payment.id)
+    return {
+        "id": payment.id,
+        "object": "payment",
+        "customer": payment.customer,
+        "status": payment.status,
+        "amount": money(payment.amount_minor, payment.currency),
+        "confirm": payment.confirmation,
+        "legs": [leg_view(books, leg) for leg in legs],
+        "next_action": _next_action(payment, legs),
+        "settled_at": instant(payment.settled_at),
+        "created_at": instant(payment.created_at),
+    }
+
+
+def _next_action(payment: Payment, legs: tuple[Leg, ...]) -> View | None:
+    if payment.status is not PaymentStatus.REQUIRES_ACTION:
+        return None
+    waiting = next((leg for leg in legs if leg.status is LegStatus.REQUIRES_ACTION), None)
+    return {"kind": "confirm_payment", "url": waiting.action_url if waiting else None}
+
+
+AT_REST = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.FAILED, PaymentStatus.CANCELED})
+"""Where a payment rests: nothing more happens to it unless somebody acts."""
+
+
+def http_status(payment: Payment) -> int:
+    """Say how a command about a payment is answered: 200 it is paid, 402 refused, 202 not yet."""
+    if payment.status is PaymentStatus.SUCCEEDED:
+        return 200
+    if payment.status is PaymentStatus.FAILED:
+        return 402
+    return 200 if payment.status is PaymentStatus.CANCELED else 202
