@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from counterfoil.sandbox.wire import Request, basic_user
 from counterfoil.sandbox.world import World
 
 ACCOUNTS = "accounts"
+PAST = "past:"
 _KEY = re.compile(r"(?:sk|rk)_(test|live)_([A-Za-z0-9_]+)")
 _ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]{1,64}")
 
@@ -34,8 +36,12 @@ NO_KEY = (
 class Shelf:
     """The objects of one account in one mode."""
 
-    tables: Tables
+    world: World
     account: Doc
+
+    @property
+    def tables(self) -> Tables:
+        return self.world.tables
 
     @property
     def key(self) -> str:
@@ -60,6 +66,8 @@ class Shelf:
         return doc
 
     def save(self, doc: Doc) -> Doc:
+        if self.world.settings.search_lag_s:
+            self._remember(doc)
         return self.tables.put(self.table(doc["object"]), doc["id"], doc)
 
     def bury(self, doc: Doc) -> Doc:
@@ -71,6 +79,30 @@ class Shelf:
 
     def newest_first(self, kind: str) -> Iterator[tuple[str, Doc]]:
         return self.tables.newest_first(self.table(kind))
+
+    def indexed(self, kind: str) -> list[Doc]:
+        """The objects as the search index has them, newest first: as they were before its lag."""
+        lag = self.world.settings.search_lag_s
+        shown = [self._as_of(doc, self.world.now() - lag) if lag else doc for _, doc in self.newest_first(kind)]
+        return [doc for doc in shown if doc is not None and not doc.get("deleted")]
+
+    def _remember(self, doc: Doc) -> None:
+        """Keep what an object becomes, and drop what no search can see any more."""
+        horizon = self.world.now() - self.world.settings.search_lag_s
+        past = self._past(doc)
+        while len(past) > 1 and past[1]["at"] <= horizon:
+            past.pop(0)
+        past.append({"at": self.world.now(), "doc": deepcopy(doc)})
+        self.tables.put(f"{PAST}{self.key}", doc["id"], {"versions": past})
+
+    def _as_of(self, doc: Doc, horizon: float) -> Doc | None:
+        past = self._past(doc)
+        seen = [version["doc"] for version in past if version["at"] <= horizon]
+        return seen[-1] if seen else (None if past else doc)
+
+    def _past(self, doc: Doc) -> list[Doc]:
+        row = self.tables.get(f"{PAST}{self.key}", doc["id"])
+        return list(row["versions"]) if row else []
 
 
 SPOKEN = {
@@ -88,8 +120,8 @@ def authenticate(world: World, request: Request) -> Shelf:
     platform = account_of_key(world, key)
     connected = request.header("Stripe-Account")
     if not connected or connected == platform["id"]:
-        return Shelf(world.tables, platform)
-    return Shelf(world.tables, _connected(world, platform, connected, key))
+        return Shelf(world, platform)
+    return Shelf(world, _connected(world, platform, connected, key))
 
 
 def account_of_key(world: World, key: str) -> Doc:
@@ -127,7 +159,7 @@ def shelf_of(world: World, key: str) -> Shelf:
     """The shelf of an account that exists."""
     account = world.tables.get(ACCOUNTS, key)
     assert account is not None, f"no account {key}"
-    return Shelf(world.tables, account)
+    return Shelf(world, account)
 
 
 def _connected(world: World, platform: Doc, identifier: str, key: str) -> Doc:

@@ -148,12 +148,12 @@ def expand_tree(paths: list[Any], of_list: bool) -> Tree:
     tree: Tree = {}
     for path in paths:
         segments = str(path).split(".")
+        if len(segments) > LEVELS_MAX:
+            raise invalid(f"You cannot expand more than {LEVELS_MAX} levels of a property. Property: {path}", "expand")
         if of_list and segments[0] == "data":
             segments = segments[1:]
         elif of_list and segments != ["total_count"]:
             raise _not_expandable(str(path))
-        if len(segments) > LEVELS_MAX:
-            raise invalid(f"You cannot expand more than {LEVELS_MAX} levels of a property. Property: {path}", "expand")
         here = tree
         for segment in segments:
             here = here.setdefault(segment, {})

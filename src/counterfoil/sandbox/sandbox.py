@@ -114,7 +114,7 @@ class Sandbox:
     ) -> Doc:
         """Register an endpoint with a secret of the caller's choice; returns the endpoint with its secret."""
         account = account_of_key(self.world, api_key)
-        shelf = Shelf(self.world.tables, account)
+        shelf = Shelf(self.world, account)
         call = Call(self.world, shelf, account["default_api_version"])
         endpoint = call.create(build(call, url, list(enabled_events), api_version, connect, secret))
         return plain(endpoint, call.version) | {"secret": endpoint["_secret"]}

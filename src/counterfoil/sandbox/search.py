@@ -58,7 +58,7 @@ class Clause:
 def search_of(call: Call, kind: str, fields: set[str]) -> Page:
     """One page of the objects that the query matches, newest first."""
     wanted = parse_query(call.given["query"], fields)
-    found = [doc for doc in _visible(call, kind) if wanted(doc)]
+    found = [doc for doc in call.shelf.indexed(kind) if wanted(doc)]
     start = _page_start(call.given.get("page"))
     limit = call.given.get("limit", 10)
     more = len(found) > start + limit
@@ -101,16 +101,6 @@ def _clause(found: re.Match[str], fields: set[str]) -> Clause:
     if found["operator"] in (">", "<", ">=", "<=") and not re.fullmatch(r"-?\d+(\.\d+)?", value or ""):
         raise _unreadable(found[0])
     return Clause(field, found["key"], found["operator"], value, found["minus"] is not None)
-
-
-def _visible(call: Call, kind: str) -> list[Doc]:
-    lag = call.world.settings.search_lag_s
-    horizon = call.now - lag
-    return [
-        doc
-        for _, doc in call.shelf.newest_first(kind)
-        if not doc.get("deleted") and (not lag or doc["created"] <= horizon)
-    ]
 
 
 def _value(doc: Doc, path: str) -> Any:

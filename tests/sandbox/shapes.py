@@ -1,0 +1,48 @@
+"""Check Stripe-shaped JSON against Stripe's published schemas, with the validator that lies beside this repository."""
+
+import importlib.util
+import json
+import os
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+Problem = tuple[str, str, str]
+AS_RECORDED = frozenset({"unusual on charge.refunded"})
+"""Warnings about what recorded events of the real API do."""
+
+
+def shared() -> Path:
+    """The folder of recorded material: COUNTERFOIL_SHARED, else `../shared` beside the repository."""
+    given = os.environ.get("COUNTERFOIL_SHARED")
+    folder = Path(given) if given else Path(__file__).parents[3] / "shared"
+    assert folder.is_dir(), f"no recorded material at {folder}; set COUNTERFOIL_SHARED to where it is"
+    return folder
+
+
+@cache
+def _validator() -> Callable[[Any, str | None], list[Problem]]:
+    path = shared() / "stripe-shapes" / "validate.py"
+    spec = importlib.util.spec_from_file_location("stripe_shapes_validate", path)
+    assert spec is not None and spec.loader is not None, f"cannot load {path}"
+    module = importlib.util.module_from_spec(spec)
+    with warnings.catch_warnings():
+        # The validator leaves its data files to the garbage collector; all of them are read here, once.
+        warnings.simplefilter("ignore", ResourceWarning)
+        spec.loader.exec_module(module)
+        for version in module.ORDER:
+            module.spec_for(version)
+    validate: Callable[[Any, str | None], list[Problem]] = module.validate
+    return validate
+
+
+def problems_of(body: bytes | dict[str, Any], version: str) -> list[str]:
+    """Violations and warnings of one response or event at an API version."""
+    document = json.loads(body) if isinstance(body, bytes) else body
+    return [
+        f"{level} {document.get('object', 'error')} {path}: {message} ({version})"
+        for level, path, message in _validator()(document, version)
+        if "not checked" not in message and message not in AS_RECORDED
+    ]
