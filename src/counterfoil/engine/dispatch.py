@@ -180,10 +180,7 @@ class Send:
     def run(self, house: House) -> Phase | None:
         """One provider call."""
         outcome = house.provider(self.claim.tenant, self.order.account).execute(self.order, self.refs)
-        replayable = isinstance(outcome, Done | Refused) and isinstance(
-            self.order.instruction, ConfirmIntent | CancelIntent
-        )
-        if self.replayed and replayable:
+        if self.replayed and self.number and isinstance(outcome, Done | Refused):
             return Look(self.claim, self.order, outcome)
         return Record(self.claim, self.order, outcome, self.number)
 

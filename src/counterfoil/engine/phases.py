@@ -1,8 +1,8 @@
 """A flow is a row of phases. Each phase is one database transaction or one provider call, and gives the next.
 
 So a process can die between any two of them and nothing is lost: what a phase needs is in the database before it
-starts. The worker runs the phases of a claim one after the other; the simulated world runs the same phases in any order, and
-drops a flow wherever it likes.
+starts. The worker runs the phases of a claim one after the other; the simulated world runs the same phases in any
+order, and drops a flow wherever it likes.
 """
 
 from dataclasses import dataclass

@@ -91,6 +91,10 @@ class Transactions(Protocol):
     def claims(self) -> Iterator[Tx]:
         """Open a transaction that sees no tenant's data: only the claim and route tables."""
 
+    @contextmanager
+    def owner(self, tenant: str) -> Iterator[Tx]:
+        """Open a transaction as the role that owns the schema: for what the application itself may not do."""
+
 
 class Database:
     """A pool of connections to one Postgres."""
@@ -121,6 +125,13 @@ class Database:
             connection.execute(
                 "select set_config('role', %s, true), set_config('counterfoil.tenant', %s, true)", (APP_ROLE, tenant)
             )
+            yield Tx(connection, tenant)
+
+    @contextmanager
+    def owner(self, tenant: str) -> Iterator[Tx]:
+        """Open a transaction as the role that owns the schema: for what the application itself may not do."""
+        with self._connection() as connection, _committed(connection), connection.transaction():
+            connection.execute("select set_config('counterfoil.tenant', %s, true)", (tenant,))
             yield Tx(connection, tenant)
 
     @contextmanager

@@ -1,0 +1,75 @@
+"""The composition root: builds the real house from its settings."""
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from counterfoil.engine.clock import SystemClock
+from counterfoil.engine.house import House, Settings
+from counterfoil.engine.identity import RandomIds
+from counterfoil.providers.port import ProviderPort
+from counterfoil.store import work
+from counterfoil.store.database import Database
+from counterfoil.store.secrets import SecretBox
+
+KEY_FILE = "master.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a house is built from. Read from the environment, a file or options by the command line."""
+
+    dsn: str = field(repr=False)
+    master_key: str = field(repr=False)
+    settings: Settings = field(default_factory=Settings)
+    pool_size: int = 10
+    start_at: datetime | None = None
+    """Where business time starts, in test mode only."""
+
+
+def build(configuration: Configuration, providers: ProviderPort | None = None) -> House:
+    """Build the real house: Postgres, the Stripe adapter, the machine's clock."""
+    from counterfoil.providers.stripe.adapter import StripePort
+
+    database = Database(configuration.dsn, size=configuration.pool_size)
+    clock = SystemClock()
+    house = House(
+        database=database,
+        providers=providers or StripePort(),
+        clock=clock,
+        ids=RandomIds(),
+        box=SecretBox(configuration.master_key),
+        settings=configuration.settings,
+    )
+    set_clock(house, clock, configuration.start_at)
+    return house
+
+
+def set_clock(house: House, clock: SystemClock, start_at: datetime | None) -> None:
+    """Let business time start where the settings say, once per database, or go on where it stood."""
+    with house.database.claims() as tx:
+        ahead = work.clock_ahead(tx)
+        if start_at is not None and house.settings.allow_clock and not ahead:
+            ahead = start_at.astimezone(UTC) - clock.wall()
+            work.move_clock(tx, ahead)
+    clock.offset = ahead
+
+
+def refresh_clock(house: House) -> None:
+    """Read how far business time runs ahead, which another process may have moved."""
+    if isinstance(house.clock, SystemClock):
+        with house.database.claims() as tx:
+            house.clock.offset = work.clock_ahead(tx)
+
+
+def master_key_for(data_dir: Path) -> str:
+    """Give the master key of an embedded installation, made once and readable by its owner only."""
+    path = data_dir / KEY_FILE
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path.read_text()
