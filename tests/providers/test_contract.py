@@ -353,16 +353,6 @@ def test_without_a_reply_a_payment_is_unknown_and_a_replay_settles_it(house: Pro
     assert house.charges() == 1
 
 
-def test_a_reply_later_than_our_time_out_is_unknown(house: ProviderHouse) -> None:
-    if house.control is None or house.credentials.base_url == "http://sandbox.test":
-        pytest.skip("lateness needs the sandbox's sockets")
-    refs = house.saved()
-    order = house.intent_order()
-    house.trouble("slow", INTENTS, {"delay_s": 2.6})
-
-    assert house.provider.execute(order, refs) == Unknown("no_reply")
-
-
 @pytest.mark.parametrize(("when", "charges"), [("before", 0), ("after", 1)])
 def test_a_stored_server_error_is_unknown_and_a_fetch_settles_it(house: ProviderHouse, when: str, charges: int) -> None:
     """Replaying it is idle: the provider stored the 500 under the key."""

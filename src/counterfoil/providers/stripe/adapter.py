@@ -26,9 +26,9 @@ def over_the_network(connect_s: float = CONNECT_TIMEOUT_S, read_s: float = READ_
     """
 
     def make() -> "HTTPClient":
-        from stripe import RequestsClient
+        from counterfoil.providers.stripe.network import NetworkClient
 
-        return RequestsClient(timeout=(connect_s, read_s))
+        return NetworkClient(connect_s, read_s)
 
     return make
 

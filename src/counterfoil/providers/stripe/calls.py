@@ -1,6 +1,7 @@
 """One call to the provider through its SDK: one request, no retries, one answer as a value."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -52,8 +53,10 @@ class Caller:
     def __init__(self, credentials: Credentials, http_client: "HTTPClient") -> None:
         import stripe  # loads in half a second, which the command line can't wait for
 
-        # With telemetry on, the SDK writes a file into the home directory and times each call.
+        # With telemetry on, the SDK writes a file into the home directory and times each call; and it logs whole
+        # bodies, personal data and client secrets with them.
         stripe.enable_telemetry = False
+        logging.getLogger("stripe").setLevel(logging.WARNING)
         base = credentials.base_url
         self._client = stripe.StripeClient(
             credentials.secret_key,
@@ -83,8 +86,8 @@ class Caller:
             reply = self._client.raw_request(method, path, **params)
         except StripeError as error:
             return failure_of(error)
-        except (AttributeError, TypeError, RecursionError):
-            # The SDK trips over an `error` that is not an object, and over nesting without end.
+        except (AttributeError, TypeError, RecursionError, UnicodeDecodeError):
+            # The SDK trips over an `error` that is not an object, nesting without end and bytes that are no text.
             return NOTHING_CAME
         return Reply(reply.data) if isinstance(reply.data, dict) else NOTHING_CAME
 
