@@ -44,7 +44,7 @@ from counterfoil.store.server.turns import Lease, turn
 DATABASE = "counterfoil"
 START_MAX_S = 120.0
 STOP_MAX_S = 30.0
-RESTARTS_MAX = 2
+STARTS_MAX = 3
 DYING_MAX_S = 2.0
 SOCKET_PORT = 5432
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -107,15 +107,12 @@ class EmbeddedPostgres:
         """Return the running server, starting it where needed. Raises a PostgresUnusable that says what to do."""
         prepare_directory(self.layout)
         with turn(self.layout, self._start_max_s):
-            running = self._start_once()
-            for _ in range(RESTARTS_MAX):
-                if running is not None:
-                    break
+            for _ in range(STARTS_MAX):
                 running = self._start_once()
-            if running is None:
-                self._refuse()
-            self._lease.take()
-        return running
+                if running is not None:
+                    self._lease.take()
+                    return running
+            self._refuse()
 
     def _start_once(self) -> Running | None:
         """Find or launch the server and prepare it; None when it died meanwhile, as one that was just killed does."""
@@ -155,7 +152,8 @@ class EmbeddedPostgres:
         found = read_postmaster(self.layout.cluster)
         return found if found and is_server(found.pid, self.layout.cluster) else None
 
-    def _launch(self) -> Postmaster:
+    def _launch(self) -> Postmaster | None:
+        """Start the server, on a new cluster where there is none; None when somebody kills it as soon as it works."""
         layout = self.layout
         installation = self._installation or find_postgres(self._env, major=layout.major)
         check_version(layout, installation)
@@ -169,12 +167,13 @@ class EmbeddedPostgres:
             create_cluster(layout, account, installation, is_durable=self._settings.get("fsync") != "off")
         if self._listener:
             check_port(self._listener.host, self._listener.port)
-        self._start_program(account, installation)
+        was_started = self._start_program(account, installation)
         born = self._living()
-        ready = self._await_ready(born) if born else None
-        return ready or self._refuse()
+        if born is None and not was_started:
+            self._refuse()
+        return self._await_ready(born) if born else None
 
-    def _start_program(self, account: Account, installation: Installation) -> None:
+    def _start_program(self, account: Account, installation: Installation) -> bool:
         """Let pg_ctl start it: the server is then nobody's child here, so it outlives us and leaves no zombie."""
         settings = {
             "listen_addresses": self._listener.host if self._listener else "",
@@ -191,7 +190,7 @@ class EmbeddedPostgres:
         command = (program, "start", "-w", "-s", "-t", limit, "-D", str(self.layout.cluster), "-o", options)
         log = open_log(self.layout)
         try:
-            account.run(command, output=log, timeout_s=self._start_max_s + 30)
+            return account.run(command, output=log, timeout_s=self._start_max_s + 30).returncode == 0
         finally:
             os.close(log)
 
