@@ -26,9 +26,11 @@ BREACHES: Mapping[str, tuple[str, str]] = {
 # Further edges of the same contracts: contract, place, import.
 MORE_BREACHES = (
     ("rooms", "api/planted.py", "counterfoil.console"),
+    ("rooms", "cli/planted.py", "counterfoil.wiring"),
     ("rooms", "store/planted.py", "counterfoil.providers"),
     ("rooms", "core/facts.py", "counterfoil.store"),
     ("apart", "client/planted.py", "counterfoil.engine"),
+    ("apart", "sandbox/planted.py", "counterfoil.wiring"),
     ("sandbox-alone", "client/planted.py", "counterfoil.sandbox"),
     ("sandbox-alone", "engine/planted.py", "counterfoil.sandbox"),
     ("core-order", "core/unheard_of.py", "counterfoil.core.ids"),
@@ -76,6 +78,7 @@ def _empty_house(home: Path) -> Path:
         package.mkdir(parents=True)
         for folder in (package, package.parent):
             (folder / "__init__.py").touch()
+    (home / "src/counterfoil/wiring.py").touch()
     for module in ("ids", "money", "lifecycle", "facts", "books", "journal"):
         (home / "src/counterfoil/core" / f"{module}.py").touch()
     return home

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from counterfoil.store.server.account import Account
 from counterfoil.store.server.errors import (
@@ -21,6 +20,7 @@ from counterfoil.store.server.errors import (
     PostgresDiskFull,
     PostgresPortTaken,
     PostgresStartFailed,
+    PostgresUnusable,
     PostgresVersionMismatch,
 )
 from counterfoil.store.server.installation import Installation
@@ -107,7 +107,7 @@ def create_cluster(layout: Layout, account: Account, installation: Installation,
     done = account.run(command, output=subprocess.PIPE, timeout_s=INITDB_MAX_S)
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
-        refuse_start(layout, "initdb failed", done.stdout)
+        raise explain_end(layout, "initdb failed", done.stdout)
     with explained(layout.top):
         draft.rename(layout.cluster)
 
@@ -167,12 +167,12 @@ def check_port(host: str, port: int) -> None:
             ) from refusal
 
 
-def refuse_start(layout: Layout, what: str, said: str) -> NoReturn:
+def explain_end(layout: Layout, what: str, said: str) -> PostgresUnusable:
     """Turn the server's last words into the error they mean."""
     if os.strerror(errno.ENOSPC) in said or is_disk_full(layout.top):
-        raise disk_full(layout.top)
+        return disk_full(layout.top)
     tail = " / ".join(line.strip() for line in said.strip().splitlines()[-5:])
-    raise PostgresStartFailed(f"{what}: {tail or 'it said nothing'}", f"See {layout.log}")
+    return PostgresStartFailed(f"{what}: {tail or 'it said nothing'}", f"See {layout.log}")
 
 
 def is_disk_full(place: Path) -> bool:

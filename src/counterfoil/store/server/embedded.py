@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
 from urllib.parse import quote
 
 import psycopg
@@ -22,14 +21,19 @@ from counterfoil.store.server.cluster import (
     check_port,
     check_version,
     create_cluster,
+    explain_end,
     log_length,
     log_since,
     open_log,
     prepare_directory,
-    refuse_start,
     socket_directory,
 )
-from counterfoil.store.server.errors import PostgresPortTaken, PostgresStartFailed, PostgresStartTimeout
+from counterfoil.store.server.errors import (
+    PostgresPortTaken,
+    PostgresStartFailed,
+    PostgresStartTimeout,
+    PostgresUnusable,
+)
 from counterfoil.store.server.installation import Installation, find_postgres
 from counterfoil.store.server.processes import (
     POLL_S,
@@ -112,7 +116,7 @@ class EmbeddedPostgres:
                 if running is not None:
                     self._lease.take()
                     return running
-            self._refuse()
+            raise self._explain()
 
     def _start_once(self) -> Running | None:
         """Find or launch the server and prepare it; None when it died meanwhile, as one that was just killed does."""
@@ -127,7 +131,7 @@ class EmbeddedPostgres:
         except psycopg.Error as error:
             if wait_for_end(postmaster.pid, self.layout.cluster, DYING_MAX_S):
                 return None
-            refuse_start(self.layout, "the server started and then refused to work", str(error))
+            raise explain_end(self.layout, "the server started and then refused to work", str(error)) from error
         return Running(_dsn(postmaster, DATABASE), postmaster.pid, found is not None)
 
     def stop(self) -> bool:
@@ -170,7 +174,7 @@ class EmbeddedPostgres:
         was_started = self._start_program(account, installation)
         born = self._living()
         if born is None and not was_started:
-            self._refuse()
+            raise self._explain()
         return self._await_ready(born) if born else None
 
     def _start_program(self, account: Account, installation: Installation) -> bool:
@@ -208,8 +212,8 @@ class EmbeddedPostgres:
             found = self._living()
         return found
 
-    def _refuse(self) -> NoReturn:
-        refuse_start(self.layout, "the server ended", log_since(self.layout, self._log_mark))
+    def _explain(self) -> PostgresUnusable:
+        return explain_end(self.layout, "the server ended", log_since(self.layout, self._log_mark))
 
     def _check_port(self, postmaster: Postmaster) -> None:
         """A server that another process started listens where that process asked it to."""
