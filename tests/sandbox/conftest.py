@@ -1,4 +1,4 @@
-"""Fixtures of the sandbox's own suite: every answer and event that a test causes is checked against Stripe's schemas."""
+"""Fixtures of the sandbox's own suite: every answer and event that a test causes is checked against Stripe's shapes."""
 
 from collections.abc import Iterator
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +18,7 @@ from counterfoil.sandbox.wire import Request, Response
 from sandbox.shapes import problems_of
 
 KEY = "sk_test_suite"
-RENDERINGS = (ACACIA, NEWEST)
+RENDERINGS = (ACACIA, "2025-08-27.basil", "2026-02-25.clover", "2026-08-26.dahlia", NEWEST)
 
 
 class CheckedServer(SandboxServer):
@@ -41,7 +42,9 @@ class CheckedServer(SandboxServer):
             for name in tables.names():
                 kind = name.rpartition("/")[2]
                 if kind.isidentifier() and "/" in name:
-                    found += [problem for doc in tables.rows(name) if "object" in doc for problem in _problems_of_stored(doc)]
+                    found += [
+                        problem for doc in tables.rows(name) if "object" in doc for problem in _problems_of_stored(doc)
+                    ]
         return sorted(set(found))
 
     def control(self, method: str, path: str, body: Doc | None = None) -> Any:
@@ -57,6 +60,13 @@ class CheckedServer(SandboxServer):
 
     def journal(self, *kinds: str) -> list[Doc]:
         return [line for line in self.control("GET", "journal") if not kinds or line["kind"] in kinds]
+
+    def wait_until_answered(self, timeout_s: float = 5.0) -> None:
+        """Wait until every webhook attempt that went out has its outcome recorded."""
+        end = time.monotonic() + timeout_s
+        while any(row["state"] == "sending" for row in self.control("GET", "deliveries")["waiting"]):
+            assert time.monotonic() < end, "a webhook attempt never ended"
+            time.sleep(0.01)
 
     def event_types(self, key: str = KEY) -> list[str]:
         """Every event of the key's account, oldest first."""
@@ -80,6 +90,13 @@ class CheckedServer(SandboxServer):
 def _problems_of_stored(doc: Doc) -> list[str]:
     show: Callable[[Doc, str], Doc] = render_event if doc["object"] == "event" else plain
     return [problem for version in RENDERINGS for problem in problems_of(show(doc, version), version)]
+
+
+def code_of(error: stripe.StripeError) -> str | None:
+    """The code in an error's body: the SDK does not carry it over to every class of error."""
+    body: Any = error.json_body
+    code: str | None = body["error"].get("code")
+    return code
 
 
 @dataclass

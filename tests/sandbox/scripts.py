@@ -1,4 +1,4 @@
-"""Runs a script of the Stripe CLI's fixture format against a sandbox, as the CLI does: no version header, each reply kept under its name."""
+"""Runs a script of the Stripe CLI against a sandbox, as the CLI does: no version header, replies kept by name."""
 
 import json
 import re

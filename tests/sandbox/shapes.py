@@ -26,7 +26,8 @@ def shared() -> Path:
 def _validator() -> Callable[[Any, str | None], list[Problem]]:
     path = shared() / "stripe-shapes" / "validate.py"
     spec = importlib.util.spec_from_file_location("stripe_shapes_validate", path)
-    assert spec is not None and spec.loader is not None, f"cannot load {path}"
+    assert spec is not None, f"cannot load {path}"
+    assert spec.loader is not None, f"cannot load {path}"
     module = importlib.util.module_from_spec(spec)
     with warnings.catch_warnings():
         # The validator leaves its data files to the garbage collector; all of them are read here, once.

@@ -221,8 +221,8 @@ def test_metadata_merges_and_an_empty_value_deletes(api: stripe.StripeClient) ->
     updated = api.v1.customers.update(customer.id, {"metadata": {"b": "", "c": "3"}})
     cleared = api.v1.customers.update(customer.id, {"metadata": ""})
 
-    assert updated.metadata.to_dict() == {"a": "1", "c": "3"}
-    assert cleared.metadata.to_dict() == {}
+    assert updated.to_dict()["metadata"] == {"a": "1", "c": "3"}
+    assert cleared.to_dict()["metadata"] == {}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_metadata_merges_and_an_empty_value_deletes(api: stripe.StripeClient) ->
     ids=["too many", "long key", "long value"],
 )
 def test_metadata_beyond_its_limits_is_refused(api: stripe.StripeClient, metadata: dict[str, str]) -> None:
-    with pytest.raises(stripe.InvalidRequestError, match="[Mm]etadata"):
+    with pytest.raises(stripe.InvalidRequestError, match=r"[Mm]etadata"):
         api.v1.customers.create({"metadata": metadata})
 
 

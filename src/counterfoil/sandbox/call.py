@@ -15,7 +15,10 @@ from counterfoil.sandbox.world import World
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`given` are the read parameters, `path` the ids in the path; `request_id` is None for timers."""
+    """`given` are the read parameters, `path` the ids in the path; `request_id` is None for timers.
+
+    `stale_s`: lists and searches do not see what is younger.
+    """
 
     world: World
     shelf: Shelf
@@ -24,6 +27,7 @@ class Call:
     path: dict[str, str] = field(default_factory=dict)
     request_id: str | None = None
     idempotency_key: str | None = None
+    stale_s: float = 0.0
 
     @property
     def now(self) -> int:
@@ -44,6 +48,10 @@ class Call:
     def referred(self, kind: str, identifier: Any, param: str) -> Doc:
         """The object that a parameter names; a wrong one is a 400, as it is the caller's parameter."""
         return self.shelf.find(kind, identifier, param, status=400)
+
+    def sees(self, doc: Doc) -> bool:
+        """False for what a list or search does not show: deleted objects, and those too young for a stale read."""
+        return not doc.get("deleted") and (not self.stale_s or bool(doc["created"] <= self.world.now() - self.stale_s))
 
     def create(self, doc: Doc, event: str | None = None) -> Doc:
         """Store a new object, journal it, and tell it by an event."""

@@ -57,10 +57,12 @@ def _update(call: Call) -> Doc:
     dispute["evidence"] |= evidence
     if evidence:
         dispute["evidence_details"]["has_evidence"] = True
-    verdict = dispute["evidence"]["uncategorized_text"] if evidence and call.given.get("submit", True) else None
-    if verdict is not None or (evidence and call.given.get("submit")):
+    submitted = dispute["evidence_details"]["has_evidence"] and call.given.get("submit", bool(evidence))
+    if submitted:
         _submit(dispute)
     call.save(dispute, "charge.dispute.updated", before)
+    # The bank of a test card decides at once, by the words of the evidence.
+    verdict = dispute["evidence"]["uncategorized_text"] if submitted else None
     if verdict in ("winning_evidence", "losing_evidence"):
         _close(call, dispute, won=verdict == "winning_evidence")
     return dispute

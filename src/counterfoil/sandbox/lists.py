@@ -34,12 +34,16 @@ def page_of(call: Call, kind: str, keep: Callable[[Doc], bool] = lambda doc: Tru
     if after and before:
         raise invalid("Received both ending_before and starting_after parameters. Please pass in only one.")
     rows = list(call.shelf.newest_first(kind))
+
+    def shown(doc: Doc) -> bool:
+        return call.sees(doc) and keep(doc)
+
     limit = call.given.get("limit", 10)
     if before:
-        newer = _kept(rows[: _position(rows, kind, before, "ending_before")], keep)
+        newer = _kept(rows[: _position(rows, kind, before, "ending_before")], shown)
         return Page(newer[-limit:], len(newer) > limit)
     start = _position(rows, kind, after, "starting_after") + 1 if after else 0
-    older = _kept(rows[start:], keep, limit + 1)
+    older = _kept(rows[start:], shown, limit + 1)
     return Page(older[:limit], len(older) > limit)
 
 
@@ -61,7 +65,7 @@ def matches(given: Given, *names: str) -> Callable[[Doc], bool]:
 def _kept(rows: list[tuple[str, Doc]], keep: Callable[[Doc], bool], most: int | None = None) -> list[Doc]:
     kept: list[Doc] = []
     for _, doc in rows:
-        if not doc.get("deleted") and keep(doc):
+        if keep(doc):
             kept.append(doc)
             if most is not None and len(kept) == most:
                 break

@@ -50,6 +50,7 @@ UNTIL: dict[str, dict[str, str]] = {
 _CARD_SINCE_BASIL = (
     "amount_authorized",
     "authorization_code",
+    "capture_before",
     "extended_authorization",
     "incremental_authorization",
     "multicapture",
@@ -60,6 +61,11 @@ _CARD_SINCE_BASIL = (
 NESTED_SINCE: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
     "charge": (
         ("payment_method_details.card", _CARD_SINCE_BASIL, BASIL),
+        (
+            "payment_method_details.card.three_d_secure",
+            ("electronic_commerce_indicator", "exemption_indicator", "transaction_id"),
+            BASIL,
+        ),
         ("payment_method_details.us_bank_account", ("expected_debit_date", "mandate", "payment_reference"), BASIL),
         ("outcome", ("advice_code", "network_advice_code", "network_decline_code"), BASIL),
         ("billing_details", ("tax_id",), BASIL),

@@ -164,7 +164,7 @@ class Sandbox:
     ) -> Answer:
         """Run the operation and keep its answer under its key, unless it was refused before it began."""
         try:
-            body = self._run(request, shelf, request_id, version, claim)
+            body = self._run(request, shelf, request_id, version, claim, _staleness(rules))
             _after(rules)
             answer = Answer(200, body, {"Stripe-Version": version})
         except StripeError as error:
@@ -173,14 +173,16 @@ class Sandbox:
             idempotency.keep(self.world, claim, answer.status, answer.body, request_id, _slowness(rules))
         return answer
 
-    def _run(self, request: Request, shelf: Shelf, request_id: str, version: str, claim: Claim | None) -> bytes:
+    def _run(
+        self, request: Request, shelf: Shelf, request_id: str, version: str, claim: Claim | None, stale_s: float
+    ) -> bytes:
         found = find_route(ROUTES, request.method, request.route_path)
         if found is None:
             raise unknown_path(request.method, request.route_path)
         route, path = found
         given = read_fields({**route.params, **EXPAND}, _form(request))
         expand = given.pop("expand", [])
-        call = Call(self.world, shelf, version, given, path, request_id, claim.key if claim else None)
+        call = Call(self.world, shelf, version, given, path, request_id, claim.key if claim else None, stale_s)
         tree = expand_tree(expand, of_list=_is_list(route))
         return json_body(self._shown(call, route, route.handler(call), tree, request.route_path))
 
@@ -297,6 +299,10 @@ def _troubled(response: Response, rules: list[Rule]) -> Response:
 
 def _slowness(rules: list[Rule]) -> float:
     return sum(float(rule.option("delay_s", 1.0)) for rule in rules if rule.do == "slow")
+
+
+def _staleness(rules: list[Rule]) -> float:
+    return max((float(rule.option("age_s", 60.0)) for rule in rules if rule.do == "stale_read"), default=0.0)
 
 
 def _form(request: Request) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Clause:
 def search_of(call: Call, kind: str, fields: set[str]) -> Page:
     """One page of the objects that the query matches, newest first."""
     wanted = parse_query(call.given["query"], fields)
-    found = [doc for doc in call.shelf.indexed(kind) if wanted(doc)]
+    found = [doc for doc in call.shelf.indexed(kind) if call.sees(doc) and wanted(doc)]
     start = _page_start(call.given.get("page"))
     limit = call.given.get("limit", 10)
     more = len(found) > start + limit

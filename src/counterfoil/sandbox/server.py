@@ -57,7 +57,7 @@ class SandboxServer:
         self.sandbox = Sandbox(clock, ids or RandomIds(), settings, tables)
         self._lock = threading.RLock()
         self._http = _Listener((host, port), self)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="sandbox-http", daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="sandbox-http", daemon=True)
         self._pump = _Pump(self) if deliver else None
         self.stopping = threading.Event()
 
