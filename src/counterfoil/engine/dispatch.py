@@ -40,6 +40,8 @@ from counterfoil.store.work import Claim
 
 GATE_PAUSE = timedelta(seconds=5)
 """How long a gated order waits before the gates are asked again."""
+NOT_READY_PAUSE = timedelta(milliseconds=250)
+"""How long an order waits for its customer to be made at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Take:
             return None
         refs = _refs(tx, order)
         if refs is None or _gated(tx, house, order):
-            work.postpone(tx, self.claim, house.clock.now() + GATE_PAUSE)
+            pause = GATE_PAUSE if refs else NOT_READY_PAUSE
+            work.postpone(tx, self.claim, house.clock.now() + pause)
             return None
         now = house.clock.now()
         if must_ask_first(order, now):

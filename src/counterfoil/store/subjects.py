@@ -114,7 +114,8 @@ def to_row(subject: Subject) -> dict[str, Any]:
 def from_row(cls: type[T], row: Mapping[str, Any]) -> T:
     """Read a subject from its row."""
     hints = hints_of(cls)
-    values = {name: as_type(row[RENAMED.get((cls, name), name)], hint) for name, hint in hints.items() if name in row}
+    columns = {name: RENAMED.get((cls, name), name) for name in hints}
+    values = {name: as_type(row[columns[name]], hint) for name, hint in hints.items() if columns[name] in row}
     return cls(**values)
 
 
