@@ -163,7 +163,7 @@ print(port.caller(Credentials(AccountId("a"), "sk_test_1", False, "http://127.0.
 
 
 @contextmanager
-def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+def listening(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
     """A server that takes one connection, reads the request and does what the test says."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(5)
@@ -172,8 +172,7 @@ def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
             connection, _ = server.accept()
             with connection:
                 connection.settimeout(5)
-                connection.recv(65_536)
-                answer(connection)
+                answer(connection, connection.recv(65_536))
 
         thread = Thread(target=serve)
         thread.start()
@@ -210,12 +209,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d
 )
 def test_whatever_comes_back_after_the_request_left_is_unknown(wire: bytes) -> None:
     """The request may have had its effect: none of these may be taken for a call that never left."""
-    with listening(lambda connection: connection.sendall(wire)) as base:
+    with listening(lambda connection, _: connection.sendall(wire)) as base:
         assert sent_to(base) == Unknown("no_reply")
 
 
 def test_silence_longer_than_our_time_out_is_unknown() -> None:
-    def say_nothing(connection: socket.socket) -> None:
+    def say_nothing(connection: socket.socket, _: bytes) -> None:
         assert connection.recv(1) == b"", "the caller hangs up"
 
     with listening(say_nothing) as base:
@@ -256,11 +255,41 @@ print(type(StripePort().caller(credentials).get("/v1/customers/cus_1")).__name__
 """
     environment = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
 
-    with listening(lambda connection: connection.sendall(HEAD + BODY)) as base:
+    with listening(lambda connection, _: connection.sendall(HEAD + BODY)) as base:
         command = [sys.executable, "-c", code, base]
         said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
     assert said.strip() == "Reply"
+
+
+@pytest.mark.parametrize("elsewhere", ["http://api.example.test", "http://10.255.255.1"])
+def test_elsewhere_is_reached_through_the_environments_proxy_and_with_our_key_alone(
+    tmp_path: Path, elsewhere: str
+) -> None:
+    """A machine's .netrc may name the provider's host: its password must not be sent in the key's place."""
+    (tmp_path / ".netrc").write_text("default login someone password something\n")
+    heard: list[bytes] = []
+    code = """
+import sys
+from counterfoil.core.ids import AccountId
+from counterfoil.providers.port import Credentials
+from counterfoil.providers.stripe.adapter import StripePort
+credentials = Credentials(AccountId("a"), "sk_test_1", False, sys.argv[1])
+print(type(StripePort().caller(credentials).get("/v1/customers/cus_1")).__name__)
+"""
+
+    def proxy(connection: socket.socket, request: bytes) -> None:
+        heard.append(request)
+        connection.sendall(HEAD + BODY)
+
+    with listening(proxy) as address:
+        environment = {"http_proxy": address, "HOME": str(tmp_path)}
+        command = [sys.executable, "-c", code, elsewhere]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+    assert said.strip() == "Reply"
+    assert heard[0].startswith(f"GET {elsewhere}/v1/customers/cus_1 HTTP/1.1".encode())
+    assert b"Authorization: Bearer sk_test_1\r\n" in heard[0]
 
 
 def test_one_port_serves_many_threads_each_with_connections_of_its_own() -> None:

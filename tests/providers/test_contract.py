@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from behaviours import behaviour
 from counterfoil.core.facts import (
     CustomerFact,
     IntentFact,
@@ -99,6 +100,7 @@ def test_the_same_card_has_the_same_fingerprint_under_two_ids(house: ProviderHou
     assert first.fingerprint == second.fingerprint
 
 
+@behaviour("R-SU-8")
 def test_a_payment_is_made_before_money_can_move(house: ProviderHouse) -> None:
     refs = house.saved()
     order = house.intent_order()
@@ -337,6 +339,7 @@ def test_nothing_was_sent_when_nobody_listens(house: ProviderHouse) -> None:
     assert house.provider.execute(order, refs) == Unfinished("not reachable", 2)
 
 
+@behaviour("R-SU-8", "R-SU-9")
 @pytest.mark.parametrize("do", ["timeout_before", "timeout_after", "reset"])
 def test_without_a_reply_a_payment_is_unknown_and_a_replay_settles_it(house: ProviderHouse, do: str) -> None:
     refs = house.saved()

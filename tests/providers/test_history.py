@@ -152,6 +152,26 @@ def test_a_page_of_events_that_can_not_be_read_moves_the_cursor_all_the_same() -
     assert (changes.notices, changes.cursor) == ((), "evt_1")
 
 
+@pytest.mark.parametrize("data", [[], [{"object": "event"}], [{"id": "evt_0", "object": "event"}]])
+def test_a_list_that_promises_more_and_does_not_get_on_is_not_followed_for_ever(data: list[dict[str, str]]) -> None:
+    endless = always(says(200, {"object": "list", "data": data, "has_more": True}))
+
+    changes = history.changes_since(endless.caller(), "evt_0")
+
+    assert (changes.cursor, changes.more) == ("evt_0", False)
+
+
+@pytest.mark.parametrize("said", [{}, {"account": None}, {"account": "acct_1"}])
+def test_events_from_a_connected_accounts_list_say_whose_they_are_as_its_webhooks_do(said: dict[str, object]) -> None:
+    listed = EventList([START_S])
+    listed.events[0] |= said
+
+    ((notice, raw),) = history.changes_since(Scripted(listed).caller(connected_account="acct_1"), None).notices
+
+    assert notice.connected_account == "acct_1"
+    assert read_notice(read_event(raw)) == notice
+
+
 def test_the_bytes_of_an_event_are_kept_beside_its_notice() -> None:
     changes = history.changes_since(Scripted(EventList([START_S])).caller(), None)
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from behaviours import behaviour
 from counterfoil.core.facts import Done, IntentFact, Outcome, Refusal, Refused, Unfinished, Unknown, UnreadableFact
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import STORED_ERROR
@@ -70,6 +71,7 @@ NO_ERROR: dict[str, object] = {}
     ],
     ids=repr,
 )
+@behaviour("R-SU-9")
 def test_each_failure_is_one_outcome(failure: Failure, outcome: Outcome) -> None:
     assert outcome_of(failure, ASKED) == outcome
 

@@ -57,6 +57,7 @@ class Caller:
         # bodies, personal data and client secrets with them.
         stripe.enable_telemetry = False
         logging.getLogger("stripe").setLevel(logging.WARNING)
+        self.connected_account = credentials.connected_account
         base = credentials.base_url
         self._client = stripe.StripeClient(
             credentials.secret_key,

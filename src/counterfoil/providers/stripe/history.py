@@ -32,7 +32,7 @@ def changes_since(caller: Caller, cursor: str | None) -> Changes:
     answer = caller.get("/v1/events", {"limit": PAGE, "ending_before": cursor})
     if _is_forgotten(answer):
         return _beginning(caller)
-    return _changes(_page(answer), cursor, has_more=_has_more(answer))
+    return _changes(_page(answer), cursor, caller.connected_account, has_more=_has_more(answer))
 
 
 def _beginning(caller: Caller) -> Changes:
@@ -40,9 +40,9 @@ def _beginning(caller: Caller) -> Changes:
     newest = _ask(caller, {})
     page = _page(newest)
     if not _has_more(newest):
-        return _changes(page, None, has_more=False)
+        return _changes(page, None, caller.connected_account, has_more=False)
     first_s = _first_second(caller, _created(page[0]))
-    return _changes(_all_until(caller, first_s), None, has_more=True)
+    return _changes(_all_until(caller, first_s), None, caller.connected_account, has_more=True)
 
 
 def _first_second(caller: Caller, newest_s: int) -> int:
@@ -71,17 +71,22 @@ def _all_until(caller: Caller, first_s: int) -> list[Doc]:
     raise ProviderUnavailable("the event list begins with more events in one second than we read at once")
 
 
-def _changes(page: list[Doc], cursor: str | None, *, has_more: bool) -> Changes:
+def _changes(page: list[Doc], cursor: str | None, account: str | None, *, has_more: bool) -> Changes:
+    """Read a page. A list that says there is more and does not get on is taken to have ended, for now."""
     upwards = page[::-1]
-    notices = tuple(found for event in upwards if (found := _read(event)) is not None)
-    newest = text(upwards[-1], "id") if upwards else cursor
-    return Changes(notices=notices, cursor=newest, more=has_more)
+    notices = tuple(found for event in upwards if (found := _read(event, account)) is not None)
+    newest = (text(upwards[-1], "id") if upwards else None) or cursor
+    return Changes(notices=notices, cursor=newest, more=has_more and newest != cursor)
 
 
-def _read(event: Doc) -> tuple[Notice, bytes] | None:
-    """Read one event. One that can't be read is passed over, so that it does not hold up those after it."""
+def _read(event: Doc, account: str | None) -> tuple[Notice, bytes] | None:
+    """Read one event. One that can't be read is passed over, so that it does not hold up those after it.
+
+    A connected account's own list may leave out whose events these are, which a webhook of them says.
+    """
+    named = {**event, "account": event.get("account") or account} if account else event
     try:
-        return read_notice(event), raw_event(event)
+        return read_notice(named), raw_event(named)
     except NoticeUnreadable:
         return None
 
