@@ -113,7 +113,8 @@ LEG_MOVES: Final = moves(
     settled="returned",
 )
 ORDER_MOVES: Final = moves(
-    queued="sent canceled",
+    # Evidence may come before the order leaves (again): the provider's object shows that it has happened.
+    queued="sent done canceled",
     sent="done refused unknown queued",
     unknown="sent done refused",
 )

@@ -108,7 +108,7 @@ def must_ask_first(order: Order, now: datetime) -> bool:
 
     A reply that was lost is settled by a replay while the key lives. A stored 5xx, or a key past its window, is not.
     """
-    if order.sent_at is None or order.status not in (OrderStatus.SENT, OrderStatus.UNKNOWN):
+    if order.sent_at is None or not order.open:
         return False
     return order.why == STORED_ERROR or now - order.sent_at > KEY_WINDOW
 
@@ -120,13 +120,16 @@ def confirmed_by(order: Order, fact: Fact) -> bool:
     match order.instruction:
         case CreateIntent():
             return True
-        case ConfirmIntent():
-            return fact.status not in (IntentStatus.NEEDS_CONFIRMATION, IntentStatus.OTHER) and not _untried(fact)
-        case CancelIntent():
-            return fact.status in (IntentStatus.CANCELED, IntentStatus.SUCCEEDED)
+        case ConfirmIntent(ref=ref):
+            return fact.ref == ref and not _untried(fact)
+        case CancelIntent(ref=ref):
+            return fact.ref == ref and fact.status in (IntentStatus.CANCELED, IntentStatus.SUCCEEDED)
         case _:
             return False
 
 
 def _untried(fact: IntentFact) -> bool:
-    return fact.status is IntentStatus.NEEDS_METHOD and fact.refusal is None
+    """Say whether nothing shows that the payment was ever tried."""
+    if fact.status is IntentStatus.NEEDS_METHOD:
+        return fact.refusal is None
+    return fact.status in (IntentStatus.NEEDS_CONFIRMATION, IntentStatus.OTHER)

@@ -52,7 +52,7 @@ def decide_reply(
                 return _superseded(order, closed)
             return _with_order(_done(books, closed, fact, now, new_id), order, closed)
         case Refused(refusal, fact):
-            closed = replace(order, status=OrderStatus.REFUSED, why=refusal.decline_code or refusal.code)
+            closed = _closed(order, OrderStatus.REFUSED, refusal.decline_code or refusal.code)
             if stale and fact:
                 return _superseded(order, closed)
             return _with_order(_refused(books, closed, refusal, fact, now, new_id), order, closed)
@@ -69,8 +69,15 @@ def _superseded(order: Order, closed: Order) -> Decision:
     return Act(_why(order, Reason.SUPERSEDED, sentence), (Change(order, closed),))
 
 
+def _closed(order: Order, status: OrderStatus, why: str | None) -> Order:
+    """Close an order. One that a fact has closed before stays as it is, whatever a late reply says."""
+    return replace(order, status=status, why=why) if order.open else order
+
+
 def _with_order(decision: Decision, before: Order, closed: Order) -> Decision:
     """Let the order close in the decision, first of all."""
+    if closed == before:
+        return decision
     change = Change(before, closed)
     if isinstance(decision, Act | Park):
         rest = tuple(each for each in decision.effects if not _is_about(each, before))

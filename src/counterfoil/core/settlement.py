@@ -15,6 +15,7 @@ from counterfoil.core.books import (
     Confirmation,
     Invoice,
     Leg,
+    LegKind,
     leg_by_ref,
     legs_of,
     payment_of,
@@ -53,7 +54,7 @@ def decide_intent(books: Books, fact: IntentFact, now: datetime, new_id: NewId) 
     mismatch = _identity_mismatch(books, leg, fact)
     if mismatch:
         return _parked(books, leg, fact, mismatch, now, new_id)
-    if leg.status is LegStatus.SETTLED:
+    if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):
         return _after_settlement(books, leg, fact, now)
     linking = _linking(books, leg, fact)
     books = with_changes(books, changes_of(linking))
@@ -72,7 +73,11 @@ def leg_for(books: Books, fact: IntentFact) -> Leg | None:
     if known:
         return known
     marked = fact.metadata.get(LEG_MARK)
-    return next((leg for leg in books.legs if leg.id == marked and leg.provider_ref is None), None)
+    return next((leg for leg in books.legs if leg.id == marked and _awaits_handle(leg)), None)
+
+
+def _awaits_handle(leg: Leg) -> bool:
+    return leg.kind is LegKind.PROVIDER and leg.provider_ref is None
 
 
 # --- identity ---
@@ -99,15 +104,10 @@ def _parked(
     """Ask a person; money that came all the same is booked to suspense, never to the invoice."""
     reason, detail = mismatch
     sentence = f"Payment {fact.ref} does not fit what we asked for. {detail} Nothing was settled by it."
-    case = _case(new_id, reason, fact.ref, sentence, now, books)
-    effects: list[Effect] = [] if case.subject in _questioned(books, reason) else [Change(None, case)]
+    effects = _ask_once(books, reason, fact.ref, sentence, now, new_id)
     if fact.received.minor and not _in_suspense(books, fact.ref) and leg.account:
-        effects.append(Post(journal.money_unexplained(leg.account, fact.ref, fact.received, now)))
-    return Park(_why(reason, sentence, leg, fact), tuple(effects))
-
-
-def _questioned(books: Books, reason: Reason) -> frozenset[str]:
-    return frozenset(subject for question, subject in books.questions if question == reason)
+        effects += (Post(journal.money_unexplained(leg.account, fact.ref, fact.received, now)),)
+    return Park(_why(reason, sentence, leg, fact), effects)
 
 
 # --- history ---
@@ -169,8 +169,8 @@ def _decide_status(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_
             return _cancel(books, leg, fact, now, new_id)
         case IntentStatus.NEEDS_CAPTURE:
             sentence = f"Payment {fact.ref} is authorized only; capture or cancel it at the provider."
-            case = _case(new_id, Reason.NOT_HANDLED_YET, fact.ref, sentence, now, books)
-            return Park(_why(Reason.NOT_HANDLED_YET, sentence, leg, fact), (Change(None, case),))
+            asked = _ask_once(books, Reason.NOT_HANDLED_YET, fact.ref, sentence, now, new_id)
+            return Park(_why(Reason.NOT_HANDLED_YET, sentence, leg, fact), asked)
         case _:
             return _skip(fact, Reason.NOT_READY, f"Payment {fact.ref} is in a state that tells us nothing new.", leg)
 
@@ -219,10 +219,9 @@ def refuse_leg(
     after = replace(leg, status=LegStatus.REFUSED, refusal_code=code, refusal_text=message, action_url=None)
     if leg == after:
         return Skip(_why(Reason.ALREADY_KNOWN, f"The refusal ({code}) is on record already.", leg, fact))
-    if leg.status in (LegStatus.CANCELED, LegStatus.WAITING):
-        return Skip(
-            _why(Reason.ALREADY_KNOWN, f"This try was given up; its refusal ({code}) changes nothing.", leg, fact)
-        )
+    if not may_move("leg", leg.status, LegStatus.REFUSED):
+        sentence = f"This part of the payment is {leg.status}; a late refusal ({code}) changes nothing."
+        return Skip(_why(Reason.ALREADY_KNOWN, sentence, leg, fact))
     effects: tuple[Effect, ...] = (Change(leg, after),)
     effects += legs.restate(with_changes(books, (after,)), leg.payment)
     if any(each.status is LegStatus.RESERVED for each in legs_of(books, leg.payment)):
@@ -273,7 +272,7 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
     effects += legs.stop_siblings(books, leg, now, new_id)
     odd = _oddity(leg, received, owed)
     if odd:
-        effects += (Change(None, _case(new_id, odd[0], fact.ref, odd[1], now, books)),)
+        effects += _ask_once(books, odd[0], fact.ref, odd[1], now, new_id)
     reason = odd[0] if odd else Reason.LATE_SUCCESS if late else Reason.INTENT_SETTLED
     sentence = odd[1] if odd else _settled_sentence(fact, paid)
     return Act(_why(reason, sentence, leg, fact), effects)
@@ -303,7 +302,7 @@ def _settled_sentence(fact: IntentFact, paid: list[tuple[Invoice, Invoice]]) -> 
 def _fee(books: Books, leg: Leg, fact: IntentFact, now: datetime) -> tuple[Effect, ...]:
     """Book what the provider kept, once per balance transaction."""
     fee = fact.charge_fee
-    if fee is None or fee.fee.minor == 0 or fee.ref in books.charged or leg.account is None:
+    if fee is None or fee.fee.minor <= 0 or fee.ref in books.charged or leg.account is None:
         return ()
     return (Post(journal.provider_fee(leg.account, fee, leg.id, now)),)
 
@@ -319,8 +318,13 @@ def _in_suspense(books: Books, ref: ProviderRef) -> bool:
     return any(held == ref and minor > 0 for held, minor in books.suspense)
 
 
-def _case(new_id: NewId, question: Reason, subject: str, detail: str, now: datetime, books: Books) -> Case:
-    return Case(CaseId(new_id("case")), question, subject, detail, now, customer=books.customer.id)
+def _ask_once(
+    books: Books, question: Reason, subject: str, detail: str, now: datetime, new_id: NewId
+) -> tuple[Effect, ...]:
+    """Ask a person, unless the same was asked about the same before."""
+    if (question, subject) in books.questions:
+        return ()
+    return (Change(None, Case(CaseId(new_id("case")), question, subject, detail, now, customer=books.customer.id)),)
 
 
 def _why(reason: Reason, sentence: str, leg: Leg, fact: IntentFact | None) -> Why:

@@ -3,8 +3,6 @@
 One definition for payments and for invoices. `latest leg` is a view for people, not a rule.
 """
 
-from collections.abc import Iterable
-
 from counterfoil.core.books import Books, Invoice, Leg, LegKind, Payment, allocations_of, legs_of
 from counterfoil.core.ids import InvoiceId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
@@ -13,11 +11,27 @@ IN_FLIGHT = frozenset({LegStatus.WAITING, LegStatus.PROCESSING, LegStatus.REQUIR
 """A leg whose money may still move at the provider."""
 
 
-def status_from_legs(legs: Iterable[Leg], covered: bool) -> PaymentStatus:
-    """Say where a collection stands. `covered` says whether settled legs pay all of it."""
+def status_of_payment(statuses: frozenset[LegStatus], settled_minor: int, amount_minor: int) -> PaymentStatus:
+    """Say where a payment stands, from the statuses of its legs and what the settled ones were to collect.
+
+    One that the provider paid and that has nothing open has succeeded, even when its reserved credits went back before:
+    what is still owed is the invoice's matter, and money that came is never shown as canceled.
+    """
+    is_over = LegStatus.SETTLED in statuses and not statuses & (IN_FLIGHT | {LegStatus.RESERVED})
+    return _status(statuses, covered=is_over or settled_minor >= amount_minor)
+
+
+def status_of_invoice(statuses: frozenset[LegStatus], status: InvoiceStatus) -> PaymentStatus:
+    """Say how far the collection of an invoice is. What is not owed, and a canceled try, leave it pending."""
+    if status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
+        return PaymentStatus.PENDING
+    collected = _status(statuses, covered=status is InvoiceStatus.PAID)
+    return PaymentStatus.PENDING if collected is PaymentStatus.CANCELED else collected
+
+
+def _status(statuses: frozenset[LegStatus], covered: bool) -> PaymentStatus:
     if covered:
         return PaymentStatus.SUCCEEDED
-    statuses = {leg.status for leg in legs}
     if LegStatus.REQUIRES_ACTION in statuses:
         return PaymentStatus.REQUIRES_ACTION
     if statuses & {LegStatus.PROCESSING, LegStatus.WAITING}:
@@ -33,15 +47,12 @@ def payment_status(books: Books, payment: Payment) -> PaymentStatus:
     """Say where a payment stands, from its legs alone."""
     legs = legs_of(books, payment.id)
     settled = sum(leg.amount_minor for leg in legs if leg.status is LegStatus.SETTLED)
-    return status_from_legs(legs, covered=settled >= payment.amount_minor)
+    return status_of_payment(frozenset(leg.status for leg in legs), settled, payment.amount_minor)
 
 
 def invoice_payment_status(books: Books, invoice: Invoice) -> PaymentStatus:
-    """Say how far the collection of an invoice is. A canceled try leaves it pending."""
-    if invoice.status is InvoiceStatus.PAID:
-        return PaymentStatus.SUCCEEDED
-    status = status_from_legs(legs_for(books, invoice.id), covered=False)
-    return PaymentStatus.PENDING if status is PaymentStatus.CANCELED else status
+    """Say how far the collection of an invoice is, from the legs that are to pay it."""
+    return status_of_invoice(frozenset(leg.status for leg in legs_for(books, invoice.id)), invoice.status)
 
 
 def legs_for(books: Books, invoice: InvoiceId) -> tuple[Leg, ...]:

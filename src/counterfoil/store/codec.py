@@ -5,7 +5,7 @@ A dataclass becomes an object whose `is` names its class; what is unknown on the
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -44,7 +44,8 @@ def decode(data: Any) -> Any:
         raise ValueError(f"not one of our values: {str(data)[:80]}")
     cls = _classes()[data["is"]]
     hints = _hints(cls)
-    return cls(**{name: as_type(each, hints[name]) for name, each in data.items() if name != "is"})
+    values = {name: as_type(each, hints[name]) for name, each in data.items() if name != "is"}
+    return cls(**dict.fromkeys(_required(cls)) | values)
 
 
 def as_type(value: Any, hint: Any) -> Any:
@@ -78,6 +79,12 @@ def _classes() -> dict[str, Any]:
         for name, each in vars(module).items()
         if isinstance(each, type) and is_dataclass(each) and each.__module__ == module.__name__
     }
+
+
+@cache
+def _required(cls: Any) -> tuple[str, ...]:
+    """Give the fields without a default: None was not written, and there it has to be given back."""
+    return tuple(each.name for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING)
 
 
 @cache

@@ -6,6 +6,7 @@ READ COMMITTED with row locks; a transaction is one unit of work and nobody else
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, Final, LiteralString, Protocol
 
 import psycopg
@@ -45,6 +46,7 @@ class Tx:
 
     def __init__(self, connection: psycopg.Connection[DictRow], tenant: str) -> None:
         self._connection = connection
+        self._streams = count()
         self.tenant = tenant
 
     def rows(self, sql: LiteralString, **values: Any) -> list[Row]:
@@ -69,7 +71,8 @@ class Tx:
 
     def stream(self, sql: LiteralString, **values: Any) -> Iterator[Row]:
         """Run a query whose rows are read in constant memory."""
-        with self._connection.cursor(name="stream") as cursor:
+        # Named apart, so that several streams may be read side by side.
+        with self._connection.cursor(name=f"stream_{next(self._streams)}") as cursor:
             cursor.itersize = 1000
             cursor.execute(sql, {"tenant": self.tenant, **values})
             yield from cursor
@@ -141,6 +144,14 @@ class Database:
             yield tx
 
     @contextmanager
+    def snapshot(self, tenant: str) -> Iterator[Tx]:
+        """Open a transaction that only reads, and sees one tenant's books as they are at one instant."""
+        with self._connection() as connection, _committed(connection), connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            _enter(connection, tenant)
+            yield Tx(connection, tenant)
+
+    @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[DictRow]]:
         try:
             manager = self._pool.connection()
@@ -151,6 +162,13 @@ class Database:
             yield connection
         finally:
             manager.__exit__(None, None, None)
+
+
+def _enter(connection: psycopg.Connection[DictRow], tenant: str) -> None:
+    """Become the role that owns nothing, inside one tenant, until the transaction ends."""
+    connection.execute(
+        "select set_config('role', %s, true), set_config('counterfoil.tenant', %s, true)", (APP_ROLE, tenant)
+    )
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def put(tx: Tx, news: News) -> tuple[str, bool]:
         received_at=news.received_at,
     )
     assert row is not None
-    new = row["id"] == news.id
+    new = row["id"] == news.id and row["deliveries"] == 1
     if new and news.body is not None:
         tx.run(
             "insert into raw_body (tenant, inbox, body) values (%(tenant)s, %(id)s, %(body)s)",

@@ -712,6 +712,7 @@ language plpgsql as $$
 begin
     if (old.status, new.status) not in (
         ('queued', 'canceled'),
+        ('queued', 'done'),
         ('queued', 'sent'),
         ('sent', 'done'),
         ('sent', 'queued'),

@@ -295,7 +295,7 @@ def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
         found = tx.first(sql, {"id": identity})
         return str(found["customer"]) if found else None
     row = tx.one(PARENTS[noun], id=identity) if noun in PARENTS else None
-    return str(row["customer"]) if row else None
+    return str(row["customer"]) if row and row["customer"] else None
 
 
 PARENTS: Final[dict[str, LiteralString]] = {
@@ -358,7 +358,7 @@ def customer_of_method(tx: Tx, account: str, ref: str) -> str | None:
         account=account,
         ref=ref,
     )
-    return str(row["customer"]) if row else None
+    return str(row["customer"]) if row and row["customer"] else None
 
 
 def method_asked_for(tx: Tx, customer: str, ref: str) -> str | None:

@@ -1,0 +1,117 @@
+"""The road in small: commands and facts decided by the rules of core and written by the engine, on a real database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+
+import psycopg
+
+from core.factories import ACCOUNT, CUSTOMER, CUSTOMER_REF, METHOD, NOW, ONE, Counting
+from counterfoil.core import customers, invoicing, launch, settlement
+from counterfoil.core.books import Books, Customer, GrantSource, Invoice, LineKind, Method
+from counterfoil.core.effects import Act, Change, Decision, Reason, Why
+from counterfoil.core.facts import IntentFact, Source
+from counterfoil.core.ids import InvoiceId, PaymentId, ProviderRef, WalletId, typeid
+from counterfoil.core.launch import Launch
+from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus
+from counterfoil.core.money import USD_CREDIT
+from counterfoil.engine.apply import apply
+from counterfoil.engine.load import Scope, load_books
+from counterfoil.store import inbox
+from counterfoil.store.audit import Report, audit
+from counterfoil.store.database import Database
+from counterfoil.store.inbox import News
+
+TENANT = typeid("tnt", 1)
+OTHER = typeid("tnt", 2)
+
+
+def open_tenant(dsn: str, tenant: str = TENANT, name: str = "acme") -> None:
+    """Create a tenant with a provider account and the pegged unit, as the owner of the schema."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "insert into tenant (id, name, mode, created_at) values (%s, %s, 'test', %s)", (tenant, name, NOW)
+        )
+        connection.execute(
+            "insert into provider_account (tenant, id, provider, livemode, mode, secret_box, created_at) "
+            "values (%s, %s, 'stripe', false, 'live', '', %s)",
+            (tenant, ACCOUNT, NOW),
+        )
+        connection.execute(
+            "insert into service_unit (tenant, code, scale, face_minor, face_currency) values (%s, %s, %s, %s, %s)",
+            (tenant, USD_CREDIT.code, USD_CREDIT.scale, USD_CREDIT.face_minor, USD_CREDIT.face_currency),
+        )
+
+
+Rule = Callable[[Books], Decision]
+
+
+@dataclass(slots=True)
+class Road:
+    """Decides and writes, one transaction each, for one customer of one tenant."""
+
+    database: Database
+    tenant: str = TENANT
+    new_id: Counting = field(default_factory=Counting)
+    now: datetime = NOW
+    _news: "count[int]" = field(default_factory=count)
+
+    def decide(self, rule: Rule, scope: Scope | None = None) -> Decision:
+        """Run a rule over dana's books and write what it says."""
+        with self.database.transaction(self.tenant) as tx:
+            identity = f"test:{next(self._news)}"
+            news = News(self.new_id("inbox"), Source.API, "test", identity, self.now, self.now)
+            inbox.put(tx, news)
+            books = load_books(tx, CUSTOMER, scope or Scope())
+            decision = rule(books or Books(Customer(CUSTOMER, ACCOUNT, self.now)))
+            apply(tx, news.id, decision, CUSTOMER, self.now, self.new_id)
+        return decision
+
+    def open_customer(self) -> None:
+        """Dana, with a saved card."""
+        dana = Customer(CUSTOMER, ACCOUNT, self.now, "dana", CUSTOMER_REF)
+        self.decide(lambda _: customers.decide_create_customer(dana, self.now, self.new_id))
+        card = Method(
+            METHOD, CUSTOMER, ACCOUNT, ProviderRef("pm_card1"), "card", self.now, "visa", "4242", is_default=True
+        )
+        self.decide(lambda _: Act(Why("test@1", Reason.METHOD_SAVED, "A card."), (Change(None, card),)))
+
+    def fund(self, whole: int, cost_minor: int = 0) -> WalletId:
+        """A wallet with one lot."""
+        opened = self.decide(lambda books: customers.decide_open_wallet(books, USD_CREDIT, self.now, self.new_id))
+        assert isinstance(opened, Act)
+        change = opened.effects[0]
+        assert isinstance(change, Change)
+        wallet = WalletId(change.after.id)
+        source = GrantSource.PURCHASE if cost_minor else GrantSource.PROMOTIONAL
+        issue = customers.Issue(wallet, source, whole * ONE, cost_minor, None, self.now)
+        self.decide(lambda books: customers.decide_grant(books, issue, self.now, self.new_id))
+        return wallet
+
+    def bill(self, minor: int, number: str = "INV-000001") -> InvoiceId:
+        """An open invoice of one line."""
+        identity = InvoiceId(self.new_id("invoice"))
+        draft = Invoice(identity, CUSTOMER, ACCOUNT, "USD", InvoiceStatus.DRAFT, PaymentStatus.PENDING, self.now)
+        lines = (invoicing.NewLine(LineKind.GOODS, "Seats", minor),)
+        self.decide(lambda books: invoicing.decide_draft(books, draft, lines, self.new_id))
+        scope = Scope(invoices=(identity,))
+        self.decide(lambda books: invoicing.decide_finalize(books, identity, number, self.now), scope)
+        return identity
+
+    def pay(self, invoice: InvoiceId) -> Decision:
+        """Launch the payment of an invoice."""
+        wanted = Launch((invoice,))
+        return self.decide(
+            lambda books: launch.decide_launch(books, wanted, self.now, self.new_id), Scope(invoices=(invoice,))
+        )
+
+    def hear(self, fact: IntentFact, payment: PaymentId) -> Decision:
+        """Decide a fact about a payment."""
+        fees = (fact.charge_fee.ref,) if fact.charge_fee else ()
+        scope = Scope(payments=(payment,), refs=(fact.ref,), fees=fees)
+        return self.decide(lambda books: settlement.decide_intent(books, fact, self.now, self.new_id), scope)
+
+    def audit(self) -> Report:
+        with self.database.snapshot(self.tenant) as tx:
+            return audit(tx)
