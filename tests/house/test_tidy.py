@@ -1,11 +1,13 @@
 """House rules that no linter knows: sizes, names, purity, and a repository that speaks of the product alone."""
 
 import ast
+import graphlib
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,22 @@ def test_no_function_is_longer_than_a_screen() -> None:
     }
 
     assert long == {}
+
+
+def test_most_functions_are_a_few_lines_long() -> None:
+    lengths = sorted(lines for path in _sources() for _, lines in _functions(path))
+
+    assert lengths[len(lengths) // 2] <= 8
+    assert lengths[len(lengths) * 95 // 100] <= 40
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("counterfoil", exclude_type_checking_imports=True, cache_dir=None)
+    order = graphlib.TopologicalSorter(
+        {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    )
+
+    order.prepare()  # raises CycleError, which names the circle
 
 
 def test_no_module_is_a_drawer_for_everything() -> None:
