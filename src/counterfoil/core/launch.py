@@ -12,6 +12,7 @@ from counterfoil.core import credits, legs
 from counterfoil.core.books import (
     Allocation,
     Books,
+    Case,
     Confirmation,
     Invoice,
     Leg,
@@ -31,14 +32,16 @@ from counterfoil.core.effects import (
     Change,
     Decision,
     Effect,
+    Notify,
     Observe,
+    Park,
     Reason,
     Refuse,
     Skip,
     Why,
     changes_of,
 )
-from counterfoil.core.ids import InvoiceId, LegId, MethodId, NewId, PaymentId, ProviderRef
+from counterfoil.core.ids import CaseId, InvoiceId, LegId, MethodId, NewId, PaymentId, ProviderRef
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
 from counterfoil.core.money import Money, chargeable, smallest_step
 from counterfoil.core.orders import CancelIntent
@@ -85,9 +88,24 @@ def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) ->
 
 
 def decide_due(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) -> Decision:
-    """Collect an invoice that has fallen due. What a person would be refused is no effect for the scheduler."""
+    """Collect an invoice that has fallen due.
+
+    What has been seen to already is no effect for the scheduler; what keeps it from collecting is put to a person.
+    """
     decision = decide_launch(books, Launch((invoice,)), now, new_id)
-    return Skip(decision.why) if isinstance(decision, Refuse) else decision
+    if not isinstance(decision, Refuse):
+        return decision
+    why = replace(decision.why, about=(*decision.why.about, invoice))
+    if why.reason in SEEN_TO:
+        return Skip(why)
+    sentence = f"The invoice fell due and could not be collected. {why.sentence}"
+    case = Case(CaseId(new_id("case")), why.reason, invoice, sentence, now, customer=books.customer.id)
+    told = Notify(f"invoice.collection_failed:{invoice}", "invoice.collection_failed", books.customer.id, invoice, {})
+    return Park(replace(why, sentence=sentence), (Change(None, case), told))
+
+
+SEEN_TO: Final = frozenset({Reason.NOTHING_DUE, Reason.PAYMENT_IN_PROGRESS, Reason.INVOICE_NOT_OPEN, Reason.NOT_FOUND})
+"""Reasons not to collect a due invoice that need nobody's attention."""
 
 
 # --- the guard: identity, then history, then money ---

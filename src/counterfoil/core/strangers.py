@@ -6,18 +6,26 @@ from typing import Final
 
 from counterfoil.core import journal
 from counterfoil.core.books import Case
-from counterfoil.core.effects import Change, Decision, Defer, Park, Post, Reason, Skip, Why
+from counterfoil.core.effects import Act, Change, Decision, Defer, Effect, Park, Post, Reason, Skip, Why
 from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus, Notice
 from counterfoil.core.ids import AccountId, CaseId, NewId, ProviderRef
 from counterfoil.core.settlement import inputs_of
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What of a stranger's money is on the books already: the money itself in suspense, and the provider's fee."""
+
+    money: bool = False
+    fee: bool = False
+
+
 def decide_stranger(
-    account: AccountId, fact: IntentFact, known: bool, occurred_at: datetime, now: datetime, new_id: NewId
+    account: AccountId, fact: IntentFact, held: Held, occurred_at: datetime, now: datetime, new_id: NewId
 ) -> Decision:
     """Say what a payment means that belongs to no leg of ours: money is kept apart with a case, the rest is no news.
 
-    `known` says that its money already lies in suspense. A young one that carries our mark gets another look: the
+    A young one that carries our mark gets another look: the
     provider's news can outrun our own commit.
     """
     if LEG_MARK in fact.metadata and now - occurred_at < COMMIT_LAG_MAX:
@@ -28,15 +36,27 @@ def decide_stranger(
         return Skip(_stranger_why(Reason.PROVIDER_INVOICE, sentence, fact))
     if fact.status is not IntentStatus.SUCCEEDED or fact.received.minor == 0:
         return Skip(_stranger_why(Reason.NOT_OURS, f"Payment {fact.ref} is not one of ours and moved no money.", fact))
-    if known:
+    fee = _fee(account, fact, held, now)
+    if held.money and fee:
+        sentence = f"The provider's fee for {fact.ref} became known; its money is in suspense."
+        return Act(_stranger_why(Reason.FEE_BOOKED, sentence, fact), fee)
+    if held.money:
         sentence = f"The money of {fact.ref} is in suspense already; a person has been asked."
         return Skip(_stranger_why(Reason.ALREADY_KNOWN, sentence, fact))
     sentence = (
         f"{fact.received} came by {fact.ref}, which no invoice of ours asked for. Claim it, or leave it in suspense."
     )
     case = Case(CaseId(new_id("case")), Reason.MONEY_UNEXPLAINED, fact.ref, sentence, now)
-    effects = (Post(journal.money_unexplained(account, fact.ref, fact.received, now)), Change(None, case))
+    money = Post(journal.money_unexplained(account, fact.ref, fact.received, now))
+    effects = (money, *fee, Change(None, case))
     return Park(_stranger_why(Reason.MONEY_UNEXPLAINED, sentence, fact), effects)
+
+
+def _fee(account: AccountId, fact: IntentFact, held: Held, now: datetime) -> tuple[Effect, ...]:
+    fee = fact.charge_fee
+    if fee is None or fee.fee.minor == 0 or held.fee:
+        return ()
+    return (Post(journal.provider_fee(account, fee, fact.ref, now)),)
 
 
 COMMIT_LAG_MAX: Final = timedelta(seconds=60)

@@ -40,4 +40,5 @@ def heartbeat(house: House, claims: Sequence[Claim]) -> None:
 def give_back(house: House, claim: Claim) -> None:
     """Give a claim whose flow failed back, to be tried again after a pause. Without a database its lease runs out."""
     with contextlib.suppress(DatabaseUnavailable), house.database.transaction(claim.tenant) as tx:
-        work.postpone(tx, claim, house.clock.now() + backoff(house, claim.attempts))
+        work.count_failure(tx, claim)
+        work.postpone(tx, claim, house.clock.now() + backoff(house, claim.failures + 1))

@@ -92,16 +92,18 @@ class _DryRun(Exception):
 
 def run(house: House, tenant: str, request: Request, plan: Plan) -> Result:
     """Run a command, or replay its answer. Raises IdempotencyMismatch."""
+    # The row's id is made once: a second try after an unknown commit then finds its own row and replays.
+    identity = house.new_id("inbox")
     try:
-        return house.transact(tenant, lambda tx: _run(tx, house, request, plan))
+        return house.transact(tenant, lambda tx: _run(tx, house, request, plan, identity))
     except _DryRun as dry:
         return Result(dry.answer, "", None, final=True)
 
 
-def _run(tx: Tx, house: House, request: Request, plan: Plan) -> Result:
+def _run(tx: Tx, house: House, request: Request, plan: Plan, identity: str) -> Result:
     moment = Moment(house.clock.now(), house.new_id)
     digest = hashlib.sha256(request.body).digest()
-    news_id, new = inbox.put(tx, _news(request, moment))
+    news_id, new = inbox.put(tx, _news(request, moment, identity))
     if not new:
         return _replay(tx, news_id, digest)
     books = load_books(tx, plan.customer, plan.scope) if plan.customer else None
@@ -115,8 +117,7 @@ def _run(tx: Tx, house: House, request: Request, plan: Plan) -> Result:
     return _answered(tx, news_id, digest, plan, applied)
 
 
-def _news(request: Request, moment: Moment) -> News:
-    identity = moment.new_id("inbox")
+def _news(request: Request, moment: Moment, identity: str) -> News:
     key = request.idempotency_key
     return News(
         id=identity,

@@ -18,7 +18,7 @@ from counterfoil.core.facts import (
     UnreadableFact,
 )
 from counterfoil.core.ids import AccountId, InvoiceId, NewId, PaymentId, ProviderRef
-from counterfoil.core.strangers import Hint
+from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.store import journal, subjects
 from counterfoil.store.database import Row, Tx
@@ -87,13 +87,19 @@ def _intent(tx: Tx, row: Row, fact: IntentFact, moment: Moment) -> Ruling:
     if leg is None and marked:
         leg = subjects.leg_of_mark(tx, account, marked)
     if leg is None:
-        known = any(minor > 0 for _, minor in journal.suspense_of(tx, [fact.ref]))
+        held = _held(tx, fact)
         occurred_at = row["occurred_at"]
-        decision = strangers.decide_stranger(AccountId(account), fact, known, occurred_at, moment.now, moment.new_id)
+        decision = strangers.decide_stranger(AccountId(account), fact, held, occurred_at, moment.now, moment.new_id)
         customer = subjects.customer_of_ref(tx, account, fact.customer_ref) if fact.customer_ref else None
         return Ruling(decision, customer)
     books = books_for_intent(tx, leg["customer"], leg["payment"], fact)
     return Ruling(settlement.decide_intent(books, fact, moment.now, moment.new_id), leg["customer"])
+
+
+def _held(tx: Tx, fact: IntentFact) -> Held:
+    money = any(minor > 0 for _, minor in journal.suspense_of(tx, [fact.ref]))
+    fee = bool(fact.charge_fee and journal.booked(tx, [f"fee:{fact.charge_fee.ref}"]))
+    return Held(money, fee)
 
 
 def books_for_intent(tx: Tx, customer: str, payment: str, fact: Fact | None) -> Books:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from counterfoil.core.books import Books
-from counterfoil.core.facts import Done, Fact, IntentFact, Outcome, Refused, Source, Unknown
+from counterfoil.core.facts import Done, Fact, IntentFact, Outcome, Refused, Source, Unfinished, Unknown
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import (
@@ -68,7 +68,7 @@ class Take:
             return None
         now = house.clock.now()
         if must_ask_first(order, now):
-            return Ask(self.claim, order, refs)
+            return Ask(self.claim, order, refs, _number(tx, order))
         replayed = order.sent_at is not None and order.status is not OrderStatus.QUEUED
         sent = replace(order, status=OrderStatus.SENT, sent_at=order.sent_at if replayed else now, why=None)
         subjects.save(tx, order, sent)
@@ -125,6 +125,7 @@ class Ask:
     claim: Claim
     order: Order
     refs: Refs
+    number: int
     name = "ask"
 
     def run(self, house: House) -> Phase | None:
@@ -134,7 +135,7 @@ class Ask:
         except ProviderUnavailable as error:
             return Postpone(self.claim, str(error))
         if fact is not None:
-            return Record(self.claim, self.order, Done(fact), 0)
+            return Record(self.claim, self.order, Done(fact), self.number)
         return TryAgain(self.claim, self.order)
 
     def _evidence(self, house: House) -> Fact | None:
@@ -183,6 +184,9 @@ class Send:
     def run(self, house: House) -> Phase | None:
         """One provider call."""
         outcome = house.provider(self.claim.tenant, self.order.account).execute(self.order, self.refs)
+        if self.replayed and isinstance(outcome, Unfinished):
+            # "Busy" after a lost reply says nothing about what the lost one did.
+            return Record(self.claim, self.order, Unknown(outcome.why), self.number)
         if self.replayed and self.number and isinstance(outcome, Done | Refused):
             return Look(self.claim, self.order, outcome)
         return Record(self.claim, self.order, outcome, self.number)
@@ -253,12 +257,12 @@ class Record:
         if row["status"] in ("decided", "parked"):
             work.finish(tx, self.claim)
             return
-        scope = self._scope(tx)
-        books = scope if scope else load_books(tx, self.order.customer, Scope())
+        # The object's row is locked before the customer's, as a decision about news does it.
+        stale = self._stale(tx)
+        books = self._books(tx)
         assert books is not None, "an order without its customer"
         order = subjects.order_by_id(tx, self.order.id, lock=True)
         assert order is not None
-        stale = self._stale(tx)
         decision = decide_reply(books, order, self.outcome, moment.now, moment.new_id, stale=stale)
         applied = apply(tx, row["id"], decision, self.order.customer, moment.now, house.new_id)
         if not stale:
@@ -287,10 +291,11 @@ class Record:
         assert row is not None
         return row
 
-    def _scope(self, tx: Tx) -> Books | None:
+    def _books(self, tx: Tx) -> Books | None:
         leg = tx.one("select payment from leg where tenant = %(tenant)s and id = %(id)s", id=self.order.subject)
-        fact = getattr(self.outcome, "fact", None)
-        return books_for_intent(tx, self.order.customer, leg["payment"], fact) if leg else None
+        if leg is None:
+            return load_books(tx, self.order.customer, Scope())
+        return books_for_intent(tx, self.order.customer, leg["payment"], getattr(self.outcome, "fact", None))
 
     def _stale(self, tx: Tx) -> bool:
         """Say whether a newer look at the object was applied while this call was under way."""

@@ -55,7 +55,7 @@ class Open:
             work.fence(tx, self.claim)
             work.finish(tx, self.claim)
             return None
-        if self.claim.attempts > house.settings.tries_before_parking:
+        if self.claim.failures >= house.settings.tries_before_parking:
             return Decide(self.claim, gave_up=row["waiting_for"] or "it kept failing")
         astray = _misrouted(tx, row)
         if astray:

@@ -35,7 +35,10 @@ class News:
 
 
 def put(tx: Tx, news: News) -> tuple[str, bool]:
-    """Store news, and say under which id and whether it is new. A repeat only counts one more delivery."""
+    """Store news, and say under which id and whether it is new.
+
+    A repeat only counts one more delivery; that a poll saw it too counts for nothing.
+    """
     row = tx.one(
         """
         insert into inbox (tenant, id, source, kind, status, account, identity, subject_kind, subject_ref, customer,
@@ -43,9 +46,9 @@ def put(tx: Tx, news: News) -> tuple[str, bool]:
         values (%(tenant)s, %(id)s, %(source)s, %(kind)s, 'received', %(account)s, %(identity)s, %(subject_kind)s,
             %(subject_ref)s, %(customer)s, %(detail)s, %(occurred_at)s, %(received_at)s, %(received_at)s)
         on conflict (tenant, identity) do update set
-            deliveries = inbox.deliveries + 1,
+            deliveries = inbox.deliveries + case when excluded.source = 'poll' then 0 else 1 end,
             last_delivered_at = excluded.received_at
-        returning id, deliveries
+        returning id, (xmax = 0) as inserted
         """,
         id=news.id,
         source=news.source,
@@ -60,7 +63,7 @@ def put(tx: Tx, news: News) -> tuple[str, bool]:
         received_at=news.received_at,
     )
     assert row is not None
-    new = row["id"] == news.id and row["deliveries"] == 1
+    new = bool(row["inserted"])
     if new and news.body is not None:
         tx.run(
             "insert into raw_body (tenant, inbox, body) values (%(tenant)s, %(id)s, %(body)s)",

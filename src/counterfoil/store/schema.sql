@@ -593,6 +593,8 @@ create table work (
     id text not null,
     due_at timestamptz not null,
     attempts int not null default 0,
+    -- How often working on it failed through no fault of the provider's or the database's.
+    failures int not null default 0,
     token bigint not null default 0,
     leased_until timestamptz,
     primary key (queue, tenant, id)

@@ -25,6 +25,7 @@ class Claim:
     id: str
     token: int
     attempts: int
+    failures: int = 0
 
 
 class LeaseLost(Exception):
@@ -59,7 +60,7 @@ def claim(tx: Tx, queue: Queue, now: datetime, wall: datetime, lease: timedelta,
             for update skip locked
         ) as due
         where work.queue = due.queue and work.tenant = due.tenant and work.id = due.id
-        returning work.tenant, work.id, work.token, work.attempts
+        returning work.tenant, work.id, work.token, work.attempts, work.failures
         """,
         queue=queue,
         now=now,
@@ -67,7 +68,8 @@ def claim(tx: Tx, queue: Queue, now: datetime, wall: datetime, lease: timedelta,
         until=wall + lease,
         limit=limit,
     )
-    claims = (Claim(queue, row["tenant"], row["id"], row["token"], row["attempts"]) for row in rows)
+    names = ("tenant", "id", "token", "attempts", "failures")
+    claims = (Claim(queue, *(row[name] for name in names)) for row in rows)
     return sorted(claims, key=lambda each: each.id)
 
 
@@ -102,6 +104,19 @@ def postpone(tx: Tx, claim: Claim, due_at: datetime) -> None:
         id=claim.id,
         token=claim.token,
         due_at=due_at,
+    )
+
+
+def count_failure(tx: Tx, claim: Claim) -> None:
+    """Count that working on an item failed; after a bound it is parked for a person."""
+    tx.run(
+        """
+        update work set failures = failures + 1
+        where queue = %(queue)s and tenant = %(tenant)s and id = %(id)s and token = %(token)s
+        """,
+        queue=claim.queue,
+        id=claim.id,
+        token=claim.token,
     )
 
 
