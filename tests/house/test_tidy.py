@@ -33,6 +33,11 @@ MACHINE_TRACES = re.compile(
         ]
     )
 )
+CLOCK_OR_CHANCE = re.compile(
+    r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|random|gen_random_uuid|uuidv[47])\s*\(|"
+    r"\b(current_timestamp|localtimestamp|current_date|current_time|localtime)\b",
+    re.IGNORECASE,
+)
 UNFINISHED = re.compile(r"\b(" + "TO" + "DO|FIX" + "ME|XX" + r"X|NotImplemented" + r"Error)\b")
 
 
@@ -91,6 +96,19 @@ def test_what_touches_the_world_is_not_pure(name: str) -> None:
     assert name not in PURE_MODULES
 
 
+def test_sql_knows_no_clock_and_no_chance() -> None:
+    """Both come through the ports, or the simulator could not repeat a run."""
+    schema = [(path, path.read_text()) for path in SOURCE.rglob("*.sql")]
+    statements = [(path, text) for path in SOURCE.joinpath("store").rglob("*.py") for text in _strings(path)]
+
+    assert [str(path) for path, text in schema + statements if CLOCK_OR_CHANCE.search(text)] == []
+
+
+@pytest.mark.parametrize("text", ["default now()", "CURRENT_TIMESTAMP", "gen_random_uuid ()", "order by random()"])
+def test_a_clock_or_chance_in_sql_is_noticed(text: str) -> None:
+    assert CLOCK_OR_CHANCE.search(text)
+
+
 def test_the_repository_names_no_machine() -> None:
     assert [where for where, line in _tracked_lines() if MACHINE_TRACES.search(line)] == []
 
@@ -140,6 +158,12 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module or "."
+
+
+def _strings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def _behaviour_arguments(path: Path) -> Iterator[ast.expr]:
