@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from counterfoil.core.books import Books
 from counterfoil.core.facts import Done, Fact, IntentFact, Outcome, Refused, Source, Unfinished, Unknown
-from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import (
     CancelIntent,
@@ -85,19 +84,19 @@ def _number(tx: Tx, order: Order) -> int:
 def _gated(tx: Tx, house: House, order: Order) -> bool:
     """Say whether a person or a mode keeps this order back."""
     tenant, account = accounts.tenant(tx), accounts.account(tx, house.box, order.account)
-    customer = tx.one("select paused from customer where tenant = %(tenant)s and id = %(id)s", id=order.customer)
+    customer = subjects.customer(tx, order.customer)
     if tenant is None or account is None or customer is None:
         raise AssertionError("an order without its account or customer")
-    return tenant.paused or account.paused or account.mode != "live" or bool(customer["paused"])
+    return tenant.paused or account.paused or account.mode != "live" or customer.paused
 
 
 def _refs(tx: Tx, order: Order) -> Refs | None:
     """Resolve our ids to the provider's. None while the customer or the method is not there yet."""
-    row = tx.one("select provider_ref from customer where tenant = %(tenant)s and id = %(id)s", id=order.customer)
+    customer = subjects.customer(tx, order.customer)
     person = accounts.person(tx, order.customer)
-    assert row is not None
+    assert customer is not None, "an order without its customer"
     refs = Refs(
-        customer_ref=row["provider_ref"],
+        customer_ref=customer.provider_ref,
         email=person["email"] if person else None,
         name=person["name"] if person else None,
     )
@@ -105,17 +104,12 @@ def _refs(tx: Tx, order: Order) -> Refs | None:
         case CreateCustomer():
             return refs
         case CreateIntent(method=method) if method:
-            refs = replace(refs, method_ref=_method_ref(tx, method))
+            refs = replace(refs, method_ref=subjects.method_ref(tx, method))
         case ConfirmIntent(method=method):
-            refs = replace(refs, method_ref=_method_ref(tx, method))
+            refs = replace(refs, method_ref=subjects.method_ref(tx, method))
         case _:
             pass
     return refs if refs.customer_ref or isinstance(order.instruction, CancelIntent) else None
-
-
-def _method_ref(tx: Tx, method: str) -> ProviderRef | None:
-    row = tx.one("select provider_ref from method where tenant = %(tenant)s and id = %(id)s", id=method)
-    return ProviderRef(row["provider_ref"]) if row else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +286,10 @@ class Record:
         return row
 
     def _books(self, tx: Tx) -> Books | None:
-        leg = tx.one("select payment from leg where tenant = %(tenant)s and id = %(id)s", id=self.order.subject)
-        if leg is None:
+        payment = subjects.payment_of_leg(tx, self.order.subject)
+        if payment is None:
             return load_books(tx, self.order.customer, Scope())
-        return books_for_intent(tx, self.order.customer, leg["payment"], getattr(self.outcome, "fact", None))
+        return books_for_intent(tx, self.order.customer, payment, getattr(self.outcome, "fact", None))
 
     def _stale(self, tx: Tx) -> bool:
         """Say whether a newer look at the object was applied while this call was under way."""

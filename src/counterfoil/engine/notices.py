@@ -125,11 +125,7 @@ class PutOff:
 
     def _put_off(self, tx: Tx, house: House) -> None:
         work.fence(tx, self.claim)
-        tx.run(
-            "update inbox set waiting_for = %(why)s where tenant = %(tenant)s and id = %(id)s",
-            id=self.claim.id,
-            why=self.why[:200],
-        )
+        inbox.note_wait(tx, self.claim.id, self.why)
         work.postpone(tx, self.claim, house.clock.now() + backoff(house, self.claim.attempts))
 
 

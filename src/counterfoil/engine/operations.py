@@ -99,19 +99,13 @@ def create_customer(asked: Asked, wanted: NewCustomer) -> Result:
 
 
 def _taken(tx: Tx, account: str, wanted: NewCustomer) -> Refuse | None:
-    if wanted.external_id and find_external(tx, wanted.external_id):
+    if wanted.external_id and subjects.customer_of_external(tx, wanted.external_id):
         sentence = f"A customer with your id {wanted.external_id!r} is on the books already."
         return Refuse(Why(customers.CREATE, Reason.EXTERNAL_ID_TAKEN, sentence), "external_id")
     if wanted.provider_ref and subjects.customer_of_ref(tx, account, wanted.provider_ref):
         sentence = f"The provider's customer {wanted.provider_ref} is on the books already."
         return Refuse(Why(customers.CREATE, Reason.PROVIDER_REF_TAKEN, sentence), "provider_ref")
     return None
-
-
-def find_external(tx: Tx, external_id: str) -> str | None:
-    """Find a customer by the caller's own id."""
-    row = tx.one("select id from customer where tenant = %(tenant)s and external_id = %(id)s", id=external_id)
-    return str(row["id"]) if row else None
 
 
 def add_method(asked: Asked, customer: str, token: str, *, make_default: bool) -> Result:

@@ -117,6 +117,13 @@ def mark(
     )
 
 
+def note_wait(tx: Tx, identity: str, why: str) -> None:
+    """Remember what an inbox row waits for, for whoever looks at it meanwhile."""
+    tx.run(
+        "update inbox set waiting_for = %(why)s where tenant = %(tenant)s and id = %(id)s", id=identity, why=why[:200]
+    )
+
+
 # --- provider objects: observation numbers and what was last applied ---
 
 

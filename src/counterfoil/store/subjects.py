@@ -21,6 +21,7 @@ from counterfoil.core.books import (
     Subject,
     Wallet,
 )
+from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.orders import Order
@@ -132,6 +133,12 @@ def lock_customer(tx: Tx, customer: str) -> Customer | None:
         customer=customer,
     )
     return from_row(Customer, row)
+
+
+def customer(tx: Tx, identity: str) -> Customer | None:
+    """Give a customer, without locking it."""
+    row = tx.one("select * from customer where tenant = %(tenant)s and id = %(id)s", id=identity)
+    return from_row(Customer, row) if row else None
 
 
 def wallets(tx: Tx, customer: str) -> tuple[Wallet, ...]:
@@ -349,6 +356,26 @@ def customer_of_ref(tx: Tx, account: str, ref: str) -> str | None:
         ref=ref,
     )
     return str(row["id"]) if row else None
+
+
+def customer_of_external(tx: Tx, external_id: str) -> str | None:
+    """Find a customer by the caller's own id."""
+    row = tx.one(
+        "select id from customer where tenant = %(tenant)s and external_id = %(external_id)s", external_id=external_id
+    )
+    return str(row["id"]) if row else None
+
+
+def method_ref(tx: Tx, method: str) -> ProviderRef | None:
+    """Give a saved method's id at the provider."""
+    row = tx.one("select provider_ref from method where tenant = %(tenant)s and id = %(id)s", id=method)
+    return ProviderRef(row["provider_ref"]) if row else None
+
+
+def payment_of_leg(tx: Tx, leg: str) -> str | None:
+    """Give the payment that a leg belongs to, None when the id is not a leg's."""
+    row = tx.one("select payment from leg where tenant = %(tenant)s and id = %(id)s", id=leg)
+    return str(row["payment"]) if row else None
 
 
 def customer_of_method(tx: Tx, account: str, ref: str) -> str | None:
