@@ -80,3 +80,21 @@ def test_each_account_has_its_own_default_version(server: CheckedServer) -> None
     assert made["default_api_version"] == ACACIA
     assert old.api_version == ACACIA
     assert new.api_version == "2026-10-28.endive"
+
+
+def test_a_browser_confirms_with_its_key_and_the_client_secret_and_can_do_no_more(server: CheckedServer) -> None:
+    merchant, browser = server.client("sk_test_shop"), server.client("pk_test_shop")
+    intent = merchant.v1.payment_intents.create({"amount": 900, "currency": "usd"})
+    method = browser.v1.payment_methods.create({"type": "card", "card": {"token": "tok_visa"}})
+    secret = {"client_secret": str(intent.client_secret)}
+
+    paid = browser.v1.payment_intents.confirm(intent.id, {"payment_method": method.id, **secret})  # type: ignore[arg-type]
+
+    assert paid.status == "succeeded"
+    assert browser.v1.payment_intents.retrieve(intent.id, {"client_secret": str(intent.client_secret)}).id == intent.id
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        browser.v1.payment_intents.retrieve(intent.id, {"client_secret": "guessed"})
+    assert refusal.value.param == "client_secret"
+    with pytest.raises(stripe.PermissionError) as forbidden:
+        browser.v1.customers.list()
+    assert code_of(forbidden.value) == "secret_key_required"

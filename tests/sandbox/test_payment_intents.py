@@ -453,3 +453,25 @@ def test_a_setup_challenge_ends_either_way(server: CheckedServer, api: stripe.St
     assert server.event_types()[-1] == (
         "setup_intent.succeeded" if outcome == "succeed" else "setup_intent.setup_failed"
     )
+
+
+def test_a_method_of_a_type_that_the_intent_does_not_take_is_refused(api: stripe.StripeClient) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        create(api, "pm_usBankAccount_success", currency="eur")
+
+    assert refusal.value.code == "payment_intent_incompatible_payment_method"
+
+
+def test_types_can_be_allowed_or_excluded_by_name(api: stripe.StripeClient) -> None:
+    allowed = create(api, allowed_payment_method_types=["us_bank_account"])
+    excluded = create(api, excluded_payment_method_types=["us_bank_account"])
+
+    assert allowed.payment_method_types == ["us_bank_account"]
+    assert excluded.payment_method_types == ["card"]
+
+
+@pytest.mark.parametrize(("asked", "status"), [("automatic", "succeeded"), ("any", "requires_action")])
+def test_a_card_that_can_authenticate_does_so_when_asked(api: stripe.StripeClient, asked: str, status: str) -> None:
+    options = {"card": {"request_three_d_secure": asked}}
+
+    assert create(api, "pm_card_threeDSecureOptional", payment_method_options=options).status == status

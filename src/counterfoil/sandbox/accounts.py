@@ -1,8 +1,8 @@
 """Accounts: who a key belongs to, and the shelf of objects that is theirs alone.
 
-A secret key is `sk_test_<text>` or `sk_live_<text>` (also `rk_`). The text up to an optional `_acct_…` names the
-account: the same text always opens the same account, in test or live mode, and what follows `_acct_` only tells
-several keys of one account apart. No registration is needed.
+A secret key is `sk_test_<text>` or `sk_live_<text>` (also `rk_`), the publishable one `pk_test_<text>`. The text up
+to an optional `_acct_…` names the account: the same text always opens the same account, in test or live mode, and
+what follows `_acct_` only tells several keys of one account apart. No registration is needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from counterfoil.sandbox.world import World
 
 ACCOUNTS = "accounts"
 PAST = "past:"
-_KEY = re.compile(r"(?:sk|rk)_(test|live)_([A-Za-z0-9_]+)")
+_KEY = re.compile(r"(?:sk|rk|pk)_(test|live)_([A-Za-z0-9_]+)")
 _ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]{1,64}")
 
 NO_KEY = (
@@ -38,6 +38,8 @@ class Shelf:
 
     world: World
     account: Doc
+    publishable: bool = False
+    """The caller has only the key that browsers have."""
 
     @property
     def tables(self) -> Tables:
@@ -119,9 +121,10 @@ def authenticate(world: World, request: Request) -> Shelf:
     key = _api_key(request)
     platform = account_of_key(world, key)
     connected = request.header("Stripe-Account")
+    publishable = key.startswith("pk_")
     if not connected or connected == platform["id"]:
-        return Shelf(world, platform)
-    return Shelf(world, _connected(world, platform, connected, key))
+        return Shelf(world, platform, publishable)
+    return Shelf(world, _connected(world, platform, connected, key), publishable)
 
 
 def account_of_key(world: World, key: str) -> Doc:

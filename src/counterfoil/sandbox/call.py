@@ -9,6 +9,7 @@ from typing import Any
 from counterfoil.sandbox import events
 from counterfoil.sandbox.accounts import Shelf
 from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.errors import StripeError
 from counterfoil.sandbox.params import Given, merge_labels
 from counterfoil.sandbox.world import World
 
@@ -44,6 +45,18 @@ class Call:
     def find(self, kind: str, param: str = "id") -> Doc:
         """The object that the path names."""
         return self.shelf.find(kind, self.path["id"], param)
+
+    def find_intent(self, kind: str) -> Doc:
+        """The intent that the path names; a client secret, which browsers must give, has to be its own."""
+        intent = self.find(kind, "intent")
+        secret = self.given.get("client_secret")
+        if secret != intent["client_secret"] and (secret or self.shelf.publishable):
+            message = (
+                f"The client_secret provided does not match any associated {kind} on this account. Ensure the "
+                "publishable key used belongs to the same account that created the intent."
+            )
+            raise StripeError(message, code=f"{kind}_invalid_parameter", param="client_secret")
+        return intent
 
     def referred(self, kind: str, identifier: Any, param: str) -> Doc:
         """The object that a parameter names; a wrong one is a 400, as it is the caller's parameter."""
@@ -81,6 +94,7 @@ class Call:
             amount=doc.get("amount") if amount is None else amount,
             currency=doc.get("currency"),
             key=self.idempotency_key,
+            **{name: doc[name] for name in ("payment_intent", "charge", "customer") if doc.get(name)},
         )
 
     def schedule(self, due: float, act: str, doc: Doc) -> None:

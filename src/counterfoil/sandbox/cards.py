@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Challenge: TypeAlias = Literal["never", "always", "until_set_up", "on_session"]
+Challenge: TypeAlias = Literal["never", "if_asked", "always", "until_set_up", "on_session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Card:
     """What a card number does.
 
     `decline` and `attach_decline` name a refusal of `declines.py`. `challenge`: always = each payment, off session
-    too; until_set_up = unless it was set up for off-session use; on_session = only when the customer is there.
+    too; if_asked = when the merchant asks for it; until_set_up = unless it was set up for off-session use;
+    on_session = only when the customer is there.
     """
 
     number: str
@@ -87,7 +88,7 @@ CARDS: dict[str, Card] = {
     "threeDSecureRequired": Card("4000000000003063", challenge="always"),
     "threeDSecureRequiredChargeDeclined": Card("4000008400001629", challenge="always", decline="generic_decline"),
     "threeDSecureRequiredProcessingError": Card("4000008400001280", challenge="always", decline="processing_error"),
-    "threeDSecureOptional": Card("4000000000003055"),
+    "threeDSecureOptional": Card("4000000000003055", challenge="if_asked"),
     "amex_threeDSecureNotSupported": Card("378282246310005", "amex"),
 }
 

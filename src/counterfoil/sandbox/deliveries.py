@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from counterfoil.sandbox.accounts import ACCOUNTS, Shelf, shelf_of
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.rendering import render_event
-from counterfoil.sandbox.world import QUEUE, World
+from counterfoil.sandbox.world import PARKED, QUEUE, World
 
 DONE = "delivered"
 
@@ -34,14 +34,12 @@ class Attempt:
 def due_deliveries(world: World, upto: float | None = None) -> list[Attempt]:
     """Hand out every attempt that is due, each once: it stays out until `record_attempt` says how it went."""
     limit = world.now() if upto is None else upto
-    due = [row for row in world.tables.rows(QUEUE) if row["state"] == "queued" and row["due"] <= limit]
-    due.sort(key=lambda row: (row["due"], row["number"]))
-    return [attempt for row in due if (attempt := _attempt(world, row)) is not None]
+    return [attempt for row in world.queue.take(limit) if (attempt := _attempt(world, row)) is not None]
 
 
 def next_due(world: World) -> float | None:
     """Business time of the earliest queued attempt, None when nothing waits."""
-    return min((row["due"] for row in world.tables.rows(QUEUE) if row["state"] == "queued"), default=None)
+    return world.queue.next_due()
 
 
 def record_attempt(world: World, delivery: str, status: int | None) -> None:
@@ -51,6 +49,7 @@ def record_attempt(world: World, delivery: str, status: int | None) -> None:
     row = world.tables.get(QUEUE, delivery)
     if row is None:
         return
+    _release_overtaken(world, row)
     row["last_status"] = status
     if status is not None and 200 <= status < 300:
         _finish(world, row, "delivered")
@@ -61,7 +60,14 @@ def record_attempt(world: World, delivery: str, status: int | None) -> None:
         return
     row["state"] = "queued"
     row["due"] = world.now() + delays[row["attempts"] - 1] / world.settings.retry_compression
-    world.tables.put(QUEUE, delivery, row)
+    world.queue.put(delivery, row)
+
+
+def lose_delivery(world: World, delivery: str) -> None:
+    """Give a delivery up: it is never tried again, and the endpoint never learns of it."""
+    row = world.tables.get(QUEUE, delivery)
+    if row is not None:
+        _finish(world, row, "lost")
 
 
 def requeue_unanswered(world: World) -> None:
@@ -69,7 +75,7 @@ def requeue_unanswered(world: World) -> None:
     for row in world.tables.rows(QUEUE):
         if row["state"] == "sending":
             row["state"] = "queued"
-            world.tables.put(QUEUE, row["id"], row)
+            world.queue.put(row["id"], row)
 
 
 def signature(secrets: list[str], timestamp: int, body: bytes) -> str:
@@ -133,19 +139,32 @@ def _headers(world: World, row: Doc, endpoint: Doc, body: bytes) -> dict[str, st
     }
 
 
+def _release_overtaken(world: World, row: Doc) -> None:
+    """Let a delivery that was told to come late go, once enough later ones to its endpoint have been answered."""
+    for key in world.tables.keys(PARKED):
+        parked = world.tables.get(QUEUE, key)
+        if parked is None or parked["behind"] == 0:
+            world.tables.drop(PARKED, key)
+        elif parked["endpoint"] == row["endpoint"] and parked["number"] < row["number"]:
+            parked["behind"] -= 1
+            if parked["behind"] == 0:
+                parked["due"] = world.now()
+            world.queue.put(key, parked)
+
+
 def _finish(world: World, row: Doc, state: str) -> None:
     row["state"] = state
     world.tables.drop(QUEUE, row["id"])
     world.tables.put(DONE, row["id"], row)
     if world.tables.get(ACCOUNTS, row["account"]):
-        _count_down(shelf_of(world, row["account"]), row, world)
+        _count_down(shelf_of(world, row["account"]), row)
 
 
-def _count_down(shelf: Shelf, row: Doc, world: World) -> None:
+def _count_down(shelf: Shelf, row: Doc) -> None:
     """`pending_webhooks` is the number of endpoints still owed this event."""
     event = shelf.get("event", row["event"])
     if event is None:
         return
-    waiting = {other["endpoint"] for other in world.tables.rows(QUEUE) if other["event"] == row["event"]}
-    event["pending_webhooks"] = len(waiting)
+    event["_owed"][row["endpoint"]] -= 1
+    event["pending_webhooks"] = sum(1 for copies in event["_owed"].values() if copies > 0)
     shelf.save(event)

@@ -21,6 +21,8 @@ class Tables:
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, Doc]] = {}
         self._changed: dict[tuple[str, str], None] = {}
+        self.generation = 0
+        """Grows when rows come or go other than one by one, so that whoever keeps an index reads them again."""
 
     def get(self, table: str, key: str) -> Doc | None:
         return self._tables.get(table, {}).get(key)
@@ -55,6 +57,7 @@ class Tables:
         return sorted(self._tables)
 
     def clear(self) -> None:
+        self.generation += 1
         for table, rows in self._tables.items():
             self._changed.update(dict.fromkeys((table, key) for key in rows))
         self._tables = {}
@@ -76,6 +79,7 @@ class Tables:
 
     def apply(self, changes: list[Change]) -> None:
         """Bring in rows that an earlier process wrote out."""
+        self.generation += 1
         for table, key, doc in changes:
             if doc is None:
                 self._tables.get(table, {}).pop(key, None)

@@ -75,6 +75,14 @@ def unauthorized(message: str, code: str | None = None) -> StripeError:
     return StripeError(message, status=401, code=code)
 
 
+def secret_key_required() -> StripeError:
+    message = (
+        "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of "
+        "your API keys at https://dashboard.stripe.com/account/apikeys."
+    )
+    return StripeError(message, status=403, code="secret_key_required")
+
+
 def unknown_path(method: str, path: str) -> StripeError:
     message = (
         f"Unrecognized request URL ({method}: {path}). Please see "

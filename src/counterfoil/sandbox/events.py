@@ -10,7 +10,7 @@ from counterfoil.sandbox import faults
 from counterfoil.sandbox.accounts import ACCOUNTS, Shelf, shelf_of
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.faults import Rule
-from counterfoil.sandbox.world import QUEUE, World
+from counterfoil.sandbox.world import PARKED, World
 
 PARKED_S = 5.0
 """How long a reordered delivery waits when not enough later ones come to overtake it."""
@@ -49,6 +49,8 @@ def _deliver(world: World, shelf: Shelf, event: Doc, rules: list[Rule]) -> None:
     event["pending_webhooks"] = len(endpoints)
     dropped = any(rule.do == "drop" for rule in rules)
     copies = 1 + sum(int(rule.option("copies", 1)) for rule in rules if rule.do == "duplicate")
+    # A dropped event stays owed: nobody ever gets it.
+    event["_owed"] = {endpoint["id"]: copies for _, endpoint in endpoints}
     for owner, endpoint in endpoints:
         for _ in range(0 if dropped else copies):
             _enqueue(world, shelf, owner, endpoint, event, rules)
@@ -76,7 +78,6 @@ def wants(endpoint: Doc, type: str) -> bool:
 
 
 def _enqueue(world: World, shelf: Shelf, owner: Shelf, endpoint: Doc, event: Doc, rules: list[Rule]) -> None:
-    overtake(world, endpoint["id"])
     number = world.serial("deliveries")
     delivery: Doc = {
         "id": f"whd_{number}",
@@ -93,22 +94,13 @@ def _enqueue(world: World, shelf: Shelf, owner: Shelf, endpoint: Doc, event: Doc
         "trouble": {},
     }
     for rule in rules:
-        _trouble(world, delivery, rule)
-    world.tables.put(QUEUE, delivery["id"], delivery)
+        _trouble(delivery, rule)
+    if delivery["behind"]:
+        world.tables.put(PARKED, delivery["id"], {"id": delivery["id"]})
+    world.queue.put(delivery["id"], delivery)
 
 
-def overtake(world: World, endpoint: str) -> None:
-    """Let a delivery that was told to come late go, once enough later ones for its endpoint were queued."""
-    for delivery in world.tables.rows(QUEUE):
-        if delivery["endpoint"] == endpoint and delivery["behind"] > 0:
-            delivery["behind"] -= 1
-            if delivery["behind"] == 0:
-                # One thousandth later than the delivery that is about to be queued, so that it is sent after it.
-                delivery["due"] = world.now() + 0.001
-            world.tables.put(QUEUE, delivery["id"], delivery)
-
-
-def _trouble(world: World, delivery: Doc, rule: Rule) -> None:
+def _trouble(delivery: Doc, rule: Rule) -> None:
     trouble: dict[str, Any] = delivery["trouble"]
     match rule.do:
         case "delay":

@@ -39,7 +39,7 @@ def pay(call: Call, intent: Doc, method: Doc, off_session: bool, refuse_challeng
         return _debit(call, intent, method)
     card = payment_methods.behaviour(method)
     authenticated = bool(intent.get("_authenticated"))
-    if not authenticated and challenged(card, method, off_session):
+    if not authenticated and challenged(card, method, off_session, _asks_for_challenge(intent)):
         if off_session or refuse_challenge:
             return _refuse(call, intent, method, DECLINES["authentication_required"], authenticated)
         return _challenge(call, intent)
@@ -48,8 +48,8 @@ def pay(call: Call, intent: Doc, method: Doc, off_session: bool, refuse_challeng
     return _approve(call, intent, method, authenticated)
 
 
-def challenged(card: Card, method: Doc, off_session: bool) -> bool:
-    """True when the issuer wants the customer to authenticate."""
+def challenged(card: Card, method: Doc, off_session: bool, asked: bool) -> bool:
+    """True when the issuer wants the customer to authenticate, or the merchant asked for it and the card can."""
     match card.challenge:
         case "always":
             return True
@@ -57,8 +57,15 @@ def challenged(card: Card, method: Doc, off_session: bool) -> bool:
             return not (method["_set_up"] and off_session)
         case "on_session":
             return not off_session
+        case "if_asked":
+            return asked and not off_session
         case "never":
             return False
+
+
+def _asks_for_challenge(intent: Doc) -> bool:
+    options = (intent["payment_method_options"] or {}).get("card") or {}
+    return options.get("request_three_d_secure") in ("any", "challenge")
 
 
 def authenticate(call: Call, intent: Doc, succeeded: bool) -> Doc:

@@ -9,61 +9,14 @@ from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_charge, check_currency
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid
-from counterfoil.sandbox.fields import FUTURE_USAGE, METADATA, OFF_SESSION, SHIPPING, flagged, full_shipping
+from counterfoil.sandbox.fields import METADATA, flagged, full_shipping
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
-from counterfoil.sandbox.params import Anything, Choice, Flag, Hash, Items, Kind, Need, Text, Whole, uncovered
+from counterfoil.sandbox.params import Choice, Text, Whole, uncovered
+from counterfoil.sandbox.payment_intent_fields import CONFIRM, CREATE, KEPT, blank_intent
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.search import SEARCH, search_of
 from counterfoil.sandbox.versions import ENDIVE, since
 
-_KEPT: dict[str, Kind] = {
-    **METADATA,
-    "allowed_payment_method_types": Items(),
-    "capture_method": Choice(("automatic", "automatic_async", "manual"), clears=False),
-    "customer": Text(),
-    "description": Text(1000),
-    "excluded_payment_method_types": Items(),
-    "payment_method": Text(),
-    "payment_method_data": Hash(payment_methods.DATA),
-    "payment_method_options": Hash({"card": Anything(), "us_bank_account": Anything()}),
-    "payment_method_types": Items(),
-    "receipt_email": Text(),
-    "setup_future_usage": FUTURE_USAGE,
-    "shipping": SHIPPING,
-    "statement_descriptor": Text(22),
-    "statement_descriptor_suffix": Text(22),
-    "transfer_group": Text(),
-    **uncovered(
-        "amount_details",
-        "application_fee_amount",
-        "customer_account",
-        "hooks",
-        "payment_details",
-        "payment_method_configuration",
-        "transfer_data",
-    ),
-}
-_CONFIRMING: dict[str, Kind] = {
-    "error_on_requires_action": Flag(),
-    "mandate_data": Anything(),
-    "off_session": OFF_SESSION,
-    "return_url": Text(),
-    "use_stripe_sdk": Flag(),
-    **uncovered("confirmation_token", "mandate", "radar_options"),
-}
-CREATE: dict[str, Kind] = {
-    **_KEPT,
-    **_CONFIRMING,
-    "amount": Need(Whole()),
-    "automatic_payment_methods": Hash({"enabled": Need(Flag()), "allow_redirects": Choice(("always", "never"))}),
-    "confirm": Flag(),
-    "confirmation_method": Choice(("automatic", "manual"), clears=False),
-    "currency": Need(Text()),
-    **uncovered("on_behalf_of"),
-}
-_CONFIRM = {
-    name: kind for name, kind in _KEPT.items() if name not in ("customer", "description", "metadata")
-} | _CONFIRMING
 _PLAIN = (
     "allowed_payment_method_types",
     "capture_method",
@@ -90,18 +43,18 @@ def _create(call: Call) -> Doc:
             "PaymentIntent unless `confirm` is set to true.",
             "off_session",
         )
-    intent = _blank(call, currency)
+    intent = blank_intent(call, currency)
     method = _apply(call, intent)
     call.create(intent, "payment_intent.created")
     return _confirm_with(call, intent, method) if given.get("confirm") else intent
 
 
 def _retrieve(call: Call) -> Doc:
-    return call.find("payment_intent", "intent")
+    return call.find_intent("payment_intent")
 
 
 def _update(call: Call) -> Doc:
-    intent = call.find("payment_intent", "intent")
+    intent = call.find_intent("payment_intent")
     _refuse_types(call)
     if intent["status"] not in _UNCONFIRMED and set(call.given) - {
         "metadata",
@@ -123,7 +76,7 @@ def _update(call: Call) -> Doc:
 
 
 def _confirm(call: Call) -> Doc:
-    intent = call.find("payment_intent", "intent")
+    intent = call.find_intent("payment_intent")
     _refuse_types(call)
     if intent["status"] not in _UNCONFIRMED:
         raise _unexpected(intent, _why_unconfirmable(intent))
@@ -132,7 +85,7 @@ def _confirm(call: Call) -> Doc:
 
 
 def _capture(call: Call) -> Doc:
-    intent = call.find("payment_intent", "intent")
+    intent = call.find_intent("payment_intent")
     if intent["status"] != "requires_capture":
         message = (
             "This PaymentIntent could not be captured because it has a status of "
@@ -157,7 +110,7 @@ def _capture(call: Call) -> Doc:
 
 
 def _cancel(call: Call) -> Doc:
-    intent = call.find("payment_intent", "intent")
+    intent = call.find_intent("payment_intent")
     if intent["status"] not in (*_UNCONFIRMED, "requires_capture"):
         message = (
             "You cannot cancel this PaymentIntent because it has a status of "
@@ -194,6 +147,7 @@ def _confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
         )
         raise _unexpected(intent, message)
     paying.check_usable(method, intent["customer"])
+    _check_type(intent, method)
     if call.given.get("return_url"):
         intent["_return_url"] = call.given["return_url"]
     return paying.pay(
@@ -225,11 +179,29 @@ def _apply(call: Call, intent: Doc) -> Doc | None:
     apply_given(intent, given, _PLAIN)
     if "shipping" in given:
         intent["shipping"] = full_shipping(given["shipping"])
-    if given.get("payment_method_types"):
-        intent |= {"payment_method_types": given["payment_method_types"], "automatic_payment_methods": None}
+    _apply_types(intent, given)
     if given.get("payment_method_options"):
         _apply_options(intent, given["payment_method_options"])
     return method
+
+
+def _apply_types(intent: Doc, given: dict[str, Any]) -> None:
+    """Narrow what the intent may be paid with: types by name (older versions), those allowed, those excluded."""
+    if given.get("payment_method_types"):
+        intent |= {"payment_method_types": given["payment_method_types"], "automatic_payment_methods": None}
+    if given.get("allowed_payment_method_types"):
+        intent["payment_method_types"] = given["allowed_payment_method_types"]
+    excluded = intent["excluded_payment_method_types"] or []
+    intent["payment_method_types"] = [kind for kind in intent["payment_method_types"] if kind not in excluded]
+
+
+def _check_type(intent: Doc, method: Doc) -> None:
+    if method["type"] not in intent["payment_method_types"]:
+        message = (
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. Please attach a "
+            f"PaymentMethod of one of the following types: {', '.join(intent['payment_method_types'])}."
+        )
+        raise StripeError(message, code="payment_intent_incompatible_payment_method", payment_intent=intent)
 
 
 def _apply_options(intent: Doc, given: dict[str, Any]) -> None:
@@ -264,93 +236,6 @@ def _release(call: Call, intent: Doc) -> None:
     call.emit("charge.refunded", charge)
 
 
-def _blank(call: Call, currency: str) -> Doc:
-    identifier = call.world.new_id("pi_3")
-    automatic = _automatic(call)
-    types = call.given.get("payment_method_types") or _default_types(currency, automatic)
-    return {
-        "id": identifier,
-        "object": "payment_intent",
-        "allowed_payment_method_types": None,
-        "amount": call.given["amount"],
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": automatic,
-        "canceled_at": None,
-        "cancellation_reason": None,
-        "capture_method": "automatic_async" if since(call.version, "2024-04-10") else "automatic",
-        "client_secret": f"{identifier}_secret_{call.world.token(25)}",
-        "confirmation_method": call.given.get("confirmation_method", "automatic"),
-        "created": call.now,
-        "currency": currency,
-        "customer": None,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
-        "invoice": None,
-        "last_payment_error": None,
-        "latest_charge": None,
-        "livemode": call.livemode,
-        "managed_payments": None,
-        "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": _default_options(types),
-        "payment_method_types": types,
-        "payment_record": None,
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "source": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
-        "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
-        "_authenticated": False,
-    }
-
-
-def _automatic(call: Call) -> Doc | None:
-    """Automatic payment methods are on by default since 2023-08-16, unless the caller names types or turns them off."""
-    given = call.given.get("automatic_payment_methods")
-    if given is not None:
-        return (
-            {"allow_redirects": given.get("allow_redirects") or "always", "enabled": True} if given["enabled"] else None
-        )
-    if call.given.get("payment_method_types") or not since(call.version, "2023-08-16"):
-        return None
-    return {"allow_redirects": "always", "enabled": True}
-
-
-def _default_types(currency: str, automatic: Doc | None) -> list[str]:
-    """What the account's settings offer: cards everywhere, bank debits for US dollars. Nothing that redirects, so no
-    return_url is asked for.
-    """
-    return ["card", "us_bank_account"] if automatic and currency == "usd" else ["card"]
-
-
-def _default_options(types: list[str]) -> Doc:
-    options: Doc = {}
-    if "card" in types:
-        options["card"] = {
-            "installments": None,
-            "mandate_options": None,
-            "network": None,
-            "request_three_d_secure": "automatic",
-        }
-    if "us_bank_account" in types:
-        options["us_bank_account"] = {"verification_method": "automatic"}
-    return options
-
-
 def _refuse_types(call: Call) -> None:
     if "payment_method_types" in call.given and since(call.version, ENDIVE):
         raise types_gone(call.version)
@@ -367,7 +252,7 @@ def types_gone(version: str) -> StripeError:
 
 
 def _unexpected(intent: Doc, message: str) -> StripeError:
-    return StripeError(message, code="payment_intent_unexpected_state", payment_intent=intent)
+    return StripeError(message, code="payment_intent_unexpected_state", stored=True, payment_intent=intent)
 
 
 def _why_unconfirmable(intent: Doc) -> str:
@@ -388,9 +273,9 @@ _REASONS = Choice(("abandoned", "duplicate", "fraudulent", "requested_by_custome
 ROUTES = (
     Route("POST", "/v1/payment_intents", _create, CREATE),
     Route("GET", "/v1/payment_intents/search", _search, SEARCH),
-    Route("GET", "/v1/payment_intents/{id}", _retrieve, {"client_secret": Text()}),
-    Route("POST", "/v1/payment_intents/{id}", _update, {**_KEPT, "amount": Whole(), "currency": Text()}),
-    Route("POST", "/v1/payment_intents/{id}/confirm", _confirm, _CONFIRM),
+    Route("GET", "/v1/payment_intents/{id}", _retrieve, {"client_secret": Text()}, public=True),
+    Route("POST", "/v1/payment_intents/{id}", _update, {**KEPT, "amount": Whole(), "currency": Text()}),
+    Route("POST", "/v1/payment_intents/{id}/confirm", _confirm, {**CONFIRM, "client_secret": Text()}, public=True),
     Route(
         "POST",
         "/v1/payment_intents/{id}/capture",

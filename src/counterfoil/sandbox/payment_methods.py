@@ -300,7 +300,7 @@ def _blank(call: Call, kind: str, number: str) -> Doc:
 
 
 ROUTES = (
-    Route("POST", "/v1/payment_methods", _create, DATA),
+    Route("POST", "/v1/payment_methods", _create, DATA, public=True),
     Route("GET", "/v1/payment_methods/{id}", _retrieve),
     Route(
         "POST",

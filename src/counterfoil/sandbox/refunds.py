@@ -120,9 +120,11 @@ def _charge(call: Call) -> Doc:
             f"Charge {charge['id']} has been charged back; cannot issue a refund.",
             code="charge_disputed",
             param="charge",
+            stored=True,
         )
     if charge["refunded"]:
-        raise StripeError(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+        message = f"Charge {charge['id']} has already been refunded."
+        raise StripeError(message, code="charge_already_refunded", stored=True)
     return charge
 
 

@@ -23,6 +23,8 @@ class Route:
     path: str
     handler: Handler
     params: Schema = field(default_factory=dict)
+    public: bool = False
+    """A publishable key may do this too; an intent then needs its client secret."""
 
     def match(self, method: str, segments: list[str]) -> dict[str, str] | None:
         """The ids in the path, or None when this is another operation."""

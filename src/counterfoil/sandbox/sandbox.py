@@ -16,7 +16,7 @@ from counterfoil.sandbox.accounts import Shelf, account_of_key, authenticate, sh
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.deliveries import Attempt
 from counterfoil.sandbox.documents import Doc, Tables
-from counterfoil.sandbox.errors import StripeError, invalid, unknown_path
+from counterfoil.sandbox.errors import StripeError, invalid, secret_key_required, unknown_path
 from counterfoil.sandbox.faults import Rule
 from counterfoil.sandbox.idempotency import Claim
 from counterfoil.sandbox.lists import Page
@@ -29,7 +29,6 @@ from counterfoil.sandbox.surface import ROUTES, TIMERS
 from counterfoil.sandbox.versions import check_version
 from counterfoil.sandbox.webhook_endpoints import build
 from counterfoil.sandbox.wire import Request, Response, decode_form, json_body
-from counterfoil.sandbox.world import TIMERS as TIMER_ROWS
 from counterfoil.sandbox.world import World
 
 LOG_MAX = 500
@@ -73,18 +72,21 @@ class Sandbox:
         rules = faults.for_request(self.world, shelf.key, request.method, request.route_path)
         return self._finished(request, shelf, request_id, self._answer(request, shelf, request_id, rules), rules)
 
-    def tick(self) -> None:
-        """Run every timer that is due, earliest first; what they set in turn runs too when it is due."""
-        while due := self.world.due_timers():
+    def tick(self, upto: float | None = None) -> None:
+        """Run every timer that is due (by `upto`, else now), earliest first; what they set in turn runs too."""
+        limit = self.world.now() if upto is None else upto
+        while due := self.world.take_due_timers(limit):
             for timer in due:
-                self.world.tables.drop(TIMER_ROWS, str(timer["number"]))
                 shelf = shelf_of(self.world, timer["account"])
                 TIMERS[timer["act"]](Call(self.world, shelf, shelf.account["default_api_version"]), timer["subject"])
 
     def advance(self, seconds: float) -> None:
-        """Move business time forward, and run what comes due on the way."""
-        self.world.advance(seconds)
-        self.tick()
+        """Move business time forward, stopping at every timer on the way, so that each acts in its own time."""
+        target = self.world.now() + seconds
+        while (due := self.world.timers.next_due()) is not None and due <= target:
+            self.world.advance(max(0.0, due - self.world.now()))
+            self.tick(due)
+        self.world.advance(max(0.0, target - self.world.now()))
 
     def due_deliveries(self, upto: float | None = None) -> list[Attempt]:
         """The webhook attempts to make now, signed. Each is handed out once, until its outcome is recorded."""
@@ -95,13 +97,16 @@ class Sandbox:
         """Business time of the next thing that happens by itself (a delivery or a timer), None when nothing is
         waiting.
         """
-        timers = [timer["due"] for timer in self.world.tables.rows(TIMER_ROWS)]
-        delivery = deliveries.next_due(self.world)
-        return min([*timers, *([] if delivery is None else [delivery])], default=None)
+        times = (self.world.timers.next_due(), deliveries.next_due(self.world))
+        return min((time for time in times if time is not None), default=None)
 
     def record_attempt(self, delivery: str, status: int | None) -> None:
         """Say how an attempt went: the endpoint's HTTP status, None when it gave no answer."""
         deliveries.record_attempt(self.world, delivery, status)
+
+    def lose_delivery(self, delivery: str) -> None:
+        """Give a delivery up for good, as if every attempt of it had been lost without anybody's knowing."""
+        deliveries.lose_delivery(self.world, delivery)
 
     def add_webhook(
         self,
@@ -180,6 +185,8 @@ class Sandbox:
         if found is None:
             raise unknown_path(request.method, request.route_path)
         route, path = found
+        if shelf.publishable and not route.public:
+            raise secret_key_required()
         given = read_fields({**route.params, **EXPAND}, _form(request))
         expand = given.pop("expand", [])
         call = Call(self.world, shelf, version, given, path, request_id, claim.key if claim else None, stale_s)

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import struct
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +25,7 @@ from counterfoil.sandbox.persistence import StateFile
 from counterfoil.sandbox.ports import Clock, Ids
 from counterfoil.sandbox.sandbox import Sandbox
 from counterfoil.sandbox.settings import Settings
-from counterfoil.sandbox.wire import Request, Response
+from counterfoil.sandbox.wire import Request, Response, json_body
 
 if TYPE_CHECKING:
     import httpx2
@@ -259,7 +260,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._send(Response(413, {"Content-Type": "text/plain"}, b"The body is too large."))
             self.close_connection = True
             return
-        response = self.server.owner.handle(Request(self.command, self.path, dict(self.headers.items()), body))
+        response = self._answer(Request(self.command, self.path, dict(self.headers.items()), body))
         if response.delay_s:
             self.server.owner.stopping.wait(response.delay_s)
         if response.fault is None:
@@ -271,6 +272,17 @@ class _Connection(BaseHTTPRequestHandler):
         if response.fault in ("reset", "refused"):
             # A linger of zero seconds makes the close a reset, which is what the client is meant to see.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def _answer(self, request: Request) -> Response:
+        """The sandbox's answer; a bug in it is a 500 here and a trace on standard error, never a silent hang-up."""
+        try:
+            return self.server.owner.handle(request)
+        except Exception:
+            traceback.print_exc()
+            words = "The sandbox has a bug; its standard error has the trace."
+            return Response(
+                500, {"Content-Type": "application/json"}, json_body({"error": {"type": "api_error", "message": words}})
+            )
 
     def _read_body(self) -> bytes | None:
         """The request's body, None when it is larger than any that Stripe takes."""

@@ -58,11 +58,11 @@ def _create(call: Call) -> Doc:
 
 
 def _retrieve(call: Call) -> Doc:
-    return call.find("setup_intent", "intent")
+    return call.find_intent("setup_intent")
 
 
 def _update(call: Call) -> Doc:
-    intent = call.find("setup_intent", "intent")
+    intent = call.find_intent("setup_intent")
     _refuse_types(call)
     if intent["status"] not in _OPEN:
         raise _unexpected(
@@ -73,14 +73,14 @@ def _update(call: Call) -> Doc:
 
 
 def _confirm(call: Call) -> Doc:
-    intent = call.find("setup_intent", "intent")
+    intent = call.find_intent("setup_intent")
     if intent["status"] not in _OPEN:
         raise _unexpected(intent, f"You cannot confirm this SetupIntent because it has a status of {intent['status']}.")
     return _confirm_with(call, intent, _apply(call, intent))
 
 
 def _cancel(call: Call) -> Doc:
-    intent = call.find("setup_intent", "intent")
+    intent = call.find_intent("setup_intent")
     if intent["status"] not in _OPEN:
         raise _unexpected(intent, f"You cannot cancel this SetupIntent because it has a status of {intent['status']}.")
     intent |= {"status": "canceled", "cancellation_reason": call.given.get("cancellation_reason"), "next_action": None}
@@ -237,14 +237,14 @@ def _refuse_types(call: Call) -> None:
 
 
 def _unexpected(intent: Doc, message: str) -> StripeError:
-    return StripeError(message, code="setup_intent_unexpected_state", setup_intent=intent)
+    return StripeError(message, code="setup_intent_unexpected_state", stored=True, setup_intent=intent)
 
 
 ROUTES = (
     Route("POST", "/v1/setup_intents", _create, _CREATE),
-    Route("GET", "/v1/setup_intents/{id}", _retrieve, {"client_secret": Text()}),
+    Route("GET", "/v1/setup_intents/{id}", _retrieve, {"client_secret": Text()}, public=True),
     Route("POST", "/v1/setup_intents/{id}", _update, _KEPT),
-    Route("POST", "/v1/setup_intents/{id}/confirm", _confirm, _CONFIRM),
+    Route("POST", "/v1/setup_intents/{id}/confirm", _confirm, {**_CONFIRM, "client_secret": Text()}, public=True),
     Route(
         "POST",
         "/v1/setup_intents/{id}/cancel",

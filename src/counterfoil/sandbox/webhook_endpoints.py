@@ -40,7 +40,7 @@ def build(
         "livemode": call.livemode,
         "metadata": {},
         "status": "enabled",
-        "url": _address(call, url),
+        "url": _address(url),
         "_connect": connect,
         "_secret": secret or "whsec_" + call.world.token(32),
         "_old_secret": None,
@@ -61,7 +61,7 @@ def _retrieve(call: Call) -> Doc:
 def _update(call: Call) -> Doc:
     endpoint = call.find("webhook_endpoint", "webhook_endpoint")
     given = call.given
-    url = _address(call, given["url"]) if given.get("url") else endpoint["url"]
+    url = _address(given["url"]) if given.get("url") else endpoint["url"]
     enabled = _events(given["enabled_events"]) if "enabled_events" in given else endpoint["enabled_events"]
     apply_given(endpoint, given, ("description", "metadata"))
     endpoint |= {"url": url, "enabled_events": enabled}
@@ -78,14 +78,13 @@ def _list(call: Call) -> Page:
     return page_of(call, "webhook_endpoint")
 
 
-def _address(call: Call, url: str) -> str:
+def _address(url: str) -> str:
+    """Check an address. Stripe wants HTTPS in live mode; here live mode is for mixing modes up, on anybody's laptop."""
     scheme, _, rest = url.partition("://")
     if scheme not in ("http", "https") or not rest:
         raise StripeError(
             "Invalid URL: An explicit scheme (such as https) must be provided.", code="url_invalid", param="url"
         )
-    if call.livemode and scheme != "https":
-        raise StripeError("Invalid URL: Must use HTTPS in live mode.", code="url_invalid", param="url")
     return url
 
 

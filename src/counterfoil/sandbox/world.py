@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from counterfoil.sandbox.agenda import Agenda
 from counterfoil.sandbox.documents import Doc, Tables
 from counterfoil.sandbox.ports import Clock, Ids
 from counterfoil.sandbox.settings import Settings
@@ -12,6 +13,7 @@ META = "meta"
 JOURNAL = "journal"
 TIMERS = "timers"
 QUEUE = "deliveries"
+PARKED = "parked"
 
 
 @dataclass(slots=True)
@@ -22,6 +24,12 @@ class World:
     ids: Ids
     settings: Settings
     tables: Tables = field(default_factory=Tables)
+    timers: Agenda = field(init=False)
+    queue: Agenda = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.timers = Agenda(self.tables, TIMERS)
+        self.queue = Agenda(self.tables, QUEUE)
 
     def wall(self) -> float:
         """The clock as it was given: what signatures carry, moved by no command."""
@@ -50,10 +58,7 @@ class World:
         return self.ids.token(self.serial("ids"), length)
 
     def new_id(self, prefix: str, length: int = 24) -> str:
-        """An id as Stripe shapes it:
-
-        `prefix`, then `length` letters and digits less those of the prefix after its underscore.
-        """
+        """An id as Stripe shapes it: `prefix`, then letters and digits until `length` of them follow the underscore."""
         kept = len(prefix.rpartition("_")[2])
         return prefix + self.token(length - kept)
 
@@ -61,13 +66,14 @@ class World:
         """Have `act` run on a subject of an account when business time reaches `due`."""
         number = self.serial("timers")
         timer: Doc = {"number": number, "due": due, "act": act, "account": account, "subject": subject}
-        self.tables.put(TIMERS, str(number), timer)
+        self.timers.put(str(number), timer)
 
-    def due_timers(self) -> list[Doc]:
-        """The timers whose time has come, earliest first; each must be dropped by whoever runs it."""
-        now = self.now()
-        due = [timer for timer in self.tables.rows(TIMERS) if timer["due"] <= now]
-        return sorted(due, key=lambda timer: (timer["due"], timer["number"]))
+    def take_due_timers(self, upto: float) -> list[Doc]:
+        """The timers due by `upto`, earliest first; they are the caller's to run now."""
+        due = self.timers.take(upto)
+        for timer in due:
+            self.tables.drop(TIMERS, str(timer["number"]))
+        return due
 
     def note(self, kind: str, account: str, **facts: object) -> None:
         """Write one line of the journal."""
