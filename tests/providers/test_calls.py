@@ -1,6 +1,7 @@
 """One call, one answer: the SDK's exceptions, and replies that are not the provider's, all end as values."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -172,12 +173,24 @@ def listening(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
             connection, _ = server.accept()
             with connection:
                 connection.settimeout(5)
-                answer(connection, connection.recv(65_536))
+                answer(connection, receive(connection))
 
         thread = Thread(target=serve)
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
         thread.join()
+
+
+def receive(connection: socket.socket) -> bytes:
+    """One whole request: to close on a part of it would be a reset of our own making."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += connection.recv(65_536)
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = int((re.findall(rb"(?i)content-length: *(\d+)", head) or [b"0"])[0])
+    while len(body) < length:
+        body += connection.recv(65_536)
+    return head + b"\r\n\r\n" + body
 
 
 def sent_to(base: str, read_s: float = 2.0) -> Outcome:
@@ -309,7 +322,7 @@ def test_one_port_serves_many_threads_each_with_connections_of_its_own() -> None
         connections = [server.accept()[0] for _ in threads]
         for connection in connections:
             with connection:
-                connection.recv(65_536)
+                receive(connection)
                 connection.sendall(HEAD + BODY)
         for thread in threads:
             thread.join()

@@ -1,5 +1,6 @@
 """Careful reading of a provider's JSON: nothing in it is trusted to be there or to have the documented type."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
@@ -12,7 +13,7 @@ EMPTY: Final[Doc] = {}
 REF_MAX: Final = 255
 NOT_IN_A_REF: Final = frozenset(" /\\?#%\"'<>")
 TEXT_MAX: Final = 5000
-UNUSABLE: Final = "\ufffd"
+UNUSABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class Unreadable(Exception):
@@ -39,12 +40,12 @@ def text(doc: Doc, name: str) -> str | None:
 
 def clean(value: str) -> str:
     """Replace NUL and lone surrogates, which are legal in JSON and which neither Postgres nor UTF-8 can hold."""
-    return "".join(UNUSABLE if is_unusable(character) else character for character in value)
+    return UNUSABLE.sub("\ufffd", value)
 
 
-def is_unusable(character: str) -> bool:
-    """Say whether a character can't be stored as text."""
-    return character == "\0" or "\ud800" <= character <= "\udfff"
+def is_usable(value: str) -> bool:
+    """Say whether a text can be stored as it is."""
+    return UNUSABLE.search(value) is None
 
 
 def labels(doc: Doc) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 from counterfoil.core.facts import Notice
 from counterfoil.core.ids import ProviderRef
 from counterfoil.providers.port import NoticeUnreadable
-from counterfoil.providers.stripe.fields import Doc, Unreadable, child, clean, is_unusable, ref, text, whole
+from counterfoil.providers.stripe.fields import Doc, Unreadable, child, clean, is_usable, ref, text, whole
 from counterfoil.providers.stripe.signature import check_signature
 
 OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
@@ -37,7 +37,7 @@ def read_event(body: bytes) -> Doc:
         raise NoticeUnreadable("the body is not JSON in UTF-8") from error
     if not isinstance(event, dict):
         raise NoticeUnreadable("the body is not a JSON object")
-    if _may_hide_unusable(body) and any(is_unusable(character) for part in _texts(event) for character in part):
+    if _may_hide_unusable(body) and not all(map(is_usable, _texts(event))):
         raise NoticeUnreadable("the body has a NUL or half a surrogate pair in a text")
     return event
 
