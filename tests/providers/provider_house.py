@@ -114,13 +114,13 @@ def done(outcome: Outcome) -> Any:
     return outcome.fact
 
 
-def over_sockets(server: SandboxServer, key: str, read_s: float = 2.0) -> ProviderHouse:
+def over_sockets(server: SandboxServer, key: str, read_s: float = 10.0) -> ProviderHouse:
     """An account of a listening sandbox, through the real HTTP client."""
 
     def control(method: str, path: str, body: Mapping[str, Any]) -> Any:
         return read(server.handle(Request(method, f"/_sandbox/{path}", {}, json.dumps(body).encode())))
 
-    port = StripePort(over_the_network(connect_s=2.0, read_s=read_s))
+    port = StripePort(over_the_network(connect_s=5.0, read_s=read_s))
     return ProviderHouse(port, credentials(key, server.url), control)
 
 

@@ -193,8 +193,8 @@ def receive(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def sent_to(base: str, read_s: float = 2.0) -> Outcome:
-    port = StripePort(over_the_network(connect_s=1.0, read_s=read_s))
+def sent_to(base: str, read_s: float = 10.0) -> Outcome:
+    port = StripePort(over_the_network(connect_s=5.0, read_s=read_s))
     credentials = Credentials(AccountId("pacc_1"), "sk_test_1", livemode=False, base_url=base)
     answer = port.caller(credentials).post("/v1/customers", {"name": "Ada"}, "ordr_1:1")
     return outcome_of(answer, ProviderRef(""))
@@ -309,7 +309,7 @@ def test_one_port_serves_many_threads_each_with_connections_of_its_own() -> None
     answers: list[Outcome] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         base = f"http://127.0.0.1:{server.getsockname()[1]}"
-        port = StripePort(over_the_network(1.0, 2.0))
+        port = StripePort(over_the_network(5.0, 10.0))
         credentials = Credentials(AccountId("pacc_1"), "sk_test_1", livemode=False, base_url=base)
 
         def call(number: int) -> None:
@@ -331,9 +331,9 @@ def test_one_port_serves_many_threads_each_with_connections_of_its_own() -> None
 
 
 def test_an_answer_later_than_our_time_out_is_unknown_though_it_took_effect(sandbox_server: SandboxServer) -> None:
-    house = over_sockets(sandbox_server, "sk_test_late", read_s=0.3)
+    house = over_sockets(sandbox_server, "sk_test_late", read_s=1.0)
     order = house.order(CreateCustomer(MINE))
-    house.trouble("slow", "/v1/customers", {"delay_s": 0.6})
+    house.trouble("slow", "/v1/customers", {"delay_s": 1.5})
 
     late = house.provider.execute(order, Refs(email="late@example.com"))
 
