@@ -13,7 +13,7 @@ def test_help_imports_nothing_heavy(argument: str) -> None:
     code = f"""
 import sys
 sys.argv = ["counterfoil", {argument!r}]
-from counterfoil.cli.main import main
+from counterfoil.__main__ import main
 try:
     main()
 finally:

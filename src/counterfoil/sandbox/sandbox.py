@@ -51,6 +51,7 @@ class Sandbox:
     def __init__(self, clock: Clock, ids: Ids, settings: Settings | None = None, tables: Tables | None = None) -> None:
         self.world = World(clock, ids, settings or Settings(), tables or Tables())
         self.requests: deque[Doc] = deque(maxlen=LOG_MAX)
+        self._everyones: tuple[str, str | None] | None = None
         deliveries.requeue_unanswered(self.world)
 
     def handle(self, request: Request) -> Response:
@@ -61,6 +62,7 @@ class Sandbox:
         request_id = "req_" + self.world.token(14)
         try:
             shelf = authenticate(self.world, request)
+            self._greet(shelf)
         except StripeError as error:
             return self._finished(
                 request,
@@ -87,6 +89,11 @@ class Sandbox:
             self.world.advance(max(0.0, due - self.world.now()))
             self.tick(due)
         self.world.advance(max(0.0, target - self.world.now()))
+
+    def start_at(self, now: float) -> None:
+        """Let business time start at `now`, which may be in the past, while there is nothing that could be older."""
+        if not self.world.tables.count("accounts"):
+            self.world.advance(now - self.world.now())
 
     def due_deliveries(self, upto: float | None = None) -> list[Attempt]:
         """The webhook attempts to make now, signed. Each is handed out once, until its outcome is recorded."""
@@ -123,6 +130,18 @@ class Sandbox:
         call = Call(self.world, shelf, account["default_api_version"])
         endpoint = call.create(build(call, url, list(enabled_events), api_version, connect, secret))
         return plain(endpoint, call.version) | {"secret": endpoint["_secret"]}
+
+    def add_webhook_for_all(self, url: str, secret: str | None = None) -> None:
+        """Give every account, from its next request on, an endpoint at `url`; one that it has already stays."""
+        self._everyones = (url, secret)
+
+    def _greet(self, shelf: Shelf) -> None:
+        if self._everyones is None or shelf.account["platform"]:
+            return
+        url, secret = self._everyones
+        if all(endpoint["url"] != url for endpoint in shelf.rows("webhook_endpoint")):
+            call = Call(self.world, shelf, shelf.account["default_api_version"])
+            call.create(build(call, url, ["*"], None, False, secret))
 
     def set_default_version(self, api_key: str, version: str) -> None:
         """Choose what an account's requests without a version, and its events, are rendered at."""

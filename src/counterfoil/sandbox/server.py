@@ -119,19 +119,24 @@ def serve(
     *,
     settings: Settings | None = None,
     state_file: Path | None = None,
-    webhook: tuple[str, str, str | None] | None = None,
+    webhook: tuple[str | None, str, str | None] | None = None,
     ready: Callable[[SandboxServer], None] | None = None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serve until `stop` is set.
 
-    `webhook` is (API key, URL, secret) of an endpoint to register; `ready` is called once it listens.
+    `webhook` is (API key, URL, secret) of an endpoint to register, for every account where the key is None; `ready` is
+    called once it listens.
     """
     stop = stop or threading.Event()
     with SandboxServer(port, host, settings=settings, state_file=state_file) as server:
         if webhook:
             with server.locked() as sandbox:
-                sandbox.add_webhook(*webhook)
+                key, url, secret = webhook
+                if key is None:
+                    sandbox.add_webhook_for_all(url, secret)
+                else:
+                    sandbox.add_webhook(key, url, secret)
         if ready:
             ready(server)
         stop.wait()

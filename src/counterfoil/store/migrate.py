@@ -5,13 +5,15 @@ Plain SQL in order is all that is needed, so there is no migration framework (se
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
 import psycopg
 
-from counterfoil.store.database import APP_ROLE
+from counterfoil.store.database import APP_ROLE, DatabaseUnavailable
 
 LOCK: Final = 7_301_984
 """Advisory lock of the migrator, so that two starting processes don't migrate at once."""
@@ -55,9 +57,9 @@ def migrate(dsn: str) -> list[str]:
     """Apply what is missing and give the names of what was applied. Safe to run from several processes at once.
 
     Needs a role that may create tables and, the first time in a cluster, the role counterfoil_app.
-    Raises MigrationRefused when the database was migrated by other files.
+    Raises MigrationRefused when the database was migrated by other files, DatabaseUnavailable when it can't be reached.
     """
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with _connected(dsn) as connection:
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
         ensure_app_role(connection)
         applied = _applied(connection)
@@ -70,9 +72,19 @@ def migrate(dsn: str) -> list[str]:
 
 def pending(dsn: str) -> list[str]:
     """Give the names of the migrations that a database still lacks."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with _connected(dsn) as connection:
         applied = _applied(connection)
     return [each.name for each in migrations() if each.number not in applied]
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[psycopg.Connection]:
+    try:
+        connection = psycopg.connect(dsn, autocommit=True)
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(f"no connection to Postgres: {str(error).strip()}") from error
+    with connection:
+        yield connection
 
 
 def ensure_app_role(connection: psycopg.Connection) -> None:

@@ -1,0 +1,57 @@
+"""The program's entry: hands the command line the rooms that it may not import."""
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from counterfoil.cli.rooms import Application, Plan
+    from counterfoil.engine.house import House
+
+
+class RealRooms:
+    """The composition root and the doors, each imported when it is first asked for."""
+
+    def build(self, plan: "Plan") -> "House":
+        """Build the real house."""
+        from counterfoil import wiring
+
+        return wiring.build(
+            wiring.Configuration(plan.dsn, plan.master_key, plan.settings, plan.pool_size, plan.start_at)
+        )
+
+    def refresh_clock(self, house: "House") -> None:
+        """Read how far business time runs ahead."""
+        from counterfoil import wiring
+
+        wiring.refresh_clock(house)
+
+    def master_key_for(self, data_dir: Path) -> str:
+        """Give the master key of an embedded installation."""
+        from counterfoil import wiring
+
+        return wiring.master_key_for(data_dir)
+
+    def work_until(self, house: "House", stop: threading.Event, threads: int) -> None:
+        """Work until told to stop."""
+        from counterfoil import wiring
+        from counterfoil.worker import loop
+
+        loop.work_until(house, stop, loop.Pace(threads), before=lambda: wiring.refresh_clock(house))
+
+    def application(self, house: "House", public_url: str) -> "Application":
+        """Give API, webhook door and console as one application."""
+        from counterfoil.api.app import create_app
+
+        return create_app(house)
+
+
+def main() -> None:
+    """Run the command line."""
+    from counterfoil.cli.main import run
+
+    run(RealRooms())
+
+
+if __name__ == "__main__":
+    main()
