@@ -98,6 +98,10 @@ class Transactions(Protocol):
     def owner(self, tenant: str) -> Iterator[Tx]:
         """Open a transaction as the role that owns the schema: for what the application itself may not do."""
 
+    @contextmanager
+    def snapshot(self, tenant: str) -> Iterator[Tx]:
+        """Open a transaction that only reads, and sees one tenant's books as they are at one instant."""
+
 
 class Database:
     """A pool of connections to one Postgres."""
