@@ -1,0 +1,114 @@
+"""The application at the door: commands with their keys, as whoever uses Counterfoil sends them."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from counterfoil.core.books import Confirmation, GrantSource, LineKind
+from counterfoil.core.customers import Issue
+from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
+from counterfoil.core.invoicing import NewLine
+from counterfoil.core.launch import Launch
+from counterfoil.core.money import USD_CREDIT
+from counterfoil.engine import commands, operations
+from counterfoil.engine.commands import Request, Result
+from counterfoil.engine.operations import Asked
+from counterfoil.sim.site import Site
+
+CALLER = "key_simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a payment is asked for, beside its invoices."""
+
+    method: str | None = None
+    use_credits: bool = True
+    confirm: Confirmation = Confirmation.SERVER
+    provider_ref: str | None = None
+
+
+CARD_ON_FILE = Terms()
+
+
+def read(result: Result) -> dict[str, Any]:
+    """Read the body of an answer."""
+    body: dict[str, Any] = json.loads(result.answer.body)
+    return body
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Sends commands. A `key` of None makes a command its own; the same key and body replay it."""
+
+    site: Site
+
+    def customer(self, name: str, key: str | None = None) -> Result:
+        """Create a customer."""
+        wanted = operations.NewCustomer(name=name, email=f"{name}@example.com")
+        return operations.create_customer(self._asked("POST /v1/customers", key, name), wanted)
+
+    def method(self, customer: str, token: str, key: str | None = None, *, default: bool = True) -> Result:
+        """Ask for a payment method to be saved."""
+        asked = self._asked("POST /v1/payment-methods", key, customer, token, default)
+        return operations.add_method(asked, customer, token, make_default=default)
+
+    def wallet(self, customer: str, key: str | None = None) -> Result:
+        """Open a wallet in `usd-credit`."""
+        return operations.open_wallet(self._asked("POST /v1/wallets", key, customer), customer, USD_CREDIT.code)
+
+    def grant(self, customer: str, wallet: str, cents: int, key: str | None = None, cost: int | None = None) -> Result:
+        """Grant credits worth this many cents, bought for `cost`, or for as much."""
+        quantity = cents * 10**USD_CREDIT.scale // (USD_CREDIT.face_minor or 1)
+        cost_minor = cents if cost is None else cost
+        source = GrantSource.PURCHASE if cost_minor else GrantSource.PROMOTIONAL
+        currency = "USD" if cost_minor else None
+        issue = Issue(WalletId(wallet), source, quantity, cost_minor, currency, self.site.clock.now())
+        asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor)
+        return operations.issue_grant(asked, customer, issue)
+
+    def draft(
+        self,
+        customer: str,
+        minor: int,
+        key: str | None = None,
+        *,
+        due_at: datetime | None = None,
+        collect: bool = False,
+    ) -> Result:
+        """Write a draft of one line, in dollars."""
+        line = NewLine(LineKind.FLAT_FEE, "Pro", minor)
+        wanted = operations.NewInvoice(customer, "USD", (line,), due_at=due_at, collect_at_due=collect)
+        return operations.create_invoice(self._asked("POST /v1/invoices", key, customer, minor), wanted)
+
+    def finalize(self, invoice: str, key: str | None = None) -> Result:
+        """Make a draft a debt."""
+        return operations.finalize_invoice(self._asked("POST /v1/invoices/finalize", key, invoice), invoice)
+
+    def void(self, invoice: str, key: str | None = None) -> Result:
+        """Take an invoice back."""
+        return operations.void_invoice(self._asked("POST /v1/invoices/void", key, invoice), invoice)
+
+    def pay(self, *invoices: str, key: str | None = None, terms: Terms = CARD_ON_FILE) -> Result:
+        """Launch the payment of invoices, or claim one that was made at the provider."""
+        wanted = Launch(
+            invoices=tuple(InvoiceId(each) for each in invoices),
+            method=MethodId(terms.method) if terms.method else None,
+            use_credits=terms.use_credits,
+            confirmation=terms.confirm,
+            provider_ref=ProviderRef(terms.provider_ref) if terms.provider_ref else None,
+        )
+        return operations.pay(self._asked("POST /v1/payments", key, *invoices, repr(terms)), wanted)
+
+    def cancel(self, payment: str, key: str | None = None) -> Result:
+        """Give a payment up."""
+        return operations.cancel_payment(self._asked("POST /v1/payments/cancel", key, payment), payment)
+
+    def look(self, result: Result) -> Result:
+        """Read the answer of a command as it is by now."""
+        return commands.look_again(self.site.house, self.site.tenant, result.inbox)
+
+    def _asked(self, route: str, key: str | None, *body: object) -> Asked:
+        request = Request(route, CALLER, key, json.dumps(body).encode())
+        return Asked(self.site.house, self.site.tenant, request)

@@ -1,0 +1,79 @@
+"""What must happen sometimes: a world that never meets a trouble proves nothing about it."""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Final
+
+from counterfoil.core.effects import Reason
+from counterfoil.sim.site import Site
+from counterfoil.store import census
+from counterfoil.store.database import Database
+
+
+class Mark(StrEnum):
+    """Things that a long run has to have met at least once."""
+
+    DUPLICATE = "an event came twice"
+    DUPLICATE_AS_NEW = "an event came again under a new id"
+    REORDER = "an event overtook an earlier one"
+    LOST_FOR_EVER = "an event was lost for ever"
+    HEALED_BY_SWEEP = "a sweep found what no webhook brought"
+    STALE_SIGNATURE = "a webhook came too late to be believed, and again"
+    KEY_REPLAYED = "the provider replayed a key"
+    COMMAND_REPLAYED = "a command was sent twice"
+    UNKNOWN = "a reply was lost"
+    STORED_ERROR = "a stored error was settled by looking"
+    CRASH = "a worker died with work in its hands"
+    CRASH_BEFORE_BOOKING = "a worker died between the charge and its booking"
+    LEASE_LOST = "a zombie was fenced off"
+    ACKNOWLEDGEMENT_LOST = "a commit took effect and nobody was told"
+    SUPERSEDED = "a look was overtaken by a newer one"
+    REFUSED = "a card was refused"
+    LATE_SUCCESS = "a payment succeeded after it was refused or given up"
+    NEEDS_ACTION = "a customer had to act"
+    PROCESSING = "a bank debit took its time"
+    COLLECTOR_SWITCHED = "one collector made way for the next"
+    PAID_BY_CREDITS = "credits paid all of it"
+    CREDITS_RELEASED = "reserved credits went back"
+    DUPLICATE_PAYMENT = "an invoice was paid twice"
+    STRANGER = "money came that nobody asked for"
+    CLAIMED = "a payment of the host application was claimed"
+    MISMATCH = "a claimed payment did not fit"
+    VOIDED = "an invoice was taken back"
+    CANCELED = "a payment was given up"
+
+
+BY_REASON: Final = {
+    Reason.OUTCOME_UNKNOWN: Mark.UNKNOWN,
+    Reason.SUPERSEDED: Mark.SUPERSEDED,
+    Reason.INTENT_REFUSED: Mark.REFUSED,
+    Reason.LATE_SUCCESS: Mark.LATE_SUCCESS,
+    Reason.INTENT_NEEDS_ACTION: Mark.NEEDS_ACTION,
+    Reason.INTENT_PROCESSING: Mark.PROCESSING,
+    Reason.PAID_BY_CREDITS: Mark.PAID_BY_CREDITS,
+    Reason.DUPLICATE_PAYMENT: Mark.DUPLICATE_PAYMENT,
+    Reason.MONEY_UNEXPLAINED: Mark.STRANGER,
+    Reason.PAYMENT_CLAIMED: Mark.CLAIMED,
+    Reason.AMOUNT_MISMATCH: Mark.MISMATCH,
+    Reason.CUSTOMER_MISMATCH: Mark.MISMATCH,
+    Reason.INVOICE_VOIDED: Mark.VOIDED,
+    Reason.INTENT_CANCELED: Mark.CANCELED,
+}
+"""Marks that a stored decision proves."""
+
+
+def read_marks(database: Database, site: Site, marks: Counter[Mark]) -> None:
+    """Add what the books of a world and its provider prove."""
+    with database.snapshot(site.tenant) as tx:
+        for reason, times in census.reasons(tx).items():
+            mark = BY_REASON.get(Reason(reason))
+            if mark:
+                marks[mark] += times
+        news = census.deliveries(tx)
+        marks[Mark.COLLECTOR_SWITCHED] += census.switched_collectors(tx)
+        marks[Mark.CREDITS_RELEASED] += census.released_credits(tx)
+    marks[Mark.DUPLICATE] += sum(each["deliveries"] > 1 and each["source"] == "webhook" for each in news)
+    marks[Mark.HEALED_BY_SWEEP] += sum(each["deliveries"] == 1 and each["source"] == "poll" for each in news)
+    requests = site.provider.sandbox.requests
+    marks[Mark.KEY_REPLAYED] += sum(each["replayed"] and each["status"] < 500 for each in requests)
+    marks[Mark.STORED_ERROR] += sum(bool(each["rules"]) and each["status"] == 500 for each in requests)

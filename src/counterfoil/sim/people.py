@@ -1,0 +1,242 @@
+"""Who acts in a world: customers, the application's staff, its checkout page. They know only what they were told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from counterfoil.core.books import Confirmation
+from counterfoil.engine.commands import Result
+from counterfoil.sim.chance import Choices
+from counterfoil.sim.desk import Desk, Terms, read
+from counterfoil.store.database import CommitUnknown
+
+CARDS: Final = (
+    "pm_card_visa",
+    "pm_card_mastercard",
+    "pm_card_chargeCustomerFail",
+    "pm_card_authenticationRequired",
+    "pm_usBankAccount_success",
+    "pm_usBankAccount_insufficientFunds",
+    "pm_card_chargeDeclined",
+)
+AMOUNTS: Final = (10000, 7000, 2500, 199, 100)
+FLAWS: Final = ("", "", "", "amount", "customer")
+"""What is wrong with a payment that the host application makes: mostly nothing."""
+
+Command = Callable[[], Result]
+
+
+class KeyBroken(AssertionError):
+    """The same key and body were answered with something else than the first final answer."""
+
+
+@dataclass(slots=True)
+class Bill:
+    """An invoice as the application knows it."""
+
+    id: str
+    customer: str
+    minor: int
+
+
+@dataclass(slots=True)
+class People:
+    """The actors of one world and what they remember."""
+
+    desk: Desk
+    choices: Choices
+    customers: list[str] = field(default_factory=list)
+    wallets: list[tuple[str, str]] = field(default_factory=list)
+    bills: list[Bill] = field(default_factory=list)
+    payments: list[str] = field(default_factory=list)
+    in_browser: list[str] = field(default_factory=list)
+    made_by_host: list[tuple[str, str]] = field(default_factory=list)
+    """Payments of the host application: the provider's id and the invoice they are for."""
+    sent: list[tuple[str, Command]] = field(default_factory=list)
+    finals: dict[str, str] = field(default_factory=dict)
+    replays: int = 0
+
+    def acts(self) -> list[tuple[int, Callable[[], str]]]:
+        """Give what may be done now, with its weight."""
+        acts: list[tuple[int, Callable[[], str]]] = [(1, self.arrive)]
+        if self.customers:
+            acts += [(2, self.bring_card), (3, self.buy_credits), (4, self.bill)]
+        if self.bills:
+            acts += [(10, self.pay), (2, self.pay_together), (2, self.void), (2, self.pay_at_host)]
+        if self.payments:
+            acts += [(2, self.cancel), (4, self.answer_bank)]
+        if self.made_by_host:
+            acts.append((3, self.claim))
+        if self.sent:
+            acts.append((4, self.click_again))
+        return acts
+
+    # --- commands ---
+
+    def arrive(self) -> str:
+        """A new customer, with a card."""
+        number = len(self.customers) + len(self.sent)
+        told = self._send("customer", lambda key: self.desk.customer(f"c{number}", key), self._meet)
+        return f"customer: {told}"
+
+    def _meet(self, body: dict[str, Any]) -> None:
+        if body["id"] not in self.customers:
+            self.customers.append(body["id"])
+            self.desk.method(body["id"], self.choices.pick(CARDS), f"card-{body['id']}")
+
+    def bring_card(self) -> str:
+        """Another way to pay."""
+        customer, token = self.choices.pick(self.customers), self.choices.pick(CARDS)
+        return f"card {token}: {self._send('card', lambda key: self.desk.method(customer, token, key))}"
+
+    def buy_credits(self) -> str:
+        """A wallet, or more in it."""
+        customer = self.choices.pick(self.customers)
+        mine = [wallet for owner, wallet in self.wallets if owner == customer]
+        if not mine:
+
+            def keep(body: dict[str, Any]) -> None:
+                self.wallets.append((customer, body["id"]))
+
+            return f"wallet: {self._send('wallet', lambda key: self.desk.wallet(customer, key), keep)}"
+        cents, cost = self.choices.pick((3000, 1000, 20000)), self.choices.pick((None, 0))
+        told = self._send("grant", lambda key: self.desk.grant(customer, mine[0], cents, key, cost))
+        return f"grant {cents}: {told}"
+
+    def bill(self) -> str:
+        """An invoice, drafted and finalized."""
+        customer, minor = self.choices.pick(self.customers), self.choices.pick(AMOUNTS)
+        drafted: list[str] = []
+        told = self._send(
+            "draft", lambda key: self.desk.draft(customer, minor, key), lambda body: drafted.append(body["id"])
+        )
+        if drafted:
+            self.bills.append(Bill(drafted[0], customer, minor))
+            told = self._send("finalize", lambda key: self.desk.finalize(drafted[0], key))
+        return f"bill {minor}: {told}"
+
+    def pay(self) -> str:
+        """Pay an invoice, whatever its state."""
+        bill = self.choices.pick(self.bills)
+        confirm = self.choices.pick((Confirmation.SERVER, Confirmation.SERVER, Confirmation.CLIENT))
+        terms = Terms(use_credits=not self.choices.chance(20), confirm=confirm)
+        told = self._send("pay", lambda key: self.desk.pay(bill.id, key=key, terms=terms), self._remember)
+        return f"pay {confirm}: {told}"
+
+    def pay_together(self) -> str:
+        """Pay two invoices of one customer at once."""
+        first = self.choices.pick(self.bills)
+        others = [each for each in self.bills if each.customer == first.customer and each.id != first.id]
+        if not others:
+            return "pay together: one bill only"
+        second = self.choices.pick(others)
+        told = self._send("pay", lambda key: self.desk.pay(first.id, second.id, key=key), self._remember)
+        return f"pay together: {told}"
+
+    def void(self) -> str:
+        """Take an invoice back."""
+        bill = self.choices.pick(self.bills)
+        return f"void: {self._send('void', lambda key: self.desk.void(bill.id, key))}"
+
+    def cancel(self) -> str:
+        """Give a payment up."""
+        payment = self.choices.pick(self.payments)
+        return f"cancel: {self._send('cancel', lambda key: self.desk.cancel(payment, key))}"
+
+    def claim(self) -> str:
+        """Tell us of a payment that the host application made."""
+        ref, invoice = self.choices.pick(self.made_by_host)
+        terms = Terms(provider_ref=ref)
+        told = self._send("claim", lambda key: self.desk.pay(invoice, key=key, terms=terms), self._remember)
+        return f"claim {ref}: {told}"
+
+    def click_again(self) -> str:
+        """Send the same command with the same key once more."""
+        key, command = self.choices.pick(self.sent)
+        self.replays += 1
+        return f"again {key}: {self._try(key, command, lambda body: None)}"
+
+    # --- at the provider ---
+
+    def pay_at_host(self) -> str:
+        """The host application collects an invoice by a payment of its own, and may tell us later."""
+        bill, flaw = self.choices.pick(self.bills), self.choices.pick(FLAWS)
+        customers = list(self.desk.site.provider.objects("/v1/customers"))
+        if not customers:
+            return "host pays: no customer at the provider"
+        whose = self._ref_of(bill.customer) if flaw != "customer" else self.choices.pick(customers)["id"]
+        amount = bill.minor + (500 if flaw == "amount" else 0)
+        form = {"customer": whose} if whose else {}
+        made = self.desk.site.provider.ask("POST", "/v1/payment_intents", amount=amount, currency="usd", **form)
+        if "error" in made:
+            return f"host pays: {made['error'].get('code')}"
+        self.made_by_host.append((made["id"], bill.id))
+        self.in_browser.append(made["id"])
+        return f"host pays {amount} {flaw}: {made['id']}"
+
+    def answer_bank(self) -> str:
+        """The customer confirms in the browser, or answers the bank's question."""
+        waiting = [
+            each
+            for each in self.desk.site.provider.objects("/v1/payment_intents")
+            if each["status"] == "requires_action"
+            or (each["status"] == "requires_payment_method" and self._is_for_browser(each))
+        ]
+        if not waiting:
+            return "browser: nothing waits"
+        intent = self.choices.pick(waiting)
+        if intent["status"] == "requires_action":
+            outcome = self.choices.pick(("succeed", "fail"))
+            self.desk.site.provider.control(
+                "POST", f"payment_intents/{intent['id']}/authenticate", {"outcome": outcome}
+            )
+            return f"bank {outcome}: {intent['id']}"
+        card = self.choices.pick(("pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired"))
+        path = f"/v1/payment_intents/{intent['id']}/confirm"
+        answer = self.desk.site.provider.ask("POST", path, payment_method=card, return_url="https://host.test/back")
+        return f"browser {card}: {answer.get('status') or answer['error'].get('code')}"
+
+    def _is_for_browser(self, intent: dict[str, Any]) -> bool:
+        return intent["id"] in self.in_browser or not intent["payment_method"]
+
+    def _ref_of(self, customer: str) -> str | None:
+        mark = {"counterfoil_customer": customer}
+        found = (each for each in self.desk.site.provider.objects("/v1/customers") if each["metadata"] == mark)
+        ref = next(found, None)
+        return ref["id"] if ref else None
+
+    # --- sending ---
+
+    def _send(
+        self,
+        name: str,
+        command: Callable[[str], Result],
+        then: Callable[[dict[str, Any]], object] = lambda body: None,
+    ) -> str:
+        key = f"{name}-{len(self.sent)}"
+        self.sent.append((key, lambda: command(key)))
+        return self._try(key, self.sent[-1][1], then)
+
+    def _try(self, key: str, command: Command, then: Callable[[dict[str, Any]], object]) -> str:
+        """Send a command. When the answer is lost the same is sent again, as a careful client does."""
+        for _ in range(10):
+            try:
+                result = command()
+            except CommitUnknown:
+                continue
+            self._compare(key, result)
+            if result.answer.status < 300:
+                then(read(result))
+            return f"{result.answer.status}{' replayed' if result.replayed else ''}"
+        return "no answer"
+
+    def _compare(self, key: str, result: Result) -> None:
+        if not result.final:
+            return
+        first = self.finals.setdefault(key, result.answer.body)
+        if first != result.answer.body:
+            raise KeyBroken(f"I24: {key} was answered {first} and then {result.answer.body}")
+
+    def _remember(self, body: dict[str, Any]) -> None:
+        if body["id"] not in self.payments:
+            self.payments.append(body["id"])

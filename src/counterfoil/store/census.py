@@ -1,0 +1,130 @@
+"""Counts and listings over one tenant's rows, for those who judge the whole: the seeded world, an operator's doctor."""
+
+from counterfoil.store.database import Row, Tx
+
+
+def queued(tx: Tx) -> list[Row]:
+    """Give what is on the claim table: queue, id, due_at, leased_until, and for news its kind and source."""
+    return tx.rows(
+        """
+        select w.queue, w.id, w.due_at, w.leased_until, i.kind, i.source
+        from work w
+        left join inbox i on w.queue = 'inbox' and i.tenant = w.tenant and i.id = w.id
+        where w.tenant = %(tenant)s
+        order by w.due_at, w.queue, w.id
+        """
+    )
+
+
+def take_off_the_queue(tx: Tx) -> int:
+    """Take everything of the tenant off the claim table: nothing of it is worked on any more."""
+    return tx.run("delete from work where tenant = %(tenant)s")
+
+
+def reasons(tx: Tx) -> dict[str, int]:
+    """Count the decisions by reason."""
+    return {
+        row["reason"]: row["n"]
+        for row in tx.rows("select reason, count(*) as n from decision where tenant = %(tenant)s group by reason")
+    }
+
+
+def deliveries(tx: Tx) -> list[Row]:
+    """Give every notice of the provider in order: identity, source, deliveries, status."""
+    return tx.rows(
+        """
+        select identity, source, deliveries, status from inbox
+        where tenant = %(tenant)s and identity like 'event:%%'
+        order by id
+        """
+    )
+
+
+def open_orders(tx: Tx) -> list[Row]:
+    """Give the orders whose outcome is still to come: id, subject, status, why."""
+    return tx.rows(
+        """
+        select id, subject, status, why from provider_order
+        where tenant = %(tenant)s and status in ('queued', 'sent', 'unknown')
+        order by id
+        """
+    )
+
+
+def provider_legs(tx: Tx) -> list[Row]:
+    """Give the provider legs with who confirms their payment: id, ref, status, received, confirmation, questions."""
+    return tx.rows(
+        """
+        select l.id, l.provider_ref, l.status, l.received_minor, p.confirmation, (
+            select count(*) from review_case c where c.tenant = l.tenant and c.subject = l.provider_ref
+        ) as questions
+        from leg l
+        join payment p on p.tenant = l.tenant and p.id = l.payment
+        where l.tenant = %(tenant)s and l.kind = 'provider'
+        order by l.id
+        """
+    )
+
+
+def crowded_invoices(tx: Tx) -> list[Row]:
+    """Give the invoices that more than one provider leg could collect now."""
+    return tx.rows(
+        """
+        select a.invoice, array_agg(l.id order by l.id) as legs
+        from allocation a
+        join leg l on l.tenant = a.tenant and l.id = a.leg
+        where a.tenant = %(tenant)s and l.kind = 'provider' and l.status in ('processing', 'requires_action')
+        group by a.invoice
+        having count(*) > 1
+        """
+    )
+
+
+def overcollected_invoices(tx: Tx) -> list[Row]:
+    """Give the invoices for which our own orders collected more than their total, credits included."""
+    return tx.rows(
+        """
+        select a.invoice, i.total_minor as total, sum(a.minor) as collected
+        from allocation a
+        join leg l on l.tenant = a.tenant and l.id = a.leg
+        join payment p on p.tenant = l.tenant and p.id = l.payment
+        join invoice i on i.tenant = a.tenant and i.id = a.invoice
+        where a.tenant = %(tenant)s and l.status = 'settled' and p.confirmation = 'server'
+        group by a.invoice, i.total_minor
+        having sum(a.minor) > i.total_minor
+        """
+    )
+
+
+def history(tx: Tx) -> list[Row]:
+    """Give every piece of news with its decision, in order: what two runs of one world must have in common."""
+    return tx.rows(
+        """
+        select i.id, i.source, i.kind, i.status, i.deliveries, d.id as decision, d.outcome, d.reason, d.sentence
+        from inbox i
+        left join decision d on d.tenant = i.tenant and d.inbox = i.id
+        where i.tenant = %(tenant)s
+        order by i.id, d.id
+        """
+    )
+
+
+def switched_collectors(tx: Tx) -> int:
+    """Count the provider legs that began after an earlier one of their payment had been given up."""
+    row = tx.one(
+        """
+        select count(*) as n from leg l
+        where l.tenant = %(tenant)s and l.kind = 'provider' and l.provider_ref is not null and exists (
+            select from leg e
+            where e.tenant = l.tenant and e.payment = l.payment and e.kind = 'provider' and e.status = 'canceled'
+                and e.position < l.position
+        )
+        """
+    )
+    return row["n"] if row else 0
+
+
+def released_credits(tx: Tx) -> int:
+    """Count the credit legs whose credits went back to their lots."""
+    row = tx.one("select count(*) as n from leg where tenant = %(tenant)s and kind = 'credit' and status = 'released'")
+    return row["n"] if row else 0
