@@ -8,7 +8,7 @@ from counterfoil.engine.house import House
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
 from counterfoil.store import work
-from counterfoil.store.database import DatabaseUnavailable
+from counterfoil.store.database import CommitUnknown, DatabaseUnavailable
 from counterfoil.store.work import Claim, Queue
 
 
@@ -39,6 +39,6 @@ def heartbeat(house: House, claims: Sequence[Claim]) -> None:
 
 def give_back(house: House, claim: Claim) -> None:
     """Give a claim whose flow failed back, to be tried again after a pause. Without a database its lease runs out."""
-    with contextlib.suppress(DatabaseUnavailable), house.database.transaction(claim.tenant) as tx:
+    with contextlib.suppress(DatabaseUnavailable, CommitUnknown), house.database.transaction(claim.tenant) as tx:
         work.count_failure(tx, claim)
         work.postpone(tx, claim, house.clock.now() + backoff(house, claim.failures + 1))
