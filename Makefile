@@ -48,7 +48,8 @@ bench: install ## Measure the paths that matter beside pgbench on the same datab
 	@$(BIN)/counterfoil bench $(ARGS)
 
 soak: install ## Let the seeded world run for long
-	@$(BIN)/python -m pytest tests/sim -m soak --timeout 0 $(ARGS)
+	@$(BIN)/python -m counterfoil.sim --all-marks $(ARGS)
+	@$(BIN)/python -m pytest tests/sim -m soak --timeout 0
 
 lock: | $(BIN)/uv ## Pin the dependencies again: versions and hashes, no addresses
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \

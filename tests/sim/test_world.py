@@ -68,12 +68,3 @@ def test_choices_are_read_back_as_they_were_taken() -> None:
     again = Choices(99, first.taken)
 
     assert [again.below(7), again.pick("abc"), again.chance(50), again.weighted([(1, "x"), (9, "y")])] == taken
-
-
-@pytest.mark.soak
-def test_the_world_soaks(soak: Soak) -> None:
-    """Long enough that everything that may happen has happened."""
-    broken = soak.run(islice(count(1), 400), lambda so_far: True)
-
-    assert broken is None, report(broken)
-    assert soak.missing == [], table(soak.marks)
