@@ -52,12 +52,12 @@ def tenant_of(house: "House", *, is_live: bool) -> "Tenant":
     return tenant
 
 
-def account_of(house: "House", tenant: str) -> "Account | None":
-    """Give the account behind the endpoint `default`, None before it is connected."""
+def account_of(house: "House", tenant: str, slug: str = SLUG) -> "Account | None":
+    """Give the account behind an endpoint, None before it is connected."""
     from counterfoil.store import accounts
 
     with house.database.transaction(tenant) as tx:
-        endpoint = accounts.endpoint(tx, house.box, SLUG)
+        endpoint = accounts.endpoint(tx, house.box, slug)
         return accounts.account(tx, house.box, endpoint.account) if endpoint else None
 
 

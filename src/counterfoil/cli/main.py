@@ -10,17 +10,26 @@ from typing import Annotated
 
 import typer
 
-from counterfoil.cli import roles, up
+from counterfoil.cli import clock, connect, explain, export, keys, reconcile, roles, tail, tenants, up, verify
 from counterfoil.cli.rooms import Entry, Rooms
 from counterfoil.cli.troubles import tell
 
 app = typer.Typer(name="counterfoil", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 app.command()(up.up)
+app.command()(explain.explain)
+app.command()(tail.tail)
+app.command()(verify.verify)
+app.command()(reconcile.reconcile)
+app.command()(connect.connect)
 app.command()(roles.api)
 app.command()(roles.worker)
 app.command()(roles.sandbox)
 app.command()(roles.migrate)
+app.add_typer(clock.app, name="clock")
+app.add_typer(export.app, name="export")
+app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
 
 
 def _print_version(is_wanted: bool) -> None:

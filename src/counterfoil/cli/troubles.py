@@ -107,6 +107,7 @@ REMEDIES: Final[dict[str, tuple[Exit, str]]] = {
     "master_key_refused": (Exit.USAGE, "Set COUNTERFOIL_MASTER_KEY to at least 16 random characters"),
     "secret_unreadable": (Exit.REFUSED, "Set COUNTERFOIL_MASTER_KEY to the key that sealed this database's secrets"),
     "scope_unknown": (Exit.USAGE, "Choose among read, spend, write, refund, fix and admin"),
+    "not_found": (Exit.REFUSED, NotFound.remedy),
     "clock_fixed": (Exit.REFUSED, "Move the clock in test mode only, and only forward"),
     "provider_key_refused": (Exit.PROVIDER, "Copy the whole key again, and check that it is of the right mode"),
     "webhook_endpoint_exists": (Exit.REFUSED, "Replace it with --replace"),

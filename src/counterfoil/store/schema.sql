@@ -842,6 +842,8 @@ end $$;
 alter table tenant enable row level security;
 alter table tenant force row level security;
 create policy own_tenant on tenant using (id = current_setting('counterfoil.tenant', true));
+-- Whoever owns the schema may list the tenants, nothing of theirs: audits, sweeps and keys start from that list.
+create policy listed_by_owner on tenant for select using (current_user <> 'counterfoil_app');
 
 grant usage on schema public to counterfoil_app;
 grant select, insert, update on all tables in schema public to counterfoil_app;

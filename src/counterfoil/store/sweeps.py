@@ -16,6 +16,12 @@ def last(tx: Tx, account: str) -> Row | None:
     return tx.one("select * from sweep where tenant = %(tenant)s and account = %(account)s", account=account)
 
 
+def due(tx: Tx, account: str) -> datetime | None:
+    """Say when an account is swept next; None when it never is, as before it is connected."""
+    row = tx.one("select due_at from work where queue = 'sweep' and tenant = %(tenant)s and id = %(id)s", id=account)
+    return row["due_at"] if row else None
+
+
 def remember(tx: Tx, account: str, cursor: str | None, now: datetime, report: str) -> None:
     """Store how far a sweep has read and what it found."""
     tx.run(
