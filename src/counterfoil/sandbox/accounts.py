@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from counterfoil.sandbox.documents import Doc, Tables
+from counterfoil.sandbox.documents import Doc, Tables, copy_of
 from counterfoil.sandbox.errors import StripeError, resource_missing, unauthorized
 from counterfoil.sandbox.ports import digest_token
 from counterfoil.sandbox.wire import Request, basic_user
@@ -94,7 +93,7 @@ class Shelf:
         past = self._past(doc)
         while len(past) > 1 and past[1]["at"] <= horizon:
             past.pop(0)
-        past.append({"at": self.world.now(), "doc": deepcopy(doc)})
+        past.append({"at": self.world.now(), "doc": copy_of(doc)})
         self.tables.put(f"{PAST}{self.key}", doc["id"], {"versions": past})
 
     def _as_of(self, doc: Doc, horizon: float) -> Doc | None:

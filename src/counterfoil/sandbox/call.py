@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,11 +98,6 @@ class Call:
 
     def schedule(self, due: float, act: str, doc: Doc) -> None:
         self.world.schedule(due, act, self.shelf.key, doc["id"])
-
-
-def copy_of(doc: Doc) -> Doc:
-    """What an object was before a change, for the event that tells it."""
-    return deepcopy(doc)
 
 
 def apply_given(doc: Doc, given: Given, names: tuple[str, ...]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from counterfoil.sandbox import balance
-from counterfoil.sandbox.call import Call, apply_given, copy_of
+from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.declines import Decline
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.fields import METADATA, SHIPPING, full_shipping
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
 from counterfoil.sandbox.params import Choice, Hash, Text

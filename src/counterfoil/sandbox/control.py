@@ -15,6 +15,7 @@ from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.deliveries import DONE
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing, resource_missing, unknown_path
+from counterfoil.sandbox.pages import CHALLENGE, challenge_page, outcome_of, way_back
 from counterfoil.sandbox.rendering import plain
 from counterfoil.sandbox.versions import check_version
 from counterfoil.sandbox.wire import Request, Response, json_body
@@ -30,6 +31,8 @@ Act: TypeAlias = Callable[["Sandbox", Doc, dict[str, str], str], Any]
 def handle(sandbox: Sandbox, request: Request) -> Response:
     """Answer one request of the control plane."""
     try:
+        if request.route_path.startswith(CHALLENGE):
+            return _challenge(sandbox, request)
         act, identifier = _find(request)
         result = act(sandbox, _body(request), _query(request), identifier)
     except StripeError as error:
@@ -146,10 +149,28 @@ def _authenticate(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier
     outcome = body.get("outcome", "succeed")
     if outcome not in ("succeed", "fail"):
         raise invalid("Invalid outcome: must be one of succeed or fail", "outcome")
-    kind = "setup_intent" if identifier.startswith("seti_") else "payment_intent"
-    call, intent = _owner(sandbox, kind, identifier)
-    finish = setup_intents.authenticate if kind == "setup_intent" else paying.authenticate
-    return plain(finish(call, intent, outcome == "succeed"), call.version)
+    call, intent = _owner(sandbox, _kind_of_intent(identifier), identifier)
+    return plain(_finish_challenge(call, intent, outcome == "succeed"), call.version)
+
+
+def _challenge(sandbox: Sandbox, request: Request) -> Response:
+    """The page where a customer authenticates: shown, and answered."""
+    identifier = request.route_path.removeprefix(CHALLENGE)
+    call, intent = _owner(sandbox, _kind_of_intent(identifier), identifier)
+    if request.method != "POST":
+        return challenge_page(intent)
+    succeeded = outcome_of(request) == "succeed"
+    intent = _finish_challenge(call, intent, succeeded)
+    return way_back(intent, succeeded and intent["status"] not in ("requires_payment_method", "canceled"))
+
+
+def _kind_of_intent(identifier: str) -> str:
+    return "setup_intent" if identifier.startswith("seti_") else "payment_intent"
+
+
+def _finish_challenge(call: Call, intent: Doc, succeeded: bool) -> Doc:
+    finish = setup_intents.authenticate if intent["object"] == "setup_intent" else paying.authenticate
+    return finish(call, intent, succeeded)
 
 
 def _dispute(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:

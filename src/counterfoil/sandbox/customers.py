@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from counterfoil.sandbox import payment_methods
-from counterfoil.sandbox.call import Call, apply_given, copy_of
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.call import Call, apply_given
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid
 from counterfoil.sandbox.fields import ADDRESS, METADATA, SHIPPING, full_address, full_shipping
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from counterfoil.sandbox import balance
-from counterfoil.sandbox.call import Call, apply_given, copy_of
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.call import Call, apply_given
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of

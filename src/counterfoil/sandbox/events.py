@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from fnmatch import fnmatchcase
 from typing import Any
 
 from counterfoil.sandbox import faults
 from counterfoil.sandbox.accounts import ACCOUNTS, Shelf, shelf_of
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.faults import Rule
 from counterfoil.sandbox.world import PARKED, World
 
@@ -36,8 +35,8 @@ def _record(world: World, shelf: Shelf, type: str, doc: Doc, before: Doc | None,
         "pending_webhooks": 0,
         "request": dict(cause),
         "type": type,
-        "_subject": deepcopy(doc),
-        "_before": deepcopy(before),
+        "_subject": copy_of(doc),
+        "_before": None if before is None else copy_of(before),
     }
     if shelf.account["platform"]:
         event["account"] = shelf.account["id"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from counterfoil.sandbox.accounts import SPOKEN
@@ -33,17 +34,18 @@ def page_of(call: Call, kind: str, keep: Callable[[Doc], bool] = lambda doc: Tru
     after, before = call.given.get("starting_after"), call.given.get("ending_before")
     if after and before:
         raise invalid("Received both ending_before and starting_after parameters. Please pass in only one.")
-    rows = list(call.shelf.newest_first(kind))
+    rows = call.shelf.newest_first(kind)
 
-    def shown(doc: Doc) -> bool:
-        return call.sees(doc) and keep(doc)
+    def shown(row: tuple[str, Doc]) -> bool:
+        return call.sees(row[1]) and keep(row[1])
 
     limit = call.given.get("limit", 10)
     if before:
-        newer = _kept(rows[: _position(rows, kind, before, "ending_before")], shown)
+        newer = [doc for _, doc in filter(shown, _up_to(rows, kind, before, "ending_before"))]
         return Page(newer[-limit:], len(newer) > limit)
-    start = _position(rows, kind, after, "starting_after") + 1 if after else 0
-    older = _kept(rows[start:], shown, limit + 1)
+    if after:
+        _up_to(rows, kind, after, "starting_after")
+    older = [doc for _, doc in islice(filter(shown, rows), limit + 1)]
     return Page(older[:limit], len(older) > limit)
 
 
@@ -62,18 +64,11 @@ def matches(given: Given, *names: str) -> Callable[[Doc], bool]:
     return lambda doc: all(doc.get(name) == value for name, value in wanted.items()) and within(doc["created"], created)
 
 
-def _kept(rows: list[tuple[str, Doc]], keep: Callable[[Doc], bool], most: int | None = None) -> list[Doc]:
-    kept: list[Doc] = []
-    for _, doc in rows:
-        if keep(doc):
-            kept.append(doc)
-            if most is not None and len(kept) == most:
-                break
-    return kept
-
-
-def _position(rows: list[tuple[str, Doc]], kind: str, cursor: str, param: str) -> int:
-    for position, (identifier, _) in enumerate(rows):
-        if identifier == cursor:
-            return position
+def _up_to(rows: Iterator[tuple[str, Doc]], kind: str, cursor: str, param: str) -> list[tuple[str, Doc]]:
+    """The rows before a cursor, leaving the iterator just behind it. Tombstones count: deleted cursors still work."""
+    passed: list[tuple[str, Doc]] = []
+    for row in rows:
+        if row[0] == cursor:
+            return passed
+        passed.append(row)
     raise resource_missing(SPOKEN.get(kind, kind), cursor, param, status=400)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from counterfoil.sandbox import charges, disputes, payment_methods
-from counterfoil.sandbox.call import Call, copy_of
+from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.cards import Card
 from counterfoil.sandbox.declines import BANK_FAILURES, DECLINES, Decline
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import DOC_URL, StripeError, invalid
+from counterfoil.sandbox.pages import CHALLENGE
 
 AUTHENTICATION_FAILED = (
     "The provided PaymentMethod has failed authentication. You can provide "
@@ -135,7 +136,7 @@ def next_action(call: Call, intent: Doc) -> Doc:
     """Where the customer is sent: a page, when the caller gave a way back from it, else whatever the browser library
     does.
     """
-    url = f"{call.world.settings.public_url}/3d_secure_2/hosted?{intent['object']}={intent['id']}"
+    url = f"{call.world.settings.public_url}{CHALLENGE}{intent['id']}"
     if intent.get("_return_url"):
         return {"redirect_to_url": {"return_url": intent["_return_url"], "url": url}, "type": "redirect_to_url"}
     return {

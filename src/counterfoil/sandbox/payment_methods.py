@@ -7,13 +7,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from counterfoil.sandbox.call import Call, apply_given, copy_of
+from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.cards import BANK_ACCOUNTS, Card, card_numbered, card_token, is_card_number
 from counterfoil.sandbox.declines import DECLINES
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing, resource_missing
 from counterfoil.sandbox.fields import BILLING_DETAILS, METADATA, billing_details
-from counterfoil.sandbox.lists import PAGING, Page, page_of
+from counterfoil.sandbox.lists import PAGING, Page, matches, page_of
 from counterfoil.sandbox.params import Anything, Choice, Given, Hash, Kind, Need, Text, Whole, uncovered
 from counterfoil.sandbox.ports import digest_token
 from counterfoil.sandbox.routing import Route
@@ -75,16 +75,9 @@ def _update(call: Call) -> Doc:
 
 
 def _list(call: Call) -> Page:
-    """Lists a customer's methods; without a customer Stripe lists nothing but those of its own Treasury, so nothing."""
-    given = call.given
-    customer = given.get("customer")
-    if customer:
-        call.referred("customer", customer, "customer")
-    return page_of(
-        call,
-        "payment_method",
-        lambda doc: bool(customer) and doc["customer"] == customer and given.get("type") in (None, doc["type"]),
-    )
+    if call.given.get("customer"):
+        call.referred("customer", call.given["customer"], "customer")
+    return page_of(call, "payment_method", matches(call.given, "customer", "type", "allow_redisplay"))
 
 
 def _attach(call: Call) -> Doc:

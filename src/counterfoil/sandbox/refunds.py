@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from counterfoil.sandbox import balance, payment_methods
-from counterfoil.sandbox.call import Call, apply_given, copy_of
+from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_unit, formatted
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of

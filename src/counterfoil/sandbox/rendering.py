@@ -6,7 +6,6 @@ A version is data here: which fields of which object exist from when until when.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any, TypeAlias
 
 from counterfoil.sandbox.documents import Doc
@@ -198,12 +197,8 @@ def difference(before: Doc, after: Doc) -> Doc:
     changed: Doc = {}
     for name in [*after, *(name for name in before if name not in after)]:
         old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
-        both_maps = isinstance(old, dict) and isinstance(new, dict)
-        changed[name] = (
-            difference(old, new) if isinstance(old, dict) and isinstance(new, dict) and both_maps else deepcopy(old)
-        )
+        if old != new:
+            changed[name] = difference(old, new) if isinstance(old, dict) and isinstance(new, dict) else old
     return changed
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from counterfoil.sandbox import paying, payment_methods
-from counterfoil.sandbox.call import Call, apply_given, copy_of
+from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.declines import DECLINES
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import DOC_URL, StripeError, invalid
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
