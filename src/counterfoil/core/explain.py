@@ -37,7 +37,8 @@ def explain_invoice(books: Books, invoice: Invoice, paid: Mapping[tuple[str, str
     """
     terms = tuple(_paid_by(books, leg, paid.get((leg.id, invoice.id), 0)) for leg in legs_for(books, invoice.id))
     shown = tuple(each for each in terms if each.amount)
-    result = Term("total", "billed", invoice.total_minor, (invoice.id,), _number(invoice))
+    word = "drafted" if invoice.status is InvoiceStatus.DRAFT else "billed"
+    result = Term("total", word, invoice.total_minor, (invoice.id,), _number(invoice))
     ending = _not_paid(books, invoice)
     equation = Equation(_number(invoice), invoice.currency, exponent(invoice.currency), result, (*shown, ending))
     return Explanation(_invoice_finding(books, invoice, equation), (equation,))
@@ -63,8 +64,11 @@ def _not_paid(books: Books, invoice: Invoice) -> Term:
 
 def _on_its_way(books: Books, invoice: Invoice) -> str:
     """Say in words what is being done about what is due; the amounts of it are still due."""
-    said = [_pending(books, leg, invoice) for leg in legs_for(books, invoice.id) if leg.status in PENDING]
-    return "; ".join(said) or _last_refusal(books, invoice)
+    legs = legs_for(books, invoice.id)
+    said = [_pending(books, leg, invoice) for leg in legs if leg.status in PENDING]
+    if not any(leg.status in IN_FLIGHT for leg in legs):
+        said.append(_last_refusal(books, invoice))
+    return "; ".join(each for each in said if each) or "no payment of it is under way"
 
 
 PENDING: Final = IN_FLIGHT | {LegStatus.RESERVED}
@@ -84,9 +88,12 @@ PENDING_WORDS: Final = {
 
 
 def _last_refusal(books: Books, invoice: Invoice) -> str:
-    refused = [leg for leg in legs_for(books, invoice.id) if leg.status is LegStatus.REFUSED]
+    legs = legs_for(books, invoice.id)
+    if not legs:
+        return "nobody was asked to pay it yet"
+    refused = [leg for leg in legs if leg.status is LegStatus.REFUSED]
     if not refused:
-        return "nobody was asked to pay it yet" if not legs_for(books, invoice.id) else "no payment of it is under way"
+        return ""
     last = max(refused, key=lambda leg: (leg.created_at, leg.position, leg.id))
     return f"the last try {_by(books, last)} was refused ({last.refusal_code}); nothing was charged"
 
@@ -141,7 +148,10 @@ def _brought(books: Books, leg: Leg) -> Term:
     counted = leg.amount_minor if leg.status in PENDING else 0
     if leg.status is LegStatus.SETTLED:
         counted = min(leg.received_minor, leg.amount_minor)
-    return Term(leg.kind, means(books, leg), counted, _sources(books, leg), _leg_note(books, leg))
+    label = means(books, leg)
+    if leg.status not in PENDING | {LegStatus.SETTLED}:
+        label = f"{label} ({leg.status})"
+    return Term(leg.kind, label, counted, _sources(books, leg), _leg_note(books, leg))
 
 
 def _payment_finding(books: Books, payment: Payment, equation: Equation) -> str:
@@ -149,7 +159,17 @@ def _payment_finding(books: Books, payment: Payment, equation: Equation) -> str:
     if payment.status is PaymentStatus.SUCCEEDED:
         return f"The payment of {amount} succeeded: {_amounts(equation)}."
     parts = "; ".join(_leg_sentence(books, leg) for leg in legs_of(books, payment.id))
-    return f"The payment of {amount} is {payment.status.replace('_', ' ')}: {parts}."
+    return f"The payment of {amount} {PAYMENT_WORDS[payment.status]}: {parts}."
+
+
+PAYMENT_WORDS: Final = {
+    PaymentStatus.PENDING: "has not started",
+    PaymentStatus.PROCESSING: "is under way",
+    PaymentStatus.REQUIRES_ACTION: "waits for the customer",
+    PaymentStatus.SUCCEEDED: "succeeded",
+    PaymentStatus.FAILED: "failed",
+    PaymentStatus.CANCELED: "was given up",
+}
 
 
 def _leg_sentence(books: Books, leg: Leg) -> str:

@@ -64,13 +64,19 @@ def step_view(step: Step, units: Units) -> View:
         "outcome": step.outcome or "waiting",
         "rule": step.rule,
         "reason": step.reason or step.waiting_for,
-        "sentence": step.sentence or "It is stored and not decided yet.",
+        "sentence": step.sentence or _waiting(step),
         "effect": effect_class(step.effects),
         "movement": main.kind if main else None,
         "amount": amount_view(main.amount, main.unit, units) if main else None,
         "moved": [_moved_view(each, units) for each in movements],
         "links": [*step.about, *([step.decision] if step.decision else [])],
     }
+
+
+def _waiting(step: Step) -> str:
+    return (
+        f"It wakes at {instant(step.occurred_at)}." if step.source == "timer" else "It is stored and not decided yet."
+    )
 
 
 def _moved_view(each: Moved, units: Units) -> View:
