@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid
+from counterfoil.sandbox.wire import Response
 from counterfoil.sandbox.world import World
 
 RULES = "faults"
@@ -82,7 +83,48 @@ def for_event(world: World, account: str, type: str) -> list[Rule]:
     ]
 
 
-def failure(rule: Rule) -> StripeError:
+def strike_before(rules: list[Rule]) -> None:
+    """Trouble that strikes before anything is executed."""
+    for rule in rules:
+        if rule.do in ("timeout_before", "refuse"):
+            raise StripeError("The request was lost before it was executed.", status=504, type="api_error")
+        if rule.do == "status" and rule.option("when", "before") == "before":
+            raise _failure(rule)
+
+
+def strike_after(rules: list[Rule]) -> None:
+    """Trouble that strikes after the effect is committed."""
+    for rule in rules:
+        if rule.do == "status" and rule.option("when", "before") == "after":
+            raise _failure(rule)
+
+
+def troubled(response: Response, rules: list[Rule]) -> Response:
+    """What becomes of the connection that the response was to travel on."""
+    for rule in rules:
+        match rule.do:
+            case "timeout_before" | "timeout_after":
+                return replace(response, fault="timeout", delay_s=float(rule.option("hang_s", 0.0)))
+            case "reset":
+                return replace(response, fault="reset")
+            case "refuse":
+                return replace(response, fault="refused")
+            case _:
+                continue
+    return replace(response, delay_s=slowness(rules))
+
+
+def slowness(rules: list[Rule]) -> float:
+    """Seconds that the answer is late by."""
+    return sum(float(rule.option("delay_s", 1.0)) for rule in rules if rule.do == "slow")
+
+
+def staleness(rules: list[Rule]) -> float:
+    """Seconds that a list is behind by."""
+    return max((float(rule.option("age_s", 60.0)) for rule in rules if rule.do == "stale_read"), default=0.0)
+
+
+def _failure(rule: Rule) -> StripeError:
     """The error that a `status` rule answers."""
     status = int(rule.option("status", 500))
     code = rule.option("code", {429: "rate_limit", 409: "idempotency_key_in_use"}.get(status))
