@@ -281,3 +281,30 @@ def test_an_invalid_email_is_refused(api: stripe.StripeClient) -> None:
         api.v1.customers.create({"email": "not an address"})
 
     assert (refusal.value.code, refusal.value.param) == ("email_invalid", "email")
+
+
+def test_every_movement_of_a_customers_balance_has_its_transaction(
+    server: CheckedServer, api: stripe.StripeClient
+) -> None:
+    customer = api.v1.customers.create({"balance": -500})
+    made = api.v1.customers.balance_transactions.create(
+        customer.id, {"amount": 200, "currency": "usd", "description": "gift"}
+    )
+    api.v1.customers.update(customer.id, {"balance": 0})
+
+    moves = api.v1.customers.balance_transactions.list(customer.id).data
+
+    assert [(move.amount, move.ending_balance, move.type) for move in moves] == [
+        (300, 0, "adjustment"),
+        (200, -300, "adjustment"),
+        (-500, -500, "adjustment"),
+    ]
+    assert api.v1.customers.retrieve(customer.id).balance == 0
+    assert api.v1.customers.balance_transactions.retrieve(customer.id, made.id).description == "gift"
+    assert (
+        api.v1.customers.balance_transactions.update(customer.id, made.id, {"description": "bonus"}).description
+        == "bonus"
+    )
+    assert server.event_types() == ["customer.created", "customer.updated", "customer.updated"]
+    with pytest.raises(stripe.InvalidRequestError, match="combine currencies"):
+        api.v1.customers.balance_transactions.create(customer.id, {"amount": 200, "currency": "eur"})

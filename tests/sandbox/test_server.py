@@ -113,6 +113,39 @@ def test_serve_registers_a_webhook_and_ends_when_told() -> None:
     assert not thread.is_alive()
 
 
+def test_a_restarted_program_may_register_its_endpoint_again(server: CheckedServer, api: stripe.StripeClient) -> None:
+    with server.locked() as sandbox:
+        for secret in ("whsec_first", "whsec_second"):
+            made = sandbox.add_webhook(KEY, "http://127.0.0.1:1/hook", secret)
+
+    assert [endpoint.id for endpoint in api.v1.webhook_endpoints.list().data] == [made["id"]]
+    assert made["secret"] == "whsec_second"
+
+
+def test_an_endpoint_for_all_reaches_every_account_that_comes(server: CheckedServer) -> None:
+    with server.locked() as sandbox:
+        sandbox.add_webhook_for_all("http://127.0.0.1:1/hook", "whsec_all")
+
+    for key in ("sk_test_mine", "sk_test_yours"):
+        for _ in range(2):
+            assert [one.url for one in server.client(key).v1.webhook_endpoints.list().data] == [
+                "http://127.0.0.1:1/hook"
+            ]
+
+
+def test_business_time_may_start_elsewhere_while_nothing_is_older(
+    server: CheckedServer, api: stripe.StripeClient
+) -> None:
+    with server.locked() as sandbox:
+        sandbox.start_at(1_600_000_000.0)
+    created = api.v1.customers.create({}).created
+    with server.locked() as sandbox:
+        sandbox.start_at(1_500_000_000.0)
+
+    assert created == 1_600_000_000
+    assert api.v1.customers.create({}).created == 1_600_000_000
+
+
 def test_a_simple_call_takes_a_few_milliseconds(server: CheckedServer, api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({})
     request = Request("GET", f"/v1/customers/{customer.id}", AUTHORIZED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterfoil.sandbox import payment_methods
+from counterfoil.sandbox import customer_balance, payment_methods
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid
@@ -38,7 +38,7 @@ _FIELDS: dict[str, Kind] = {
     "tax_exempt": Choice(("none", "exempt", "reverse")),
     **uncovered("business_name", "cash_balance", "individual_name", "source", "tax", "validate"),
 }
-_PLAIN = ("balance", "description", "email", "metadata", "name", "next_invoice_sequence", "phone", "preferred_locales")
+_PLAIN = ("description", "email", "metadata", "name", "next_invoice_sequence", "phone", "preferred_locales")
 
 
 def _create(call: Call) -> Doc:
@@ -46,7 +46,7 @@ def _create(call: Call) -> Doc:
     method = _method_to_attach(call)
     _apply(call, customer)
     if method is not None:
-        _check_attachable(method)
+        payment_methods.check_attach(method)
     call.create(customer, "customer.created")
     if method is not None:
         payment_methods.attach_to(call, method, customer)
@@ -148,6 +148,9 @@ def _apply(call: Call, customer: Doc) -> None:
         customer["invoice_prefix"] = given["invoice_prefix"].upper()
     if "tax_exempt" in given:
         customer["tax_exempt"] = given["tax_exempt"] or "none"
+    if given.get("balance", customer["balance"]) != customer["balance"]:
+        currency = customer["currency"] or call.shelf.account["default_currency"]
+        customer_balance.move(call, customer, given["balance"] - customer["balance"], currency)
 
 
 def _settings(call: Call, customer: Doc) -> Doc:
@@ -165,10 +168,6 @@ def _settings(call: Call, customer: Doc) -> Doc:
 def _method_to_attach(call: Call) -> Doc | None:
     given = call.given.get("payment_method")
     return payment_methods.resolve(call, given, "payment_method") if given else None
-
-
-def _check_attachable(method: Doc) -> None:
-    payment_methods.check_attach(method)
 
 
 def _check_email(email: str | None) -> None:

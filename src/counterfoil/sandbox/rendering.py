@@ -32,6 +32,7 @@ SINCE: dict[str, dict[str, str]] = {
         "allowed_payment_method_types": "2026-07-29",
         "managed_payments": "2026-07-29",
     },
+    "customer_balance_transaction": {"checkout_session": "2025-05-28", "customer_account": CLOVER},
     "refund": {"customer": "2026-08-26", "customer_account": "2026-08-26", "payment_method": "2026-08-26"},
     "payment_method": {"allow_redisplay": "2024-06-20", "customer_account": CLOVER},
     "balance_transaction": {"balance_type": "2025-06-30"},
@@ -133,6 +134,7 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "source_transfer_reversal": "transfer_reversal",
         "transfer_reversal": "transfer_reversal",
     },
+    "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "balance_transaction": {"source": "*"},
 }

@@ -8,6 +8,7 @@ from counterfoil.sandbox import (
     account_routes,
     balance,
     charges,
+    customer_balance,
     customers,
     disputes,
     event_routes,
@@ -23,6 +24,7 @@ from counterfoil.sandbox.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *customers.ROUTES,
+    *customer_balance.ROUTES,
     *payment_methods.ROUTES,
     *payment_intents.ROUTES,
     *setup_intents.ROUTES,
