@@ -194,6 +194,9 @@ def decide_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId
         sentence = "The payment has succeeded; refund it instead of canceling it."
         return Refuse(Why(CANCEL, Reason.PAYMENT_NOT_OPEN, sentence, (payment,)))
     effects = _end_payment(books, held, now, new_id)
+    if not effects:
+        sentence = "The provider has been asked to cancel this payment already."
+        return Skip(Why(CANCEL, Reason.ALREADY_KNOWN, sentence, (payment,)))
     sentence = "The payment is given up; the provider is asked to cancel what it could still collect."
     return Act(Why(CANCEL, Reason.PAYMENT_CANCELED, sentence, (payment, held.customer)), effects)
 
@@ -206,14 +209,14 @@ def _end_payment(books: Books, payment: Payment, now: datetime, new_id: NewId) -
         if leg.kind is not LegKind.PROVIDER or leg.status not in IN_FLIGHT | {LegStatus.REFUSED}:
             continue
         if leg.provider_ref and leg.status is not LegStatus.WAITING:
-            effects += (legs.order(payment, leg.id, CancelIntent(leg.id, leg.provider_ref), now, new_id),)
             waits = waits or leg.status in IN_FLIGHT
+            if legs.is_being_canceled(books, leg):
+                continue
+            effects += (legs.order(payment, leg.id, CancelIntent(leg.id, leg.provider_ref), now, new_id),)
         else:
             effects += (Change(leg, replace(leg, status=LegStatus.CANCELED)),)
-    books = with_changes(books, changes_of(effects))
-    if waits:
-        return effects
-    effects += legs.release_credits(books, payment.id)
+    if not waits:
+        effects += legs.release_credits(with_changes(books, changes_of(effects)), payment.id)
     return (*effects, *legs.restate(with_changes(books, changes_of(effects)), payment.id))
 
 

@@ -43,7 +43,7 @@ from counterfoil.core.effects import (
 )
 from counterfoil.core.ids import CaseId, InvoiceId, LegId, MethodId, NewId, PaymentId, ProviderRef
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
-from counterfoil.core.money import Money, chargeable, smallest_step
+from counterfoil.core.money import MINOR_MAX, Money, chargeable, smallest_step
 from counterfoil.core.orders import CancelIntent
 from counterfoil.core.status import open_provider_legs, reserved_minor
 
@@ -70,11 +70,11 @@ def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) ->
     if refusal:
         return refusal
     invoices = _invoices(books, launch)
-    remaining = {each.id: each.due_minor - reserved_minor(books, each.id) for each in invoices}
+    remaining = {each.id: _remaining(books, each) for each in invoices}
     payment, earlier = _payment(books, launch, sum(each.due_minor for each in invoices), now, new_id)
     plan = _Plan(books, payment, position=len(legs_of(books, payment.id)), now=now, new_id=new_id)
-    if earlier is None:
-        plan.add(Change(None, payment))
+    if payment != earlier:
+        plan.add(Change(earlier, payment))
     if launch.use_credits and launch.provider_ref is None:
         remaining = _with_credits(plan, invoices, remaining)
     if any(remaining.values()):
@@ -120,9 +120,16 @@ def _refusal(books: Books, launch: Launch) -> Refuse | None:
         refusal = _invoice_refusal(books, each)
         if refusal:
             return refusal
-    if len({each.currency for each in _invoices(books, launch)}) > 1:
+    return _sum_refusal(_invoices(books, launch)) or _overlap_refusal(books, launch)
+
+
+def _sum_refusal(invoices: tuple[Invoice, ...]) -> Refuse | None:
+    if len({each.currency for each in invoices}) > 1:
         return _no(Reason.CURRENCIES_DIFFER, "One payment collects one currency; pay these invoices apart.", "invoices")
-    return _overlap_refusal(books, launch)
+    if sum(each.due_minor for each in invoices) > MINOR_MAX:
+        text = "Together these invoices are more than one payment can hold; pay them apart."
+        return _no(Reason.AMOUNT_NOT_CHARGEABLE, text, "invoices")
+    return None
 
 
 def _invoice_refusal(books: Books, wanted: InvoiceId) -> Refuse | None:
@@ -142,7 +149,15 @@ def _invoice_refusal(books: Books, wanted: InvoiceId) -> Refuse | None:
     if busy:
         text = f"Payment {busy[0].payment} of invoice {wanted} is still {busy[0].status}; wait for it or cancel it."
         return _no(Reason.PAYMENT_IN_PROGRESS, text, None, wanted, busy[0].payment)
+    if _remaining(books, invoice) < 0:
+        text = f"More credits are reserved for invoice {wanted} than it still owes; cancel its earlier payment first."
+        return _no(Reason.PAYMENT_IN_PROGRESS, text, None, wanted)
     return None
+
+
+def _remaining(books: Books, invoice: Invoice) -> int:
+    """Give what an invoice owes beyond the credits that are reserved for it."""
+    return invoice.due_minor - reserved_minor(books, invoice.id)
 
 
 def _overlap_refusal(books: Books, launch: Launch) -> Refuse | None:
@@ -187,10 +202,11 @@ class _Plan:
 
 
 def _payment(books: Books, launch: Launch, due: int, now: datetime, new_id: NewId) -> tuple[Payment, Payment | None]:
-    """Give the payment to continue (and itself as the earlier one), or a new one."""
+    """Give the payment to continue, as this launch wants it and as it was before, or a new one."""
+    confirmation = launch.confirmation if launch.provider_ref is None else Confirmation.HOST
     earlier = next(iter(_unfinished(books, launch.invoices[0])), None)
     if earlier:
-        return earlier, earlier
+        return replace(earlier, confirmation=confirmation, method=launch.method), earlier
     invoices = _invoices(books, launch)
     payment = Payment(
         id=PaymentId(new_id("payment")),
@@ -200,7 +216,7 @@ def _payment(books: Books, launch: Launch, due: int, now: datetime, new_id: NewI
         amount_minor=due,
         currency=invoices[0].currency,
         created_at=now,
-        confirmation=launch.confirmation if launch.provider_ref is None else Confirmation.HOST,
+        confirmation=confirmation,
         method=launch.method,
     )
     return payment, None
@@ -261,25 +277,22 @@ def _with_provider(
     method = _method(plan.books, launch)
     if isinstance(method, Refuse):
         return method
-    previous = _previous_collector(plan.books, plan.payment)
+    # One collector per invoice: the earlier ones are given up first, and only their end lets this leg begin. A payment
+    # that the host application made is there already, so nothing of it can wait.
+    waits = launch.provider_ref is None and bool(_earlier_collectors(plan.books, plan.payment))
     leg = replace(
-        plan.leg(LegKind.PROVIDER, LegStatus.WAITING if previous else LegStatus.PROCESSING, money.minor),
+        plan.leg(LegKind.PROVIDER, LegStatus.WAITING if waits else LegStatus.PROCESSING, money.minor),
         account=plan.payment.account,
         method=method.id if method else None,
         provider_ref=launch.provider_ref,
     )
     plan.add(Change(None, leg))
     _allocate(plan, leg, invoices, remaining, money.minor)
+    _give_up_earlier(plan)
     if launch.provider_ref:
-        plan.add(
-            Observe(plan.payment.account, kind_of_ref(launch.provider_ref), launch.provider_ref, plan.now, "claimed")
-        )
-    elif previous and previous.provider_ref:
-        # One collector per invoice: the earlier one is given up first, and only its end lets this leg begin.
-        plan.add(
-            legs.order(plan.payment, leg.id, CancelIntent(previous.id, previous.provider_ref), plan.now, plan.new_id)
-        )
-    else:
+        kind = kind_of_ref(launch.provider_ref)
+        plan.add(Observe(plan.payment.account, kind, launch.provider_ref, plan.now, "claimed"))
+    elif not waits:
         plan.add(legs.create_intent(plan.books, plan.payment, leg, plan.now, plan.new_id))
     return None
 
@@ -302,20 +315,16 @@ def _method(books: Books, launch: Launch) -> Method | Refuse | None:
     return named
 
 
-def _previous_collector(books: Books, payment: Payment) -> Leg | None:
-    """Give the refused leg whose object at the provider could still be confirmed."""
-    refused = (leg for leg in legs_of(books, payment.id) if leg.status is LegStatus.REFUSED and leg.provider_ref)
-    return max(refused, key=lambda leg: leg.position, default=None)
+def _earlier_collectors(books: Books, payment: Payment) -> tuple[Leg, ...]:
+    """Give the refused legs whose object at the provider could still be confirmed."""
+    return tuple(leg for leg in legs_of(books, payment.id) if leg.status is LegStatus.REFUSED and leg.provider_ref)
 
 
 def _give_up_earlier(plan: _Plan) -> None:
-    previous = _previous_collector(plan.books, plan.payment)
-    if previous and previous.provider_ref:
-        plan.add(
-            legs.order(
-                plan.payment, previous.id, CancelIntent(previous.id, previous.provider_ref), plan.now, plan.new_id
-            )
-        )
+    for leg in _earlier_collectors(plan.books, plan.payment):
+        if leg.provider_ref and not legs.is_being_canceled(plan.books, leg):
+            cancel = CancelIntent(leg.id, leg.provider_ref)
+            plan.add(legs.order(plan.payment, leg.id, cancel, plan.now, plan.new_id))
 
 
 def _launched(plan: _Plan, invoices: tuple[Invoice, ...], reason: Reason) -> Act:

@@ -67,7 +67,7 @@ def settle_credits(books: Books, payment: PaymentId, now: datetime, *, releasing
     effects: tuple[Effect, ...] = ()
     for leg in [each for each in legs_of(books, payment) if each.status is LegStatus.RESERVED]:
         step = (
-            _settle_credit_leg(books, leg, now) if _still_owed(books, leg) or not releasing else _give_back(books, leg)
+            _settle_credit_leg(books, leg, now) if still_owed(books, leg) or not releasing else _give_back(books, leg)
         )
         effects += step
         books = with_changes(books, changes_of(step))
@@ -76,7 +76,8 @@ def settle_credits(books: Books, payment: PaymentId, now: datetime, *, releasing
     return (*effects, *restated, *_told(books, payment))
 
 
-def _still_owed(books: Books, leg: Leg) -> bool:
+def still_owed(books: Books, leg: Leg) -> bool:
+    """Say whether every invoice of a leg still owes what the leg is to pay of it."""
     pairs = ((invoice_of(books, each.invoice), each.minor) for each in allocations_of(books, leg.id))
     return all(invoice is not None and invoice.due_minor >= minor for invoice, minor in pairs)
 
@@ -142,7 +143,8 @@ def _told(books: Books, payment: PaymentId) -> tuple[Effect, ...]:
             told.append(Notify(f"invoice.paid:{invoice.id}", "invoice.paid", books.customer.id, invoice.id, data))
     held = payment_of(books, payment)
     if held and held.status is PaymentStatus.SUCCEEDED:
-        paid: dict[str, str | int] = {"amount_minor": held.amount_minor, "currency": held.currency}
+        received = sum(leg.received_minor for leg in legs_of(books, payment) if leg.status is LegStatus.SETTLED)
+        paid: dict[str, str | int] = {"amount_minor": received, "currency": held.currency}
         told.append(Notify(f"payment.succeeded:{held.id}", "payment.succeeded", books.customer.id, held.id, paid))
     return tuple(told)
 
@@ -156,8 +158,9 @@ def _invoices_of(books: Books, payment: PaymentId) -> tuple[Invoice, ...]:
 
 def after_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
     """Go on after a collector ended: start the leg that waited for it, or give the reserved credits back."""
-    waiting = next((leg for leg in legs_of(books, payment) if leg.status is LegStatus.WAITING), None)
-    if waiting:
+    own = legs_of(books, payment)
+    waiting = next((leg for leg in own if leg.status is LegStatus.WAITING), None)
+    if waiting and not any(leg.status in COLLECTING and leg.provider_ref for leg in own):
         begun = replace(waiting, status=LegStatus.PROCESSING)
         books = with_changes(books, (begun,))
         create = create_intent(books, the_payment(books, begun), begun, now, new_id)
@@ -168,12 +171,25 @@ def after_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId)
     return (*effects, *restate(with_changes(books, changes_of(effects)), payment))
 
 
+COLLECTING = IN_FLIGHT - {LegStatus.WAITING} | {LegStatus.REFUSED}
+"""A leg whose object at the provider, when it has one, can still take money."""
+
+
+def is_being_canceled(books: Books, leg: Leg) -> bool:
+    """Say whether the provider has been asked already to give a leg's object up."""
+    return any(
+        each.open and each.subject == leg.id and isinstance(each.instruction, CancelIntent) for each in books.orders
+    )
+
+
 def stop_siblings(books: Books, leg: Leg, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
     """Give up the other provider legs of a payment that one leg has paid: no two may capture."""
     effects: tuple[Effect, ...] = ()
     payment = the_payment(books, leg)
     for other in legs_of(books, leg.payment):
         if other.id == leg.id or other.kind is not LegKind.PROVIDER or other.status not in IN_FLIGHT:
+            continue
+        if other.provider_ref and is_being_canceled(books, other):
             continue
         if other.provider_ref:
             effects += (order(payment, other.id, CancelIntent(other.id, other.provider_ref), now, new_id),)

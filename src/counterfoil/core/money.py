@@ -4,8 +4,8 @@ Money is minor units of a currency that knows its exponent. A service unit (a cr
 meet only through a pegged unit's face value, in `face_value` and `quantity_for`.
 """
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Final
 
 MINOR_MAX: Final = 2**63 - 1
@@ -50,9 +50,12 @@ def smallest_step(currency: str) -> int:
     return 10 if currency in THREE_DECIMAL else 1
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Money:
-    """An amount in minor units of one currency. Adding two currencies is an error, never a conversion."""
+    """An amount in minor units of one currency. Adding two currencies is an error, never a conversion.
+
+    Amounts have no order: `<` would compare yen with dollars. Compare `minor` where the currencies are the same.
+    """
 
     minor: int
     currency: str
@@ -122,20 +125,28 @@ def quantity_for(minor: int, unit: ServiceUnit) -> int:
     return -(-minor * unit.one // unit.face_minor)
 
 
+PLAIN: Final = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
+
+
 def parse_decimal(text: str, scale: int) -> int:
-    """Read a plain decimal string as scaled units, exactly. Raises MoneyError on more places than `scale`, on
-    exponent notation, on signs other than a leading minus, and on anything that is not a number."""
-    if not text or any(character not in "-0123456789." for character in text):
-        raise MoneyError(f"{text!r} is not a plain decimal number")
-    try:
-        scaled = Decimal(text).scaleb(scale)
-    except InvalidOperation as error:
-        raise MoneyError(f"{text!r} is not a plain decimal number") from error
-    if scaled != int(scaled):
-        raise MoneyError(f"{text!r} has more than {scale} decimal places")
-    if abs(scaled) > MINOR_MAX:
-        raise MoneyError(f"{text!r} is larger than the books can hold")
-    return int(scaled)
+    """Read a plain decimal string as scaled units, exactly. Raises MoneyError on more places than `scale` (trailing
+    zeros do not count), on exponent notation, on a plus sign, and on anything that is not a number."""
+    shown = text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+    match = PLAIN.fullmatch(text)
+    if match is None:
+        raise MoneyError(f"{shown!r} is not a plain decimal number")
+    sign, whole, places = match[1], match[2].lstrip("0"), (match[3] or "").rstrip("0")
+    if len(places) > scale:
+        raise MoneyError(f"{shown!r} has more than {scale} decimal places")
+    digits = whole + places.ljust(scale, "0")
+    if len(digits) > DIGITS_MAX or int(digits or "0") > MINOR_MAX:
+        raise MoneyError(f"{shown!r} is larger than the books can hold")
+    return int(f"{sign}{digits or '0'}")
+
+
+SHOWN_MAX: Final = 40
+DIGITS_MAX: Final = 40
+"""Longer than any amount that fits: what is longer is not even read as a number."""
 
 
 def share(total: int, part: int, whole: int) -> int:

@@ -16,9 +16,9 @@ from counterfoil.core.books import (
     Invoice,
     Leg,
     LegKind,
+    Payment,
     leg_by_ref,
     legs_of,
-    payment_of,
     with_changes,
 )
 from counterfoil.core.effects import (
@@ -40,6 +40,7 @@ from counterfoil.core.journal import Received
 from counterfoil.core.lifecycle import LegStatus, OrderStatus, may_move
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, confirmed_by
+from counterfoil.core.status import others_collect
 
 RULE: Final = "settle-intent@1"
 CREDITS_KEPT_FOR: Final = timedelta(hours=24)
@@ -90,8 +91,8 @@ def _identity_mismatch(books: Books, leg: Leg, fact: IntentFact) -> tuple[Reason
     ours, theirs = books.customer.provider_ref, fact.customer_ref
     if ours and theirs and ours != theirs:
         return Reason.CUSTOMER_MISMATCH, f"It belongs to the provider's customer {theirs}, not to {ours}."
-    payment = payment_of(books, leg.payment)
-    made_by_us = payment is not None and payment.confirmation is not Confirmation.HOST
+    # A payment that the host application made may be for any amount; what it collects is what counts.
+    made_by_us = fact.metadata.get(LEG_MARK) == leg.id
     if made_by_us and fact.amount.minor != leg.amount_minor:
         asked = Money(leg.amount_minor, leg.currency)
         return Reason.AMOUNT_MISMATCH, f"It is for {fact.amount}, but we asked for {asked}."
@@ -181,13 +182,9 @@ NEEDS_CUSTOMER: Final = "waits for the customer to confirm it"
 def _advance(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
     """Take the second of the two steps: the object exists and has an id, so it may now be confirmed."""
     payment = legs.the_payment(books, leg)
-    if leg.status is LegStatus.CANCELED:
-        cancel = legs.order(payment, leg.id, CancelIntent(leg.id, fact.ref), now, new_id)
-        sentence = f"Payment {fact.ref} was made after we had given it up; it is canceled at the provider."
-        return Act(
-            _why(Reason.INTENT_CANCELED, sentence, leg, fact),
-            (cancel,) if not _ordered(books, leg, CancelIntent) else (),
-        )
+    is_moot = payment.confirmation is not Confirmation.HOST and not legs.still_owed(books, leg)
+    if leg.status is LegStatus.CANCELED or is_moot:
+        return _give_up(books, payment, leg, fact, now, new_id)
     if payment.confirmation is not Confirmation.SERVER:
         return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, Reason.INTENT_NEEDS_ACTION, NEEDS_CUSTOMER)
     if leg.method is None or leg.status is not LegStatus.PROCESSING or _ordered(books, leg, ConfirmIntent):
@@ -197,11 +194,25 @@ def _advance(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: Ne
     return Act(_why(Reason.HANDLE_STORED, sentence, leg, fact), (confirm,))
 
 
+def _give_up(books: Books, payment: Payment, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
+    """Nobody wants this payment any more and nothing was collected by it yet: it is canceled rather than confirmed."""
+    if legs.is_being_canceled(books, leg):
+        return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} is being canceled at the provider.", leg)
+    cancel = legs.order(payment, leg.id, CancelIntent(leg.id, fact.ref), now, new_id)
+    sentence = f"Payment {fact.ref} is no longer wanted, so it is canceled at the provider before it can collect."
+    return Act(_why(Reason.INTENT_CANCELED, sentence, leg, fact), (cancel,))
+
+
 def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, reason: Reason, words: str) -> Decision:
     """Follow the provider while the money is still on its way. Never back from paid, and never twice."""
     after = replace(leg, status=to, action_url=fact.action_url)
     if leg == after or not may_move("leg", leg.status, to):
         return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} {words}, as we knew.", leg)
+    if others_collect(books, leg):
+        sentence = (
+            f"Payment {fact.ref} {words}, but another one collects its invoice now; only its success would count."
+        )
+        return _skip(fact, Reason.NOT_READY, sentence, leg)
     effects: tuple[Effect, ...] = (Change(leg, after),)
     effects += legs.restate(with_changes(books, (after,)), leg.payment)
     return Act(_why(reason, f"Payment {fact.ref} {words}.", leg, fact), effects)

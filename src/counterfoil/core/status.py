@@ -66,6 +66,13 @@ def open_provider_legs(books: Books, invoice: InvoiceId) -> tuple[Leg, ...]:
     return tuple(leg for leg in legs_for(books, invoice) if leg.kind is LegKind.PROVIDER and leg.status in IN_FLIGHT)
 
 
+def others_collect(books: Books, leg: Leg) -> bool:
+    """Say whether another leg is collecting one of this leg's invoices: there is never more than one."""
+    invoices = {each.invoice for each in allocations_of(books, leg.id)}
+    others = (other for invoice in invoices for other in open_provider_legs(books, invoice) if other.id != leg.id)
+    return any(other.status is not LegStatus.WAITING for other in others)
+
+
 def reserved_minor(books: Books, invoice: InvoiceId) -> int:
     """Give how much of an invoice reserved credits will pay once its provider leg settles."""
     reserved = (leg for leg in legs_for(books, invoice) if leg.status is LegStatus.RESERVED)
