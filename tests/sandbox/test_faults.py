@@ -130,6 +130,17 @@ def test_a_500_after_the_commit_is_kept_under_its_key_and_replayed(server: Check
     assert api.v1.payment_intents.list().data[0].status == "succeeded"
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/payment_intents/{id}/confirm", "/v1/payment_intents/:intent/confirm", "*/confirm"]
+)
+def test_a_path_is_matched_as_people_write_routes(server: CheckedServer, api: stripe.StripeClient, path: str) -> None:
+    server.fault({"method": "post", "path": path}, "status", status=503)
+    intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd"})
+
+    with pytest.raises(stripe.APIError):
+        api.v1.payment_intents.confirm(intent.id)
+
+
 def test_nth_counts_matching_requests_only(server: CheckedServer, api: stripe.StripeClient) -> None:
     server.fault({"method": "POST", "path": "/v1/payment_intents/*/confirm", "nth": [2, 3]}, "status", status=503)
     intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd"})

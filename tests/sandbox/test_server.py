@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import stripe
 
+from counterfoil.sandbox.documents import Tables
+from counterfoil.sandbox.persistence import StateFile
 from counterfoil.sandbox.ports import SeededIds, SteppingClock
 from counterfoil.sandbox.sandbox import Sandbox
 from counterfoil.sandbox.server import SandboxServer, serve
@@ -90,6 +92,21 @@ def test_deletions_and_resets_survive_a_restart(tmp_path: Path) -> None:
 
     with SandboxServer(state_file=state) as server:
         assert [customer.id for customer in client_of(server.url).v1.customers.list().data] == [kept.id]
+
+
+def test_the_state_file_does_not_grow_without_end(tmp_path: Path) -> None:
+    tables = Tables()
+    file = StateFile(tmp_path / "state", tables)
+    for number in range(200):
+        tables.put("accounts", "acct_1/test", {"number": number, "ballast": "x" * 200_000})
+        file.write()
+    file.close()
+
+    again = Tables()
+    StateFile(tmp_path / "state", again).close()
+
+    assert (tmp_path / "state").stat().st_size < 1_000_000
+    assert again.rows("accounts")[0]["number"] == 199
 
 
 def test_serve_registers_a_webhook_and_ends_when_told() -> None:

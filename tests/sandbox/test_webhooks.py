@@ -392,6 +392,23 @@ def test_webhooks_travel_over_http_and_are_retried(
     assert stripe.WebhookSignature.verify_header(second.body.decode(), second.signature, SECRET, None)
 
 
+def test_over_http_a_reordered_event_arrives_after_the_one_that_overtakes_it(
+    server: CheckedServer, api: stripe.StripeClient, receiver: Receiver
+) -> None:
+    with server.locked() as sandbox:
+        sandbox.add_webhook(KEY, receiver.url, SECRET)
+    server.fault({"event": "customer.created", "nth": 1}, "reorder")
+    server.fault({"event": "customer.created", "nth": 2}, "duplicate")
+    for name in ("a", "b"):
+        api.v1.customers.create({"name": name})
+
+    hooks = receiver.wait_for(3)
+
+    names = [hook.json()["data"]["object"]["name"] for hook in hooks]
+    assert names[0] == "b"
+    assert sorted(names) == ["a", "b", "b"]
+
+
 def test_an_endpoint_that_is_not_there_costs_nothing_but_retries(
     server: CheckedServer, api: stripe.StripeClient
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -186,9 +187,14 @@ def _normal(do: str, of_event: bool) -> str:
 def _fits_request(match: Doc, account: str, method: str, path: str) -> bool:
     return (
         str(match.get("method", method)).upper() == method
-        and fnmatchcase(path, str(match.get("path", "*")).rstrip("/") or "*")
+        and fnmatchcase(path, _pattern(str(match.get("path", "*"))))
         and _fits_account(match, account)
     )
+
+
+def _pattern(path: str) -> str:
+    """A path as a pattern: `*` stands for anything, and so do `{id}` and `:id`, as people write routes."""
+    return re.sub(r"\{[^}]*\}|:\w+", "*", path.rstrip("/")) or "*"
 
 
 def _fits_event(match: Doc, account: str, type: str) -> bool:

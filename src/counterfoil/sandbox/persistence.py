@@ -12,7 +12,10 @@ import os
 from pathlib import Path
 from typing import IO
 
-from counterfoil.sandbox.documents import Change, Tables
+from counterfoil.sandbox.documents import Tables
+
+GROWTH = 4
+GROWTH_MIN_BYTES = 16 * 1024 * 1024
 
 
 class StateFile:
@@ -21,31 +24,38 @@ class StateFile:
     def __init__(self, path: Path, tables: Tables) -> None:
         self._path = path
         self._tables = tables
+        path.parent.mkdir(parents=True, exist_ok=True)
         _replay(path, tables)
-        self._compact()
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._file, self._size, self._size_max = self._compacted()
 
     def write(self) -> None:
         """Append what changed since the last call, as one line."""
         changes = self._tables.take_changes()
-        if changes:
-            self._file.write(json.dumps(changes, separators=(",", ":")) + "\n")
-            self._file.flush()
+        if not changes:
+            return
+        line = json.dumps(changes, separators=(",", ":")) + "\n"
+        self._file.write(line)
+        self._file.flush()
+        self._size += len(line)
+        if self._size > self._size_max:
+            self._file.close()
+            self._file, self._size, self._size_max = self._compacted()
 
     def close(self) -> None:
         self.write()
         self._file.close()
 
-    def _compact(self) -> None:
-        """Replace the file by its present content, in one step."""
+    def _compacted(self) -> tuple[IO[str], int, int]:
+        """Replace the file by its present content, in one step; returns it opened, its size and that of its limit."""
         self._tables.take_changes()
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        rows: list[Change] = [
-            (table, key, doc) for table in self._tables.names() for key, doc in self._tables.items(table)
-        ]
         draft = self._path.with_suffix(self._path.suffix + ".new")
-        draft.write_text("".join(json.dumps([row], separators=(",", ":")) + "\n" for row in rows), encoding="utf-8")
+        with draft.open("w", encoding="utf-8") as file:
+            for table in self._tables.names():
+                for key, doc in self._tables.items(table):
+                    file.write(json.dumps([(table, key, doc)], separators=(",", ":")) + "\n")
+            size = file.tell()
         os.replace(draft, self._path)
+        return self._path.open("a", encoding="utf-8"), size, max(GROWTH_MIN_BYTES, GROWTH * size)
 
 
 def _replay(path: Path, tables: Tables) -> None:
