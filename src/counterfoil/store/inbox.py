@@ -1,7 +1,8 @@
 """News, stored before anything is done about it."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,66 @@ def put(tx: Tx, news: News) -> tuple[str, bool]:
             body=news.body,
         )
     return row["id"], new
+
+
+def put_all(tx: Tx, news: Sequence[News]) -> list[tuple[str, bool]]:
+    """Store news of one source as `put` does each, in two statements whatever their number."""
+    first: dict[str, News] = {}
+    for each in news:
+        first.setdefault(each.identity, each)
+    counts = Counter(each.identity for each in news)
+    # In one order, whoever writes: two batches with the same news then wait for each other and don't deadlock.
+    rows = [first[identity] for identity in sorted(first)]
+    stored = _put_rows(tx, rows, [counts[each.identity] for each in rows])
+    _put_bodies(tx, [each for each in rows if stored[each.identity][1]])
+    return [(stored[each.identity][0], stored[each.identity][1] and each is first[each.identity]) for each in news]
+
+
+def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[str, tuple[str, bool]]:
+    put = tx.rows(
+        """
+        insert into inbox (tenant, id, source, kind, status, account, identity, subject_kind, subject_ref, customer,
+            detail, occurred_at, received_at, last_delivered_at, deliveries)
+        select %(tenant)s, id, source, kind, 'received', account, identity, subject_kind, subject_ref, customer,
+            detail::jsonb, occurred_at, received_at, received_at, deliveries
+        from unnest(
+            %(id)s::text[], %(source)s::text[], %(kind)s::text[], %(account)s::text[], %(identity)s::text[],
+            %(subject_kind)s::text[], %(subject_ref)s::text[], %(customer)s::text[], %(detail)s::text[],
+            %(occurred_at)s::timestamptz[], %(received_at)s::timestamptz[], %(deliveries)s::int[]
+        ) as news (id, source, kind, account, identity, subject_kind, subject_ref, customer, detail, occurred_at,
+            received_at, deliveries)
+        on conflict (tenant, identity) do update set
+            deliveries = inbox.deliveries + case when excluded.source = 'poll' then 0 else excluded.deliveries end,
+            last_delivered_at = excluded.received_at
+        returning identity, id, (xmax = 0) as inserted
+        """,
+        id=[each.id for each in rows],
+        source=[str(each.source) for each in rows],
+        kind=[each.kind for each in rows],
+        account=[each.account for each in rows],
+        identity=[each.identity for each in rows],
+        subject_kind=[each.subject_kind for each in rows],
+        subject_ref=[each.subject_ref for each in rows],
+        customer=[each.customer for each in rows],
+        detail=[None if each.detail is None else to_json(each.detail) for each in rows],
+        occurred_at=[each.occurred_at for each in rows],
+        received_at=[each.received_at for each in rows],
+        deliveries=list(deliveries),
+    )
+    return {row["identity"]: (row["id"], bool(row["inserted"])) for row in put}
+
+
+def _put_bodies(tx: Tx, rows: Sequence[News]) -> None:
+    bodies = [(each.id, each.body) for each in rows if each.body is not None]
+    if bodies:
+        tx.run(
+            """
+            insert into raw_body (tenant, inbox, body)
+            select %(tenant)s, id, body from unnest(%(id)s::text[], %(body)b::bytea[]) as raw (id, body)
+            """,
+            id=[identity for identity, _ in bodies],
+            body=[body for _, body in bodies],
+        )
 
 
 def get(tx: Tx, identity: str, *, lock: bool = False) -> Row | None:

@@ -1,0 +1,115 @@
+"""Lanes: what waits together is committed together.
+
+A commit costs more than what is in it. So whatever arrives while a lane is writing is collected and written in one
+transaction as soon as that write is done. There is no timer: an idle lane writes at once, a busy one collects.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, TypeVar
+
+from counterfoil.store.database import CommitUnknown, DatabaseUnavailable
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one batch may hold, and how many items may wait for theirs."""
+
+    batch: int = 256
+    batch_bytes: int = 4 * 1024 * 1024
+    waiting: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Generic[Item, Answer]):
+    """An item on its way into a batch, what it weighs in bytes, and where its answer goes."""
+
+    item: Item
+    weight: int
+    answer: "Future[Answer]"
+
+
+class Lane(Generic[Item, Answer]):
+    """Writes items in batches, one batch at a time, in the order they came; each is answered after its commit.
+
+    `write` stores a batch in one transaction and gives an answer for each item. When it fails, the items are written
+    one by one, so that only what can't be written fails. A database that is gone is told to everyone who waits.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Answer]], executor: Executor, limits: Limits) -> None:
+        self._write = write
+        self._executor = executor
+        self._limits = limits
+        self._queue: deque[Waiting[Item, Answer]] = deque()
+        self._lock = Lock()
+        self._busy = False
+
+    def put(self, waiting: Waiting[Item, Answer]) -> bool:
+        """Let an item into the lane. False when too many wait already; it is then not written."""
+        with self._lock:
+            if len(self._queue) >= self._limits.waiting:
+                return False
+            if not self._busy:
+                # First, because it raises when the lane's owner is closing: then nothing has been taken in.
+                self._executor.submit(self._drain)
+                self._busy = True
+            self._queue.append(waiting)
+        return True
+
+    def _drain(self) -> None:
+        while batch := self._take():
+            self._flush(batch)
+
+    def _take(self) -> list[Waiting[Item, Answer]]:
+        """Take the next batch; an empty one leaves the lane idle."""
+        batch: list[Waiting[Item, Answer]] = []
+        weight = 0
+        with self._lock:
+            while self._queue and len(batch) < self._limits.batch:
+                weight += self._queue[0].weight
+                if batch and weight > self._limits.batch_bytes:
+                    break
+                batch.append(self._queue.popleft())
+            self._busy = bool(batch)
+        return batch
+
+    def _flush(self, batch: list[Waiting[Item, Answer]]) -> None:
+        try:
+            answers = self._write([each.item for each in batch])
+        except (DatabaseUnavailable, CommitUnknown) as error:
+            _fail(batch, error)
+        except Exception as error:
+            # Whatever it is, it belongs to one of the items: the others must not suffer for it.
+            if len(batch) == 1:
+                _fail(batch, error)
+            else:
+                self._flush_singly(batch)
+        else:
+            for each, answer in zip(batch, answers, strict=True):
+                each.answer.set_result(answer)
+
+    def _flush_singly(self, batch: list[Waiting[Item, Answer]]) -> None:
+        for index, each in enumerate(batch):
+            self._flush([each])
+            gone = each.answer.exception()
+            if isinstance(gone, DatabaseUnavailable):
+                _fail(batch[index + 1 :], gone)
+                return
+
+
+def _fail(batch: Sequence[Waiting[Item, Answer]], error: Exception) -> None:
+    for each in batch:
+        each.answer.set_exception(error)
+
+
+def pending() -> "Future[Answer]":
+    """Give a place for an answer that nobody can call off: what has been taken in is written."""
+    answer: Future[Answer] = Future()
+    answer.set_running_or_notify_cancel()
+    return answer
