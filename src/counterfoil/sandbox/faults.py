@@ -9,6 +9,7 @@ from typing import Any
 
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid
+from counterfoil.sandbox.versions import check_version
 from counterfoil.sandbox.wire import Response
 from counterfoil.sandbox.world import World
 
@@ -49,7 +50,9 @@ def add_rule(world: World, body: object) -> Doc:
     if not isinstance(body, dict) or not isinstance(body.get("match"), dict):
         raise invalid("A fault rule is {match: {method, path, nth} or {event, nth}, do: …}", "match")
     match, do = dict(body["match"]), _normal(str(body.get("do", "")), "event" in body["match"])
+    options = {key: value for key, value in body.items() if key not in ("match", "do", "times")}
     _check(match, do)
+    _check_options(options, body.get("times"))
     number = world.serial("faults")
     rule: Doc = {
         "id": f"fault_{number}",
@@ -59,7 +62,7 @@ def add_rule(world: World, body: object) -> Doc:
         "seen": 0,
         "struck": 0,
         "created": world.now(),
-        "options": {key: value for key, value in body.items() if key not in ("match", "do", "times")},
+        "options": options,
     }
     return world.tables.put(RULES, rule["id"], rule)
 
@@ -172,8 +175,37 @@ def _check(match: Doc, do: str) -> None:
         raise invalid(f"Unknown fault {do!r}: must be one of {', '.join(known)}", "do")
     nth = match.get("nth")
     wanted = nth if isinstance(nth, list) else [nth]
-    if nth is not None and not all(isinstance(n, int) and n > 0 for n in wanted):
+    if nth is not None and not all(_is_count(n) for n in wanted):
         raise invalid("nth counts from 1; give one number or a list of them", "match[nth]")
+
+
+def _check_options(options: Doc, times: object) -> None:
+    """Options are read when a rule strikes, in the middle of somebody's request;
+
+    so they are understood now or never.
+    """
+    for name in ("delay_s", "hang_s", "age_s"):
+        if not _is_number(options.get(name, 0)):
+            raise invalid(f"{name} must be a number of seconds, not negative", name)
+    for name in ("copies", "window"):
+        if not _is_count(options.get(name, 1)):
+            raise invalid(f"{name} must be a whole number from 1", name)
+    if times is not None and not _is_count(times):
+        raise invalid("times must be a whole number from 1", "times")
+    if not _is_count(options.get("status", 500)) or not 400 <= options.get("status", 500) <= 599:
+        raise invalid("status must be an HTTP error, 400 to 599", "status")
+    if options.get("when", "before") not in ("before", "after"):
+        raise invalid("when must be before or after", "when")
+    if "version" in options:
+        check_version(str(options["version"]), "version")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _normal(do: str, of_event: bool) -> str:
