@@ -241,15 +241,17 @@ class Record:
 
     def run(self, house: House) -> Phase | None:
         """One transaction."""
-        house.transact(self.claim.tenant, lambda tx: self._record(tx, house))
+        # Made before it, so that doing it again finds its own row, and no other attempt does.
+        identity = house.new_id("inbox")
+        house.transact(self.claim.tenant, lambda tx: self._record(tx, house, identity))
         return None
 
-    def _record(self, tx: Tx, house: House) -> None:
+    def _record(self, tx: Tx, house: House, identity: str) -> None:
         work.fence(tx, self.claim)
         moment = Moment(house.clock.now(), house.new_id)
-        row = self._news(tx, moment)
+        row = self._news(tx, identity, moment)
         if row["status"] in ("decided", "parked"):
-            work.finish(tx, self.claim)
+            self._leave_queue(tx, house)
             return
         # The object's row is locked before the customer's, as a decision about news does it.
         stale = self._stale(tx)
@@ -265,13 +267,13 @@ class Record:
         self._leave_queue(tx, house)
         report(row, applied)
 
-    def _news(self, tx: Tx, moment: Moment) -> Row:
+    def _news(self, tx: Tx, identity: str, moment: Moment) -> Row:
         verb = type(self.order.instruction).__name__
         news = News(
-            id=moment.new_id("inbox"),
+            id=identity,
             source=Source.REPLY,
             kind=f"{verb}.{type(self.outcome).__name__.lower()}",
-            identity=f"reply:{self.order.id}:{self.claim.token}",
+            identity=f"reply:{self.order.id}:{identity}",
             occurred_at=moment.now,
             received_at=moment.now,
             account=self.order.account,
@@ -280,8 +282,8 @@ class Record:
             customer=self.order.customer,
             detail=self.outcome,
         )
-        identity, _ = inbox.put(tx, news)
-        row = inbox.get(tx, identity, lock=True)
+        stored, _ = inbox.put(tx, news)
+        row = inbox.get(tx, stored, lock=True)
         assert row is not None
         return row
 

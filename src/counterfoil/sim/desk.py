@@ -68,18 +68,11 @@ class Desk:
         asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor)
         return operations.issue_grant(asked, customer, issue)
 
-    def draft(
-        self,
-        customer: str,
-        minor: int,
-        key: str | None = None,
-        *,
-        due_at: datetime | None = None,
-        collect: bool = False,
-    ) -> Result:
-        """Write a draft of one line, in dollars."""
+    def draft(self, customer: str, minor: int, key: str | None = None, collect_at: datetime | None = None) -> Result:
+        """Write a draft of one line, in dollars. With `collect_at` it is collected then, by itself."""
         line = NewLine(LineKind.FLAT_FEE, "Pro", minor)
-        wanted = operations.NewInvoice(customer, "USD", (line,), due_at=due_at, collect_at_due=collect)
+        collect = collect_at is not None
+        wanted = operations.NewInvoice(customer, "USD", (line,), due_at=collect_at, collect_at_due=collect)
         return operations.create_invoice(self._asked("POST /v1/invoices", key, customer, minor), wanted)
 
     def finalize(self, invoice: str, key: str | None = None) -> Result:

@@ -11,7 +11,7 @@ def shrink(tape: Sequence[int], breaks: Callable[[Sequence[int]], bool], tries: 
 
     First the end is cut off by halves, then ever smaller pieces are left out.
     """
-    shortest = tuple(tape)
+    shortest = without_end(tape)
     size = len(shortest) // 2
     while size and tries:
         start = len(shortest) - size
@@ -19,7 +19,13 @@ def shrink(tape: Sequence[int], breaks: Callable[[Sequence[int]], bool], tries: 
             tries -= 1
             without = shortest[:start] + shortest[start + size :]
             if breaks(without):
-                shortest = without
+                shortest = without_end(without)
             start -= size
         size //= 2
     return shortest
+
+
+def without_end(tape: Sequence[int]) -> tuple[int, ...]:
+    """Leave the zeros at the end out: a tape that has run out gives the same."""
+    last = max((index for index, choice in enumerate(tape) if choice), default=-1)
+    return tuple(tape[: last + 1])

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 from counterfoil.sim.marks import Mark
-from counterfoil.sim.shrink import shrink
+from counterfoil.sim.shrink import shrink, without_end
 from counterfoil.sim.world import STEPS, Outcome, play
 from counterfoil.store.database import Database
 
@@ -69,7 +69,7 @@ def report(outcome: Outcome) -> str:
     """Tell how a world broke, and how to see it again."""
     breaches = "\n".join(f"  {each.invariant} {each.subject} {each.detail}" for each in outcome.breaches)
     story = "\n".join(f"  {each}" for each in outcome.lines[-LINES_SHOWN:])
-    tape = " ".join(str(each) for each in outcome.tape)
+    tape = " ".join(str(each) for each in without_end(outcome.tape))
     return f"seed {outcome.seed} broke\n{breaches}\nstory ({len(outcome.lines)} lines)\n{story}\ntape {tape}"
 
 
