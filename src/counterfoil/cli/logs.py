@@ -3,6 +3,9 @@
 import logging
 import sys
 
+QUIET = logging.CRITICAL
+"""Nothing but what ends the process: for commands that show what happened themselves."""
+
 
 def configure(level: int = logging.INFO) -> None:
     """Write the product's log and the libraries' from `level` on."""

@@ -11,12 +11,14 @@ from typing import Annotated
 import typer
 
 from counterfoil.cli import clock, connect, explain, export, keys, reconcile, roles, tail, tenants, up, verify
+from counterfoil.cli.demo import command as demo
 from counterfoil.cli.rooms import Entry, Rooms
 from counterfoil.cli.troubles import tell
 
 app = typer.Typer(name="counterfoil", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 app.command()(up.up)
+app.command()(demo.demo)
 app.command()(explain.explain)
 app.command()(tail.tail)
 app.command()(verify.verify)

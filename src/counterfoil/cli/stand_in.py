@@ -53,7 +53,7 @@ def point_webhooks(core: "Sandbox", url: str, secret: str) -> None:
     ask(core, "POST", f"/_sandbox/webhook_endpoints/{identifier}/roll_secret", {"secret": secret, "expires_in_s": 0})
 
 
-def ask(core: "Sandbox", method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def ask(core: "Sandbox", method: str, path: str, body: dict[str, Any] | None = None, key: str = SANDBOX_KEY) -> Any:
     """Make one request in process: of the API, or of the control plane in JSON."""
     import json
 
@@ -61,7 +61,7 @@ def ask(core: "Sandbox", method: str, path: str, body: dict[str, Any] | None = N
 
     is_control = path.startswith("/_sandbox")
     raw = (json.dumps(body) if is_control else urlencode(body)).encode() if body else b""
-    response = core.handle(Request(method, path, {"Authorization": f"Bearer {SANDBOX_KEY}"}, raw))
+    response = core.handle(Request(method, path, {"Authorization": f"Bearer {key}"}, raw))
     assert response.status == 200, response.body
     return response.json()
 

@@ -48,3 +48,15 @@ def outcomes_after(tx: Tx, inbox: str) -> dict[str, int]:
         inbox=inbox,
     )
     return {row["outcome"]: row["n"] for row in rows}
+
+
+def undecided_after(tx: Tx, inbox: str) -> int:
+    """Count the news that came after a given piece of it and have no decision yet."""
+    row = tx.one(
+        """
+        select count(*) as n from inbox
+        where tenant = %(tenant)s and id > %(inbox)s and status in ('received', 'waiting')
+        """,
+        inbox=inbox,
+    )
+    return row["n"] if row else 0

@@ -1,0 +1,56 @@
+"""The stories that can be told, by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from counterfoil.cli.demo import either_first, naive, telling
+from counterfoil.cli.demo.either_first import Sums
+from counterfoil.cli.demo.outcome import Outcome
+from counterfoil.cli.demo.stage import Stage, stage
+from counterfoil.cli.demo.tape import Tape, tape_of
+from counterfoil.cli.rooms import Entry
+from counterfoil.cli.troubles import Exit, Trouble
+
+if TYPE_CHECKING:
+    from counterfoil.cli.settings import Settings
+
+
+class StoryUnknown(Trouble):
+    """There is no story of this name."""
+
+    code = "story_unknown"
+    remedy = "See counterfoil demo --help for those there are"
+    exit_code = Exit.USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story: how it is acted, and how it ends for a common handler under the same tape."""
+
+    name: str
+    act: Callable[[Stage, Tape, Sums], Outcome]
+    act_naive: Callable[[Tape, Sums], naive.Ending]
+
+    def play(self, entry: Entry, settings: "Settings", seed: int, sums: Sums, *, as_json: bool) -> bool:
+        """Play it and show its ending. True when all is as it has to be."""
+        with stage(entry, settings) as place:
+            outcome = self.act(place, tape_of(seed), sums)
+            telling.tell(outcome, sums, settings, place.data_dir, as_json=as_json)
+        return outcome.ok
+
+    def play_naive(self, seed: int, sums: Sums, *, as_json: bool) -> None:
+        """Play it against a common handler and show what really happened to that."""
+        telling.tell_naive(self.act_naive(tape_of(seed), sums), as_json=as_json)
+
+
+STORIES: Final = (Story(either_first.NAME, either_first.play, naive.play),)
+NAMES: Final = tuple(story.name for story in STORIES)
+
+
+def named(name: str) -> Story:
+    """Give a story. Raises StoryUnknown."""
+    found = next((story for story in STORIES if story.name == name), None)
+    if found is None:
+        raise StoryUnknown(f"there is no story {name!r}")
+    return found
