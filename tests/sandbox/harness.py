@@ -41,7 +41,7 @@ class CheckedServer(SandboxServer):
             tables = sandbox.world.tables
             for name in tables.names():
                 kind = name.rpartition("/")[2]
-                if kind.isidentifier() and "/" in name:
+                if kind.replace(".", "").isidentifier() and "/" in name:
                     found += [
                         problem for doc in tables.rows(name) if "object" in doc for problem in _problems_of_stored(doc)
                     ]

@@ -21,6 +21,7 @@ SCRIPTS = (
     "payment_intent.payment_failed",
     "payment_intent.requires_action",
     "payment_intent.succeeded",
+    "price.updated",
     "setup_intent.requires_action",
     "setup_intent.succeeded",
 )

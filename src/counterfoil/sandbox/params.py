@@ -5,6 +5,7 @@ A declaration is a map of name to kind. A name that is not declared is refused b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -17,6 +18,8 @@ from counterfoil.sandbox.errors import (
     parameter_missing,
     parameter_unknown,
 )
+
+_DECIMAL = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?")
 
 Given: TypeAlias = dict[str, Any]
 """The parameters that the caller gave, read; a name that was not given is absent, an unset one is None."""
@@ -74,6 +77,18 @@ class Whole:
                 f"This value must be less than or equal to {self.most} (it currently is '{number}').", path
             )
         return number
+
+
+@dataclass(frozen=True, slots=True)
+class Fraction:
+    """A decimal number with at most 12 places, kept as its text so that nothing is lost."""
+
+    def read(self, raw: Any, path: str) -> str:
+        if raw == "":
+            raise parameter_empty(path)
+        if not isinstance(raw, str) or not _DECIMAL.fullmatch(raw):
+            raise invalid(f"Invalid decimal: {_shown(raw)}; must contain at maximum twelve decimal places.", path)
+        return raw
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Render canonical documents for one API version, with the references that the caller asked to expand.
 
-A version is data here: which fields of which object exist from when until when. The handlers know nothing of it.
+A version is data (`shapes.py`): which fields of which object exist from when until when. The handlers know nothing
+of it.
 """
 
 from __future__ import annotations
@@ -10,143 +11,24 @@ from typing import Any, TypeAlias
 
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import invalid
-from counterfoil.sandbox.versions import BASIL, CLOVER, since
+from counterfoil.sandbox.shapes import (
+    EXPANDABLE,
+    FORMER,
+    INCLUDABLE,
+    NESTED_SINCE,
+    NESTED_UNTIL,
+    PATHS,
+    SINCE,
+    SOURCES,
+    UNTIL,
+)
+from counterfoil.sandbox.versions import since
 
 Fetch: TypeAlias = Callable[[str, str], Doc | None]
 """Get an object by kind and id, None when it does not exist."""
 Tree: TypeAlias = dict[str, Any]
 """What to expand, nested: `latest_charge.customer` is `{"latest_charge": {"customer": {}}}`."""
 
-SINCE: dict[str, dict[str, str]] = {
-    "customer": {"customer_account": CLOVER},
-    "payment_intent": {
-        "excluded_payment_method_types": "2025-07-30",
-        "customer_account": CLOVER,
-        "allowed_payment_method_types": "2026-07-29",
-        "managed_payments": "2026-07-29",
-        "payment_record": "2026-10-28",
-    },
-    "setup_intent": {
-        "customer_account": CLOVER,
-        "excluded_payment_method_types": CLOVER,
-        "allowed_payment_method_types": "2026-07-29",
-        "managed_payments": "2026-07-29",
-    },
-    "customer_balance_transaction": {"checkout_session": "2025-05-28", "customer_account": CLOVER},
-    "refund": {"customer": "2026-08-26", "customer_account": "2026-08-26", "payment_method": "2026-08-26"},
-    "payment_method": {"allow_redisplay": "2024-06-20", "customer_account": CLOVER},
-    "balance_transaction": {"balance_type": "2025-06-30"},
-    "balance": {"refund_and_dispute_prefunding": "2025-08-27"},
-    "dispute": {"enhanced_eligibility_types": "2025-02-24", "intended_submission_method": "2026-10-28"},
-}
-"""The first version in which a field exists."""
-
-UNTIL: dict[str, dict[str, str]] = {
-    "payment_intent": {"invoice": BASIL},
-    "charge": {"invoice": BASIL},
-}
-"""The first version in which a field no longer exists."""
-
-_CARD_SINCE_BASIL = (
-    "amount_authorized",
-    "authorization_code",
-    "capture_before",
-    "extended_authorization",
-    "incremental_authorization",
-    "multicapture",
-    "network_transaction_id",
-    "overcapture",
-    "regulated_status",
-)
-NESTED_SINCE: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
-    "charge": (
-        ("payment_method_details.card", _CARD_SINCE_BASIL, BASIL),
-        (
-            "payment_method_details.card.three_d_secure",
-            ("electronic_commerce_indicator", "exemption_indicator", "transaction_id"),
-            BASIL,
-        ),
-        ("payment_method_details.us_bank_account", ("expected_debit_date", "mandate", "payment_reference"), BASIL),
-        ("outcome", ("advice_code", "network_advice_code", "network_decline_code"), BASIL),
-        ("billing_details", ("tax_id",), BASIL),
-    ),
-    "payment_method": (
-        ("card", ("display_brand", "regulated_status"), BASIL),
-        ("billing_details", ("tax_id",), BASIL),
-    ),
-    "payment_intent": (("last_payment_error", ("advice_code", "network_decline_code"), BASIL),),
-    "setup_intent": (("last_setup_error", ("advice_code", "network_decline_code"), BASIL),),
-    "dispute": (
-        ("evidence", ("enhanced_evidence",), BASIL),
-        ("evidence_details", ("enhanced_eligibility",), BASIL),
-        ("payment_method_details.card", ("case_type", "network"), BASIL),
-    ),
-}
-"""Object, path of a nested map, the names in it, and the first version in which these exist."""
-
-EXPANDABLE: dict[str, dict[str, str]] = {
-    "customer": {
-        "default_source": "source",
-        "invoice_settings.default_payment_method": "payment_method",
-        "test_clock": "test_clock",
-    },
-    "payment_method": {"customer": "customer"},
-    "payment_intent": {
-        "application": "application",
-        "customer": "customer",
-        "invoice": "invoice",
-        "last_payment_error.payment_method": "",
-        "latest_charge": "charge",
-        "on_behalf_of": "account",
-        "payment_method": "payment_method",
-        "review": "review",
-    },
-    "setup_intent": {
-        "application": "application",
-        "customer": "customer",
-        "latest_attempt": "setup_attempt",
-        "mandate": "mandate",
-        "on_behalf_of": "account",
-        "payment_method": "payment_method",
-        "single_use_mandate": "mandate",
-    },
-    "charge": {
-        "application": "application",
-        "application_fee": "application_fee",
-        "balance_transaction": "balance_transaction",
-        "customer": "customer",
-        "dispute": "dispute",
-        "failure_balance_transaction": "balance_transaction",
-        "invoice": "invoice",
-        "on_behalf_of": "account",
-        "payment_intent": "payment_intent",
-        "review": "review",
-        "source_transfer": "transfer",
-        "transfer": "transfer",
-    },
-    "refund": {
-        "balance_transaction": "balance_transaction",
-        "charge": "charge",
-        "customer": "customer",
-        "failure_balance_transaction": "balance_transaction",
-        "payment_intent": "payment_intent",
-        "payment_method": "payment_method",
-        "source_transfer_reversal": "transfer_reversal",
-        "transfer_reversal": "transfer_reversal",
-    },
-    "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
-    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
-    "balance_transaction": {"source": "*"},
-}
-"""Which references of an object can be expanded, and to what (`*`: whatever the id is of)."""
-
-INCLUDABLE: dict[str, dict[str, tuple[str, str]]] = {
-    "charge": {"refunds": ("refund", "charge")},
-    "customer": {"sources": ("", ""), "subscriptions": ("subscription", "customer"), "tax_ids": ("tax_id", "customer")},
-}
-"""Lists that are absent unless asked for: the kind they hold and the field that points back."""
-
-SOURCES = {"ch": "charge", "py": "charge", "re": "refund", "pyr": "refund", "du": "dispute", "dp": "dispute"}
 LEVELS_MAX = 4
 
 
@@ -226,11 +108,21 @@ def _at_version(shown: Doc, kind: str, version: str) -> Doc:
         if since(version, end):
             shown.pop(name, None)
     for path, names, start in NESTED_SINCE.get(kind, ()):
-        nested = _nested(shown, path)
-        if nested is not None and not since(version, start):
-            for name in names:
-                nested.pop(name, None)
+        if not since(version, start):
+            _drop(shown, path, names)
+    for path, names, end in NESTED_UNTIL.get(kind, ()):
+        if since(version, end):
+            _drop(shown, path, names)
+    for name, (start, former) in FORMER.get(kind, {}).items():
+        if name in shown and not since(version, start):
+            shown[name] = former.get(shown[name], shown[name])
     return shown
+
+
+def _drop(shown: Doc, path: str, names: tuple[str, ...]) -> None:
+    nested = _nested(shown, path) or {}
+    for name in names:
+        nested.pop(name, None)
 
 
 def _nested(shown: Doc, path: str) -> Doc | None:
@@ -291,7 +183,7 @@ def _included(
         "object": "list",
         "data": [render(item, version, deeper, fetch, lists) for item in items[:10]],
         "has_more": len(items) > 10,
-        "url": f"/v1/{kind}s/{shown['id']}/{name}",
+        "url": f"/v1/{PATHS.get(kind, kind + 's')}/{shown['id']}/{name}",
     }
 
 

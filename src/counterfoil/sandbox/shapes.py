@@ -1,0 +1,191 @@
+"""Which fields an object has from which version until which, and which of them can be expanded: versions as data."""
+
+from __future__ import annotations
+
+from counterfoil.sandbox.versions import BASIL, CLOVER, DAHLIA, ENDIVE
+
+SINCE: dict[str, dict[str, str]] = {
+    "checkout.session": {
+        "adaptive_pricing": "2024-06-20",
+        "allowed_payment_method_types": ENDIVE,
+        "branding_settings": CLOVER,
+        "client_secret": "2023-10-16",
+        "collected_information": BASIL,
+        "customer_account": CLOVER,
+        "discounts": "2024-10-28",
+        "integration_identifier": DAHLIA,
+        "managed_payments": DAHLIA,
+        "optional_items": BASIL,
+        "origin_context": BASIL,
+        "payment_method_configuration_details": "2023-10-16",
+        "permissions": BASIL,
+        "saved_payment_method_options": "2024-04-10",
+        "ui_mode": "2023-10-16",
+        "wallet_options": BASIL,
+    },
+    "item": {"adjustable_quantity": DAHLIA, "metadata": DAHLIA},
+    "product": {"marketing_features": "2024-04-10", "tax_details": ENDIVE},
+    "customer": {"customer_account": CLOVER},
+    "payment_intent": {
+        "excluded_payment_method_types": "2025-07-30",
+        "customer_account": CLOVER,
+        "allowed_payment_method_types": "2026-07-29",
+        "managed_payments": "2026-07-29",
+        "payment_record": "2026-10-28",
+    },
+    "setup_intent": {
+        "customer_account": CLOVER,
+        "excluded_payment_method_types": CLOVER,
+        "allowed_payment_method_types": "2026-07-29",
+        "managed_payments": "2026-07-29",
+    },
+    "customer_balance_transaction": {"checkout_session": "2025-05-28", "customer_account": CLOVER},
+    "refund": {"customer": "2026-08-26", "customer_account": "2026-08-26", "payment_method": "2026-08-26"},
+    "payment_method": {"allow_redisplay": "2024-06-20", "customer_account": CLOVER},
+    "balance_transaction": {"balance_type": "2025-06-30"},
+    "balance": {"refund_and_dispute_prefunding": "2025-08-27"},
+    "dispute": {"enhanced_eligibility_types": "2025-02-24", "intended_submission_method": "2026-10-28"},
+}
+"""The first version in which a field exists."""
+
+UNTIL: dict[str, dict[str, str]] = {
+    "checkout.session": {"shipping_details": BASIL},
+    "product": {"attributes": "2024-04-10", "features": BASIL},
+    "payment_intent": {"invoice": BASIL},
+    "charge": {"invoice": BASIL},
+}
+"""The first version in which a field no longer exists."""
+
+_CARD_SINCE_BASIL = (
+    "amount_authorized",
+    "authorization_code",
+    "capture_before",
+    "extended_authorization",
+    "incremental_authorization",
+    "multicapture",
+    "network_transaction_id",
+    "overcapture",
+    "regulated_status",
+)
+NESTED_SINCE: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
+    "checkout.session": (
+        ("automatic_tax", ("liability", "provider"), BASIL),
+        ("custom_text", ("after_submit", "terms_of_service_acceptance"), BASIL),
+        ("customer_details", ("business_name", "individual_name"), CLOVER),
+        ("invoice_creation.invoice_data", ("issuer",), BASIL),
+        ("payment_method_options.card", ("request_three_d_secure",), BASIL),
+    ),
+    "price": (("recurring", ("meter",), BASIL),),
+    "charge": (
+        ("payment_method_details.card", _CARD_SINCE_BASIL, BASIL),
+        (
+            "payment_method_details.card.three_d_secure",
+            ("electronic_commerce_indicator", "exemption_indicator", "transaction_id"),
+            BASIL,
+        ),
+        ("payment_method_details.us_bank_account", ("expected_debit_date", "mandate", "payment_reference"), BASIL),
+        ("outcome", ("advice_code", "network_advice_code", "network_decline_code"), BASIL),
+        ("billing_details", ("tax_id",), BASIL),
+    ),
+    "payment_method": (
+        ("card", ("display_brand", "regulated_status"), BASIL),
+        ("billing_details", ("tax_id",), BASIL),
+    ),
+    "payment_intent": (("last_payment_error", ("advice_code", "network_decline_code"), BASIL),),
+    "setup_intent": (("last_setup_error", ("advice_code", "network_decline_code"), BASIL),),
+    "dispute": (
+        ("evidence", ("enhanced_evidence",), BASIL),
+        ("evidence_details", ("enhanced_eligibility",), BASIL),
+        ("payment_method_details.card", ("case_type", "network"), BASIL),
+    ),
+}
+"""Object, path of a nested map, the names in it, and the first version in which these exist."""
+
+NESTED_UNTIL: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
+    "price": (("recurring", ("aggregate_usage",), BASIL),),
+}
+"""Object, path of a nested map, the names in it, and the first version in which these no longer exist."""
+
+FORMER: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
+    "checkout.session": {"ui_mode": (DAHLIA, {"hosted_page": "hosted"})},
+}
+"""Values that had other names: the version that renamed them, and each value's former name."""
+
+EXPANDABLE: dict[str, dict[str, str]] = {
+    "checkout.session": {
+        "customer": "customer",
+        "invoice": "invoice",
+        "payment_intent": "payment_intent",
+        "payment_link": "payment_link",
+        "setup_intent": "setup_intent",
+        "subscription": "subscription",
+    },
+    "item": {"price.product": "product"},
+    "price": {"product": "product"},
+    "product": {"default_price": "price", "tax_code": "tax_code"},
+    "customer": {
+        "default_source": "source",
+        "invoice_settings.default_payment_method": "payment_method",
+        "test_clock": "test_clock",
+    },
+    "payment_method": {"customer": "customer"},
+    "payment_intent": {
+        "application": "application",
+        "customer": "customer",
+        "invoice": "invoice",
+        "last_payment_error.payment_method": "",
+        "latest_charge": "charge",
+        "on_behalf_of": "account",
+        "payment_method": "payment_method",
+        "review": "review",
+    },
+    "setup_intent": {
+        "application": "application",
+        "customer": "customer",
+        "latest_attempt": "setup_attempt",
+        "mandate": "mandate",
+        "on_behalf_of": "account",
+        "payment_method": "payment_method",
+        "single_use_mandate": "mandate",
+    },
+    "charge": {
+        "application": "application",
+        "application_fee": "application_fee",
+        "balance_transaction": "balance_transaction",
+        "customer": "customer",
+        "dispute": "dispute",
+        "failure_balance_transaction": "balance_transaction",
+        "invoice": "invoice",
+        "on_behalf_of": "account",
+        "payment_intent": "payment_intent",
+        "review": "review",
+        "source_transfer": "transfer",
+        "transfer": "transfer",
+    },
+    "refund": {
+        "balance_transaction": "balance_transaction",
+        "charge": "charge",
+        "customer": "customer",
+        "failure_balance_transaction": "balance_transaction",
+        "payment_intent": "payment_intent",
+        "payment_method": "payment_method",
+        "source_transfer_reversal": "transfer_reversal",
+        "transfer_reversal": "transfer_reversal",
+    },
+    "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "balance_transaction": {"source": "*"},
+}
+"""Which references of an object can be expanded, and to what (`*`: whatever the id is of)."""
+
+INCLUDABLE: dict[str, dict[str, tuple[str, str]]] = {
+    "checkout.session": {"line_items": ("item", "_session")},
+    "charge": {"refunds": ("refund", "charge")},
+    "customer": {"sources": ("", ""), "subscriptions": ("subscription", "customer"), "tax_ids": ("tax_id", "customer")},
+}
+"""Lists that are absent unless asked for: the kind they hold and the field that points back."""
+
+PATHS = {"checkout.session": "checkout/sessions"}
+"""Where objects are found, when it is not their kind in the plural."""
+
+SOURCES = {"ch": "charge", "py": "charge", "re": "refund", "pyr": "refund", "du": "dispute", "dp": "dispute"}
