@@ -1,6 +1,5 @@
 """Plain values for tests: a clock that stands still, ids that count, and subjects with sensible fields."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -50,6 +49,10 @@ class Counting:
     """Makes ids that count up, so that a failed example reads well and sorts by age."""
 
     _numbers: "count[int]" = field(default_factory=lambda: count(1000))
+
+    @classmethod
+    def starting(cls, first: int) -> "Counting":
+        return cls(count(first))
 
     def __call__(self, noun: str) -> str:
         return typeid(PREFIXES[noun], next(self._numbers))
@@ -156,6 +159,3 @@ def declined(ref: str, amount: int = 7_000, code: str = "card_declined", **chang
 
 def fee(ref: str, minor: int = 233, currency: str = "USD") -> ChargeFee:
     return ChargeFee(ProviderRef(ref), Money(minor, currency))
-
-
-NewIds = Callable[[], Counting]

@@ -1,10 +1,11 @@
 """What the tests of the store share: one migrated database with two tenants in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from counterfoil.store.database import Database
+from databases import Databases
 from store.road import OTHER, Road, open_tenant
 
 
@@ -16,6 +17,22 @@ def house(database: str) -> Iterator[Database]:
     opened = Database(database, size=4)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def databases_of(databases: Databases) -> Iterator[Callable[[], Database]]:
+    """A maker of databases like `house`, for tests that compare several."""
+    opened: list[Database] = []
+
+    def make() -> Database:
+        dsn = databases.migrated()
+        open_tenant(dsn)
+        opened.append(Database(dsn, size=2))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from itertools import count
 import psycopg
 
 from core.factories import ACCOUNT, CUSTOMER, CUSTOMER_REF, METHOD, NOW, ONE, Counting
-from counterfoil.core import customers, invoicing, launch, settlement
-from counterfoil.core.books import Books, Customer, GrantSource, Invoice, LineKind, Method
-from counterfoil.core.effects import Act, Change, Decision, Reason, Why
+from counterfoil.core import customers, invoicing, launch, settlement, strangers
+from counterfoil.core.books import Books, Customer, GrantSource, Invoice, Leg, LegKind, LineKind, Method
+from counterfoil.core.effects import Act, Change, Decision, Reason, Why, effects_of
 from counterfoil.core.facts import IntentFact, Source
 from counterfoil.core.ids import InvoiceId, PaymentId, ProviderRef, WalletId, typeid
 from counterfoil.core.launch import Launch
@@ -112,6 +112,45 @@ class Road:
         scope = Scope(payments=(payment,), refs=(fact.ref,), fees=fees)
         return self.decide(lambda books: settlement.decide_intent(books, fact, self.now, self.new_id), scope)
 
+    def cancel(self, payment: PaymentId) -> Decision:
+        """Give a payment up."""
+        return self.decide(
+            lambda books: invoicing.decide_cancel(books, payment, self.now, self.new_id), Scope(payments=(payment,))
+        )
+
+    def void(self, invoice: InvoiceId) -> Decision:
+        """Take an invoice back."""
+        return self.decide(
+            lambda books: invoicing.decide_void(books, invoice, self.now, self.new_id), Scope(invoices=(invoice,))
+        )
+
+    def meet(self, fact: IntentFact) -> Decision:
+        """Decide a fact about a payment that is none of ours."""
+        return self.decide(
+            lambda _: strangers.decide_stranger(ACCOUNT, fact, strangers.Held(), self.now, self.now, self.new_id)
+        )
+
+    def put_only(self, identity: str) -> str:
+        """Store news that nobody decides."""
+        news = News(self.new_id("inbox"), Source.API, "test", identity, self.now, self.now)
+        with self.database.transaction(self.tenant) as tx:
+            return inbox.put(tx, news)[0]
+
     def audit(self) -> Report:
         with self.database.snapshot(self.tenant) as tx:
             return audit(tx)
+
+
+def launched_payment(launched: Decision) -> PaymentId:
+    """The payment that a launch made."""
+    return PaymentId(next(each for each in _made(launched) if each.startswith("pmt_")))
+
+
+def launched_leg(launched: Decision) -> str:
+    """The provider leg that a launch made."""
+    changes = [each.after for each in effects_of(launched) if isinstance(each, Change)]
+    return next(each.id for each in changes if isinstance(each, Leg) and each.kind is LegKind.PROVIDER)
+
+
+def _made(decision: Decision) -> list[str]:
+    return [each.after.id for each in effects_of(decision) if isinstance(each, Change)]

@@ -167,10 +167,10 @@ def _charges_are_legs(rows: Rows) -> Faults:
     """Rows: subject, status (of the provider leg; None for money in suspense), charge, received, posted, and (when the
     provider was asked) theirs: the amounts that it charged, as [charge, amount, currency]; currency is ours."""
     for row in rows:
-        has_money = row["status"] in (None, LegStatus.SETTLED, LegStatus.RETURNED)
         if row["subject"] is None:
             yield row["theirs"][0][0], f"was charged at the provider ({row['theirs']}) and is on no books"
             continue
+        has_money = row["status"] in (None, LegStatus.SETTLED, LegStatus.RETURNED)
         if has_money and row["received"] != row["posted"]:
             yield row["subject"], f"received {row['received']}, but {row['posted'] or 'nothing'} is in the journal"
         if not has_money and (row["charge"] or row["posted"] or row["received"]):

@@ -28,7 +28,7 @@ from counterfoil.core.ids import InvoiceId, NewId, OrderId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PaymentStatus
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, CreateIntent, Instruction, Order
-from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, payment_status
+from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, legs_for, payment_status
 
 
 def apply_to_invoices(books: Books, leg: Leg, received: int, now: datetime) -> list[tuple[Invoice, Invoice]]:
@@ -38,7 +38,7 @@ def apply_to_invoices(books: Books, leg: Leg, received: int, now: datetime) -> l
         invoice = invoice_of(books, each.invoice)
         part = min(left, each.minor, invoice.due_minor) if invoice else 0
         if invoice and part > 0:
-            pairs.append((invoice, pay_invoice(invoice, part, means_of(books, leg), now)))
+            pairs.append((invoice, pay_invoice(invoice, part, _means(books, invoice, leg), now)))
             left -= part
     return pairs
 
@@ -221,6 +221,13 @@ def the_payment(books: Books, leg: Leg) -> Payment:
 
 def _wallet(books: Books, leg: Leg) -> Wallet:
     return next(wallet for wallet in books.wallets if wallet.id == leg.wallet)
+
+
+def _means(books: Books, invoice: Invoice, leg: Leg) -> str:
+    """Say what paid an invoice, once this leg has: every settled leg's means, in the order they were made."""
+    paying = [each for each in legs_for(books, invoice.id) if each.status is LegStatus.SETTLED or each.id == leg.id]
+    ordered = sorted(paying, key=lambda each: (each.created_at, each.position, each.id))
+    return " and ".join(dict.fromkeys(means_of(books, each) for each in ordered))
 
 
 def means_of(books: Books, leg: Leg) -> str:

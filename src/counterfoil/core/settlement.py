@@ -106,7 +106,7 @@ def _parked(
     reason, detail = mismatch
     sentence = f"Payment {fact.ref} does not fit what we asked for. {detail} Nothing was settled by it."
     effects = _ask_once(books, reason, fact.ref, sentence, now, new_id)
-    if fact.received.minor and not _in_suspense(books, fact.ref) and leg.account:
+    if fact.received.minor > 0 and not _in_suspense(books, fact.ref) and leg.account:
         effects += (Post(journal.money_unexplained(leg.account, fact.ref, fact.received, now)),)
     return Park(_why(reason, sentence, leg, fact), effects)
 
@@ -156,6 +156,9 @@ def _with_first(decision: Decision, first: tuple[Effect, ...], leg: Leg, fact: I
 
 def _decide_status(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
     match fact.status:
+        case IntentStatus.SUCCEEDED if fact.received.minor <= 0:
+            nothing = (Reason.AMOUNT_MISMATCH, "The provider says that it succeeded and that nothing was collected.")
+            return _parked(books, leg, fact, nothing, now, new_id)
         case IntentStatus.SUCCEEDED:
             return _settle(books, leg, fact, now, new_id)
         case IntentStatus.PROCESSING:
@@ -278,9 +281,8 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
         *_fee(books, leg, fact, now),
         *(Change(before, after) for before, after in paid),
     )
-    books = with_changes(books, changes_of(effects))
-    effects += legs.settle_credits(books, leg.payment, now, releasing=True)
     effects += legs.stop_siblings(books, leg, now, new_id)
+    effects += legs.settle_credits(with_changes(books, changes_of(effects)), leg.payment, now, releasing=True)
     odd = _oddity(leg, received, owed)
     if odd:
         effects += _ask_once(books, odd[0], fact.ref, odd[1], now, new_id)

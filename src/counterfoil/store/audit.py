@@ -286,7 +286,9 @@ QUERIES: Final[dict[str, LiteralString]] = {
         group by i.tenant, i.id
     """,
     "I22": """
-        select i.id as inbox, i.status, i.account || ' ' || (i.detail ->> 'provider_event') as provider_event,
+        select i.id as inbox, i.status, case when i.detail ? 'provider_event' then concat_ws(
+                ' ', i.account, i.detail ->> 'connected_account', i.detail ->> 'livemode', i.detail ->> 'provider_event'
+            ) end as provider_event,
             count(d.id) as decisions, %(at_rest)s::boolean as at_rest
         from inbox i
         left join decision d on d.tenant = i.tenant and d.inbox = i.id

@@ -11,6 +11,7 @@ def post(tx: Tx, entries: Iterable[Entry], decision: str, recorded_at: datetime)
     """Insert each entry whole, in one statement. Raises UniqueViolation when its key was used before."""
     for entry in entries:
         postings = entry.postings
+        assert postings, f"entry {entry.key} is empty"
         tx.run(
             """
             insert into posting (tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision,
@@ -40,7 +41,7 @@ def suspense_of(tx: Tx, refs: Iterable[str]) -> list[tuple[str, int]]:
     accounts = [f"suspense:{ref}" for ref in refs]
     rows = tx.rows(
         """
-        select account, sum(amount)::bigint as minor
+        select account, sum(amount) as minor
         from (
             select credit as account, amount from posting where tenant = %(tenant)s and credit = any (%(accounts)s)
             union all
@@ -50,7 +51,7 @@ def suspense_of(tx: Tx, refs: Iterable[str]) -> list[tuple[str, int]]:
         """,
         accounts=accounts,
     )
-    return [(read_account(row["account"]).owner, row["minor"]) for row in rows]
+    return [(read_account(row["account"]).owner, int(row["minor"])) for row in rows]
 
 
 def booked(tx: Tx, keys: Iterable[str]) -> set[str]:
@@ -78,7 +79,7 @@ def balance(tx: Tx, account: str, unit: str, until: datetime | None = None) -> i
     """Give debits less credits of an account, of all that was effective by `until` (all of it when None)."""
     row = tx.one(
         """
-        select coalesce(sum(case when debit = %(account)s then amount else -amount end), 0)::bigint as balance
+        select coalesce(sum(case when debit = %(account)s then amount else -amount end), 0) as balance
         from posting
         where tenant = %(tenant)s and unit = %(unit)s and (debit = %(account)s or credit = %(account)s)
             and (%(until)s::timestamptz is null or effective_at <= %(until)s)

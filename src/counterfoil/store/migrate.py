@@ -67,6 +67,8 @@ def migrate(dsn: str) -> list[str]:
         _check(applied)
         for migration in missing:
             _apply(connection, migration)
+        # The first migration grants what it finds; what has been migrated is not the application's to write.
+        connection.execute(f"revoke insert, update, delete on schema_migration from {APP_ROLE}")
     return [each.name for each in missing]
 
 

@@ -28,7 +28,22 @@ create table api_key (
     scopes text[] not null,
     created_at timestamptz not null,
     revoked_at timestamptz,
-    primary key (tenant, id)
+    primary key (tenant, id),
+    unique (tenant, hash)
+);
+
+-- A person's visit to the console. A link for signing in is a visit that was not opened yet; opening it ends it and starts
+-- another, so a link works once. Only the id is signed into a cookie: ending the row ends the visit.
+create table console_session (
+    tenant text not null references tenant,
+    id text not null,
+    api_key text,
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    opened_at timestamptz,
+    ended_at timestamptz,
+    primary key (tenant, id),
+    foreign key (tenant, api_key) references api_key
 );
 
 create table provider_account (
@@ -106,6 +121,7 @@ create table method (
     primary key (tenant, id),
     unique (tenant, account, provider_ref),
     foreign key (tenant, customer) references customer,
+    foreign key (tenant, account) references provider_account,
     check (attached or not is_default)
 );
 
@@ -186,7 +202,13 @@ create table invoice (
     primary key (tenant, id),
     unique (tenant, number),
     foreign key (tenant, customer) references customer,
+    foreign key (tenant, account) references provider_account,
     check ((number is not null) = (finalized_at is not null)),
+    check (status = 'void' or (status = 'draft') = (finalized_at is null)),
+    check ((status = 'void') = (voided_at is not null)),
+    -- A draft and a void invoice owe nothing; an open one still owes something.
+    check (status not in ('draft', 'void') or paid_minor = 0),
+    check (status not in ('open', 'uncollectible') or paid_minor < total_minor),
     -- Paid is one fact: status, amount, date and means are there together, or none of them.
     check (
         (status = 'paid') = (paid_at is not null)
@@ -234,6 +256,7 @@ create table payment (
     primary key (tenant, id),
     foreign key (tenant, customer) references customer,
     foreign key (tenant, method) references method,
+    foreign key (tenant, account) references provider_account,
     check ((status = 'succeeded') <= (settled_at is not null))
 );
 
@@ -268,6 +291,7 @@ create table leg (
     foreign key (tenant, payment) references payment,
     foreign key (tenant, wallet) references wallet,
     foreign key (tenant, method) references method,
+    foreign key (tenant, account) references provider_account,
     check ((kind = 'credit') = (wallet is not null)),
     check ((kind = 'credit') = (quantity > 0)),
     check ((kind = 'provider') = (account is not null)),

@@ -69,6 +69,9 @@ def _insert(tx: Tx, subject: Subject) -> None:
         SQL(", ").join(map(Identifier, columns)),
         SQL(", ").join(map(Placeholder, columns)),
     )
+    if isinstance(subject, Case):
+        # A question is put to a person once, however often news raises it.
+        sql += SQL(" on conflict (tenant, question, subject) do nothing")
     tx.composed(sql, values)
 
 
