@@ -34,6 +34,8 @@ from counterfoil.core.money import ServiceUnit
 from counterfoil.core.orders import AttachMethod, CreateCustomer, Instruction, Order
 
 CREATE: Final = "create-customer@1"
+UPDATE: Final = "update-customer@1"
+PAUSE: Final = "pause-customer@1"
 SAVE_METHOD: Final = "save-method@1"
 WALLET: Final = "open-wallet@1"
 GRANT: Final = "issue-grant@1"
@@ -49,6 +51,24 @@ def decide_create_customer(wanted: Customer, now: datetime, new_id: NewId) -> De
     effects += (Notify(f"customer.created:{wanted.id}", "customer.created", wanted.id, wanted.id, data),)
     sentence = "The customer is on the books" + ("." if wanted.provider_ref else "; it is being made at the provider.")
     return Act(Why(CREATE, Reason.CUSTOMER_CREATED, sentence, (wanted.id,)), effects)
+
+
+def decide_update_customer(books: Books) -> Decision:
+    """Change what is personal about a customer. That stands apart from the books, so that nothing here depends on it."""
+    sentence = "The customer's personal fields were changed."
+    return Act(Why(UPDATE, Reason.CUSTOMER_UPDATED, sentence, (books.customer.id,)), ())
+
+
+def decide_pause(books: Books, *, paused: bool) -> Decision:
+    """Pause a customer, so that nothing is collected and no order leaves, or resume it."""
+    customer = books.customer
+    if customer.paused is paused:
+        sentence = f"The customer is {'paused' if paused else 'not paused'} already."
+        return Skip(Why(PAUSE, Reason.ALREADY_KNOWN, sentence, (customer.id,)))
+    word = "paused by a person; nothing is collected until it is resumed" if paused else "resumed"
+    reason = Reason.CUSTOMER_HELD if paused else Reason.CUSTOMER_RESUMED
+    why = Why(PAUSE, reason, f"The customer was {word}.", (customer.id,))
+    return Act(why, (Change(customer, replace(customer, paused=paused)),))
 
 
 def decide_add_method(
@@ -209,6 +229,9 @@ def _grant_refusal(wallet: Wallet | None, wanted: Issue) -> Refuse | None:
     if wanted.cost_minor < 0 or (wanted.cost_minor and wanted.source in FREE_SOURCES):
         sentence = f"A {wanted.source} lot is free; leave its cost out."
         return Refuse(Why(GRANT, Reason.COST_NOT_ALLOWED, sentence, (wallet.id,)), "cost")
+    if wanted.cost_minor and not (wanted.cost_currency or wallet.unit.face_currency):
+        sentence = f"{wallet.unit.code} is pegged to no currency; say in which one its cost is."
+        return Refuse(Why(GRANT, Reason.INVALID_REQUEST, sentence, (wallet.id,)), "cost")
     if wanted.cost_currency and wallet.unit.face_currency not in (None, wanted.cost_currency):
         sentence = f"{wallet.unit.code} is pegged to {wallet.unit.face_currency}; state its cost in that currency."
         return Refuse(Why(GRANT, Reason.CURRENCIES_DIFFER, sentence, (wallet.id,)), "cost")

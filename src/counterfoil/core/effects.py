@@ -85,6 +85,9 @@ class Reason(StrEnum):
 
     # A command did what it was asked.
     CUSTOMER_CREATED = "customer_created"
+    CUSTOMER_UPDATED = "customer_updated"
+    CUSTOMER_HELD = "customer_held"
+    CUSTOMER_RESUMED = "customer_resumed"
     METHOD_REQUESTED = "method_requested"
     WALLET_OPENED = "wallet_opened"
     GRANT_ISSUED = "grant_issued"

@@ -46,6 +46,7 @@ PREFIXES: Final = {
     "event": "evnt",
     "key": "key",
     "endpoint": "whep",
+    "request": "req",
 }
 """Noun to prefix. An inbox row is `pevt_…` whatever brought it: news of the provider, a command or a timer."""
 

@@ -1,0 +1,304 @@
+"""Every error code the product speaks: what it means and what to do about it.
+
+The table is the page that a problem's `type` links to; `docs/errors.md` is made from it too. A code is stable: it is
+answered by the API, printed by the command line and stored in decisions.
+"""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One code. `retryable` says that the same request may succeed later, unchanged."""
+
+    code: str
+    means: str
+    remedy: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Codes that belong together."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+REQUESTS: Final = Section(
+    "The request itself",
+    (
+        Entry("json_invalid", "The body is not JSON, or not one that can be stored.", "Send one JSON object in UTF-8."),
+        Entry(
+            "content_type_not_json",
+            "The body came as something other than JSON.",
+            "Send `Content-Type: application/json`.",
+        ),
+        Entry("body_too_large", "The body is larger than 1 MiB.", "Send less at once; metadata is meant for ids."),
+        Entry(
+            "invalid_request",
+            "A field or parameter has a value that is not accepted, is missing, or is not known. `param` and `errors` "
+            "name each of them.",
+            "Correct the fields that are named. Amounts are whole numbers of minor units below 2^63, quantities are "
+            "decimal strings, currencies upper-case ISO 4217 codes.",
+        ),
+        Entry(
+            "card_number_refused",
+            "A text field or a header holds what looks like a card number. Nothing of the request was stored or "
+            "logged.",
+            "Never send card numbers here. Let the customer enter the card at the provider and send its token.",
+        ),
+        Entry(
+            "cursor_invalid",
+            "The cursor is not one that this list gave.",
+            "Start without a cursor and follow `next_cursor` as it is.",
+        ),
+        Entry(
+            "not_found",
+            "There is no such object, or it belongs to somebody else; the two are never told apart.",
+            "Check the id and that the key is of the organization and mode that own it.",
+        ),
+        Entry("method_not_allowed", "The path exists, the HTTP method does not.", "See the `Allow` header."),
+    ),
+)
+
+KEYS: Final = Section(
+    "Keys and scopes",
+    (
+        Entry("api_key_missing", "No API key was sent.", "Send `Authorization: Bearer cfk_…`."),
+        Entry(
+            "api_key_unknown",
+            "The API key is mistyped, revoked, or of another installation.",
+            "Make one with `counterfoil keys create`.",
+        ),
+        Entry(
+            "scope_missing",
+            "The API key is not allowed to do this; `detail` names the scope that it lacks.",
+            "Use a key that has the scope.",
+        ),
+        Entry(
+            "scope_unknown",
+            "A key was asked for with a scope that does not exist.",
+            "Choose among read, spend, write, refund, fix and admin.",
+        ),
+    ),
+)
+
+IDEMPOTENCY: Final = Section(
+    "Repeating a request",
+    (
+        Entry(
+            "idempotency_key_missing",
+            "Requests that can move money need an `Idempotency-Key`, so that repeating one is safe.",
+            "Send a value of your own that names this one intent, such as the id of your order.",
+        ),
+        Entry(
+            "idempotency_key_invalid",
+            "The `Idempotency-Key` is empty, longer than 255 characters, or not visible ASCII.",
+            "Send up to 255 visible ASCII characters, bare or as a quoted string.",
+        ),
+        Entry(
+            "idempotency_key_reused",
+            "This `Idempotency-Key` was used before for another request. Nothing was done.",
+            "Use a new key for a new request, and the same body when repeating an old one.",
+        ),
+    ),
+)
+
+REFUSALS: Final = Section(
+    "Refused by a rule",
+    (
+        Entry("invoice_not_draft", "The invoice was finalized before.", "Nothing to do: it is a debt already."),
+        Entry(
+            "invoice_not_open",
+            "Only an open or uncollectible invoice is collected.",
+            "Finalize a draft first; a void invoice is never collected.",
+        ),
+        Entry("invoice_empty", "The invoice bills nothing.", "Write a new one with at least one line."),
+        Entry(
+            "invoice_has_money",
+            "Money was collected or is reserved for the invoice, so it can't be taken back as it is.",
+            "Cancel its payment first; refund what was collected.",
+        ),
+        Entry("nothing_due", "The invoice is paid already.", "Nothing to do."),
+        Entry(
+            "payment_in_progress",
+            "The invoice is being collected by a payment that may still take money.",
+            "Wait for that payment to rest, or cancel it.",
+        ),
+        Entry(
+            "payment_not_open",
+            "The payment has come to rest, so there is nothing left to give up.",
+            "Look at its status; a succeeded payment is refunded, not canceled.",
+        ),
+        Entry(
+            "no_payment_method",
+            "The customer has no saved payment method and credits do not cover the invoice. Nothing was deducted.",
+            "Save a payment method, or launch the payment with `confirm: client`.",
+        ),
+        Entry(
+            "method_not_usable",
+            "The payment method was detached, or its customer was deleted at the provider.",
+            "Choose another payment method.",
+        ),
+        Entry(
+            "amount_not_chargeable",
+            "The provider can't be asked for this amount: it is too large, or not a whole unit of its currency.",
+            "Bill an amount that the currency's step allows, or pay invoices apart.",
+        ),
+        Entry(
+            "currencies_differ", "Two currencies were mixed.", "Pay, or state the cost, in one currency; never mix two."
+        ),
+        Entry("wallet_not_active", "The wallet is suspended or closed.", "Use an active wallet."),
+        Entry("wallet_exists", "The customer has a wallet in this unit already.", "Use that wallet."),
+        Entry(
+            "cost_not_allowed", "A free lot was given a cost.", "Leave the cost out, or choose the source `purchase`."
+        ),
+        Entry(
+            "customer_paused",
+            "The customer was paused by a person, so nothing is collected.",
+            "Resume the customer when the question is settled.",
+        ),
+        Entry(
+            "provider_ref_taken",
+            "This object of the provider belongs to another of our objects already.",
+            "Look at the object that `detail` names.",
+        ),
+        Entry(
+            "external_id_taken",
+            "A customer with this id of yours is on the books already.",
+            "Use that customer: `GET /v1/customers/ext:<your id>`.",
+        ),
+        Entry(
+            "unit_differs",
+            "The unit was declared before with another meaning, which is never changed.",
+            "Declare a unit under a new code.",
+        ),
+        Entry(
+            "clock_fixed",
+            "Business time can be moved in test mode only, forward only, and never while a live account is connected.",
+            "Use a test installation.",
+        ),
+    ),
+)
+
+WEBHOOKS: Final = Section(
+    "Webhooks",
+    (
+        Entry("webhook_endpoint_unknown", "No endpoint has this name.", "Check the path; `default` is the first one."),
+        Entry("webhook_too_large", "The body is larger than 1 MiB.", "No event of the provider is."),
+        Entry(
+            "webhook_signature_invalid",
+            "The signature is missing, or was not made over these bytes with a secret of this endpoint.",
+            "Set `COUNTERFOIL_STRIPE_WEBHOOK_SECRET`, and let nothing in between change the body.",
+        ),
+        Entry(
+            "webhook_signature_expired",
+            "The signature's time is more than five minutes away from ours.",
+            "Set the clock of this machine; a genuine sender signs again when it retries.",
+            retryable=True,
+        ),
+        Entry(
+            "intake_busy",
+            "Too many webhooks wait to be stored.",
+            "Nothing to do: the provider sends it again.",
+            retryable=True,
+        ),
+        Entry("webhook_not_an_event", "The body is signed but is not an event.", "Send the provider's events only."),
+        Entry("webhook_refused", "The webhook was not accepted.", "See `detail`."),
+    ),
+)
+
+TROUBLE: Final = Section(
+    "Trouble on our side",
+    (
+        Entry(
+            "database_unavailable",
+            "Postgres can't be reached. Nothing was lost: what was answered is stored, what was not may be repeated.",
+            "Repeat the request with the same `Idempotency-Key` after `Retry-After`.",
+            retryable=True,
+        ),
+        Entry(
+            "commit_unknown",
+            "The connection to Postgres broke while the result was being stored; it may or may not have taken effect.",
+            "Repeat the request with the same `Idempotency-Key`: it is done once.",
+            retryable=True,
+        ),
+        Entry(
+            "busy",
+            "The same objects were being changed by others, again and again.",
+            "Repeat the request after `Retry-After`.",
+            retryable=True,
+        ),
+        Entry(
+            "internal_error",
+            "A fault of ours. It is in the log under the request id, and nothing was changed by halves.",
+            "Repeat the request with the same `Idempotency-Key`; report it with its request id if it stays.",
+            retryable=True,
+        ),
+    ),
+)
+
+SECTIONS: Final = (REQUESTS, KEYS, IDEMPOTENCY, REFUSALS, WEBHOOKS, TROUBLE)
+ENTRIES: Final = {each.code: each for section in SECTIONS for each in section.entries}
+
+STYLE: Final = """\
+:root { color-scheme: light dark; --paper: #fbfbfa; --ink: #1c1b19; --ink-2: #57544d; --line: #e9e8e4; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #141413; --ink: #eeede9; --ink-2: #b3b0a8; --line: #2c2b28; }
+}
+body { font: 15px/1.5 Inter, system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
+  background: var(--paper); color: var(--ink); }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2.5rem; }
+h3 { font: 600 0.95rem "Geist Mono", monospace; margin: 1.5rem 0 0.3rem; }
+p { margin: 0.2rem 0; } .remedy { color: var(--ink-2); }
+article { border-top: 1px solid var(--line); } article:target { outline: 2px solid currentColor; outline-offset: 6px; }
+code { font-family: "Geist Mono", monospace; font-size: 0.9em; }
+"""
+
+
+def markdown() -> str:
+    """Write docs/errors.md."""
+    parts = ["# Errors\n", f"{INTRODUCTION}\n"]
+    for section in SECTIONS:
+        parts.append(f"## {section.title}\n")
+        for each in section.entries:
+            again = " It may succeed when repeated unchanged." if each.retryable else ""
+            parts.append(f"### {each.code}\n\n{each.means}{again}\n\n**What to do.** {each.remedy}\n")
+    return "\n".join(parts)
+
+
+INTRODUCTION: Final = (
+    "Every error of the API is a problem document (RFC 9457): `code` is stable, `detail` says what happened to this "
+    "request, `param` names the field, `request_id` finds it in the log, `retryable` says whether repeating it "
+    "unchanged can help, and `explain`, where there is one, links to the decision behind it."
+)
+
+
+def page() -> str:
+    """Write the page that the instance serves at /docs/errors."""
+    sections = "".join(
+        f"<h2>{escape(section.title)}</h2>" + "".join(_article(each) for each in section.entries)
+        for section in SECTIONS
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Errors · Counterfoil</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body><h1>Errors</h1><p>{_prose(INTRODUCTION)}</p>{sections}</body></html>"
+    )
+
+
+def _article(each: Entry) -> str:
+    again = " It may succeed when repeated unchanged." if each.retryable else ""
+    return (
+        f'<article id="{each.code}"><h3>{each.code}</h3><p>{_prose(each.means + again)}</p>'
+        f'<p class="remedy">{_prose(each.remedy)}</p></article>'
+    )
+
+
+def _prose(text: str) -> str:
+    """Escape a text, its `code` spans marked up."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if odd % 2 else part for odd, part in enumerate(parts))

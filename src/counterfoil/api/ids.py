@@ -1,0 +1,57 @@
+"""Ids as they come in: each is of its noun or of nothing, and `ext:<your id>` names a customer by the caller's own."""
+
+from typing import Annotated, Final
+
+from fastapi import Path
+
+from counterfoil.api.call import Call
+from counterfoil.api.problems import not_found
+from counterfoil.core.ids import noun_of
+from counterfoil.engine.looks import look
+from counterfoil.store import pages
+
+EXTERNAL: Final = "ext:"
+
+CustomerPath = Annotated[
+    str,
+    Path(
+        alias="id",
+        description="The customer: `cust_…`, or `ext:` and your own id of it.",
+        examples=["ext:user-7012"],
+        max_length=300,
+    ),
+]
+
+
+def path_of(noun: str, example: str) -> object:
+    """Declare an id in a path."""
+    return Path(alias="id", description=f"The {noun}: `{example}`.", examples=[example], max_length=300)
+
+
+InvoicePath = Annotated[str, path_of("invoice", "inv_01h455vb4pex5vsknk084sn02q")]
+PaymentPath = Annotated[str, path_of("payment", "pmt_01h455vb4pex5vsknk084sn02q")]
+WalletPath = Annotated[str, path_of("wallet", "wlt_01h455vb4pex5vsknk084sn02q")]
+MethodPath = Annotated[str, path_of("payment method", "pmeth_01h455vb4pex5vsknk084sn02q")]
+DecisionPath = Annotated[str, path_of("decision", "dec_01h455vb4pex5vsknk084sn02q")]
+NoticePath = Annotated[str, path_of("provider event", "pevt_01h455vb4pex5vsknk084sn02q")]
+CasePath = Annotated[str, path_of("case", "case_01h455vb4pex5vsknk084sn02q")]
+AnyPath = Annotated[str, path_of("object", "inv_01h455vb4pex5vsknk084sn02q")]
+
+WORDS: Final = {"method": "payment method", "inbox": "provider event"}
+
+
+def checked(noun: str, text: str, param: str | None = None) -> str:
+    """Give an id that is of this noun. Anything else is not found: what it could name is nobody's business."""
+    if noun_of(text) != noun:
+        raise not_found(WORDS.get(noun, noun), text, param)
+    return text
+
+
+def customer_id(call: Call, text: str, param: str | None = None) -> str:
+    """Give our id of a customer who is there, by our id or the caller's own."""
+    if not text.startswith(EXTERNAL):
+        return checked("customer", text, param)
+    found = look(call.house, call.tenant, lambda tx: pages.customer_by_external_id(tx, text[len(EXTERNAL) :]))
+    if found is None:
+        raise not_found("customer", text, param)
+    return found

@@ -1,0 +1,115 @@
+"""What is measured, for Prometheus. Nothing here names a tenant, a customer or an amount."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import Counter as CounterMetric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.engine.house import House
+from counterfoil.store import gauges
+from counterfoil.store.database import DatabaseUnavailable
+from counterfoil.store.directory import tenants
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+KEPT_S: Final = 5.0
+QUEUES: Final = ("inbox", "order", "sweep")
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self, house: House) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = CounterMetric(
+            "counterfoil_http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "counterfoil_http_request_seconds", "Time to answer.", ("method", "route"), registry=self.registry
+        )
+        self.webhooks = CounterMetric(
+            "counterfoil_webhooks", "Webhooks by how they were taken.", ("answer",), registry=self.registry
+        )
+        self.registry.register(Road(house))
+
+    def text(self) -> bytes:
+        """Write everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class Road(Collector):
+    """What stands in the database, asked for at most every few seconds."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._lock = threading.Lock()
+        self._taken_at = -KEPT_S
+        self._taken: list[Metric] = []
+
+    def describe(self) -> list[Metric]:
+        """Nothing is known before it is asked for; registering must not ask the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Give what was measured last. Without a database only `counterfoil_database_up` is given."""
+        with self._lock:
+            if time.monotonic() - self._taken_at >= KEPT_S:
+                try:
+                    self._taken = [_up(1), *self._measure()]
+                except DatabaseUnavailable:
+                    self._taken = [_up(0)]
+                self._taken_at = time.monotonic()
+            yield from self._taken
+
+    def _measure(self) -> Iterator[Metric]:
+        decisions: Counter[tuple[str, str]] = Counter()
+        cases: Counter[str] = Counter()
+        orders: Counter[str] = Counter()
+        with self._house.database.owner("") as tx:
+            ids = [each.id for each in tenants(tx)]
+        for tenant in ids:
+            with self._house.database.transaction(tenant) as tx:
+                decisions.update(gauges.decisions(tx))
+                cases.update(gauges.open_cases(tx))
+                orders.update(gauges.open_orders(tx))
+        yield from self._queues()
+        yield _family("counterfoil_decisions", "Decisions stored.", ("outcome", "reason"), decisions)
+        yield _family(
+            "counterfoil_cases_open", "Questions for a person.", ("question",), {(k,): n for k, n in cases.items()}
+        )
+        open_orders = {(status,): orders[status] for status in ("queued", "sent", "unknown")}
+        yield _family("counterfoil_orders_open", "Orders whose end is not known.", ("status",), open_orders)
+
+    def _queues(self) -> Iterator[Metric]:
+        now = self._house.clock.now()
+        with self._house.database.claims() as tx:
+            due = gauges.due(tx, now)
+        counts = {(queue,): due[queue][0] if queue in due else 0 for queue in QUEUES}
+        lags = {(queue,): (now - due[queue][1]).total_seconds() if queue in due else 0 for queue in QUEUES}
+        yield _family("counterfoil_backlog", "Items that are due.", ("queue",), counts)
+        yield _family("counterfoil_lag_seconds", "Age of the oldest item that is due.", ("queue",), lags)
+
+
+def _up(value: int) -> Metric:
+    return GaugeMetricFamily("counterfoil_database_up", "Whether Postgres answers.", value)
+
+
+def _family(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
+    """Make a family of gauges; `values` is keyed by the values of the labels."""
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in sorted(values.items()):
+        family.add_metric(key, value)
+    return family
+
+
+def show(request: Request) -> Response:
+    """Answer with the metrics."""
+    return Response(request.app.state.metrics.text(), media_type=MEDIA_TYPE)

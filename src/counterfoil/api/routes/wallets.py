@@ -1,0 +1,153 @@
+"""Wallets, the lots in them, and the units that they count."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from counterfoil.api import schemas
+from counterfoil.api.call import Asking, Call, Commanding
+from counterfoil.api.commanding import commanded
+from counterfoil.api.door import Door, declare, json_response
+from counterfoil.api.filters import CustomerFilter
+from counterfoil.api.ids import WalletPath, checked, customer_id
+from counterfoil.api.paging import Paged, listed
+from counterfoil.api.problems import Problem, not_found
+from counterfoil.api.requests import NewGrant, NewUnit, NewWallet
+from counterfoil.core.customers import Issue
+from counterfoil.core.ids import WalletId
+from counterfoil.core.money import MoneyError, ServiceUnit, parse_decimal
+from counterfoil.engine import looks, operations
+from counterfoil.engine.commands import Result
+from counterfoil.engine.looks import look, unit_view
+from counterfoil.engine.units import UnitDiffers, declare_unit
+from counterfoil.store.pages import Filter
+
+router = APIRouter(prefix="/v1/wallets", tags=["Wallets"], route_class=Door)
+units = APIRouter(prefix="/v1/units", tags=["Units"], route_class=Door)
+
+
+@router.post(
+    "",
+    summary="Open a wallet",
+    status_code=201,
+    response_model=schemas.Wallet,
+    openapi_extra=declare("write", 404, 409),
+)
+async def create_wallet(body: NewWallet, command: Commanding) -> Response:
+    """Opens a wallet. A customer has one open wallet per unit, so that a balance has one answer."""
+
+    def act(asked: operations.Asked) -> Result:
+        return operations.open_wallet(asked, customer_id(command.call, body.customer, "customer"), body.unit)
+
+    return await commanded(command, act)
+
+
+@router.get("", summary="List wallets", response_model=schemas.List[schemas.Wallet], openapi_extra=declare("read", 404))
+def list_wallets(call: Asking, paging: Paged, customer: CustomerFilter = None) -> Response:
+    """Lists wallets with what they can spend now, the newest first."""
+    wanted = Filter(customer=customer_id(call, customer, "customer") if customer else None)
+    page = paging.page("wallet")
+    rows = look(call.house, call.tenant, lambda tx: looks.wallets(tx, call.house, page, wanted))
+    return json_response(listed(rows, paging.limit))
+
+
+@router.get("/{id}", summary="Show a wallet", response_model=schemas.Wallet, openapi_extra=declare("read", 404))
+def get_wallet(identity: WalletPath, call: Asking) -> Response:
+    """Shows a wallet: what its live lots hold, what is held of it, and what is left to spend."""
+    wallet = checked("wallet", identity)
+    found = look(call.house, call.tenant, lambda tx: looks.wallet(tx, call.house, wallet))
+    if found is None:
+        raise not_found("wallet", identity)
+    return json_response(found)
+
+
+@router.post(
+    "/{id}/grants",
+    summary="Issue a lot into a wallet",
+    status_code=201,
+    response_model=schemas.Grant,
+    openapi_extra=declare("write", 404, moves_money=True),
+)
+async def create_grant(identity: WalletPath, body: NewGrant, command: Commanding) -> Response:
+    """Issues credits. What was paid for them is pinned, and is what their use will recognise as revenue."""
+
+    def act(asked: operations.Asked) -> Result:
+        customer, unit = _wallet(command.call, identity)
+        return operations.issue_grant(asked, customer, _issue(identity, body, unit, asked.house.clock.now()))
+
+    return await commanded(command, act)
+
+
+def _issue(wallet: str, body: NewGrant, unit: ServiceUnit, now: datetime) -> Issue:
+    return Issue(
+        wallet=WalletId(wallet),
+        source=body.source,
+        amount=_scaled(body.amount, unit),
+        cost_minor=body.cost.amount if body.cost else 0,
+        cost_currency=body.cost.currency if body.cost else None,
+        effective_at=body.effective_at or now,
+        priority=body.priority,
+        expires_at=body.expires_at,
+    )
+
+
+@router.get(
+    "/{id}/grants",
+    summary="List the lots of a wallet",
+    response_model=schemas.List[schemas.Grant],
+    openapi_extra=declare("read", 404),
+)
+def list_grants(identity: WalletPath, call: Asking, paging: Paged) -> Response:
+    """Lists the lots of a wallet, used-up and expired ones too, the newest first."""
+    _, unit = _wallet(call, identity)
+    page = paging.page("grant")
+    rows = look(call.house, call.tenant, lambda tx: looks.grants(tx, page, Filter(parent=identity), unit))
+    return json_response(listed(rows, paging.limit))
+
+
+def _wallet(call: Call, identity: str) -> tuple[str, ServiceUnit]:
+    """Give whose wallet it is and what it counts."""
+    wallet = checked("wallet", identity)
+    found = look(call.house, call.tenant, lambda tx: looks.unit_of_wallet(tx, wallet))
+    if found is None:
+        raise not_found("wallet", identity)
+    return found
+
+
+def _scaled(amount: str, unit: ServiceUnit) -> int:
+    try:
+        return parse_decimal(amount, unit.scale)
+    except MoneyError as error:
+        message = f"must be a decimal number with at most {unit.scale} places that the books can hold"
+        raise Problem(
+            422,
+            "invalid_request",
+            f"amount: {message}",
+            param="amount",
+            errors=({"param": "amount", "message": message},),
+        ) from error
+
+
+@units.post(
+    "",
+    summary="Declare a service unit",
+    status_code=201,
+    response_model=schemas.Unit,
+    openapi_extra=declare("admin", 409),
+)
+def create_unit(body: NewUnit, call: Asking) -> Response:
+    """Declares what a wallet can count. Declaring the same again is no change; a unit never changes its meaning."""
+    face = body.face
+    unit = ServiceUnit(body.code, body.scale, face.amount if face else None, face.currency if face else None)
+    try:
+        new = declare_unit(call.house, call.tenant, unit)
+    except UnitDiffers as error:
+        raise Problem(409, "unit_differs", param="code") from error
+    return json_response(unit_view(unit), 201 if new else 200)
+
+
+@units.get("", summary="List service units", response_model=schemas.List[schemas.Unit], openapi_extra=declare("read"))
+def list_units(call: Asking) -> Response:
+    """Lists every declared unit."""
+    return json_response({"data": look(call.house, call.tenant, looks.units), "next_cursor": None})

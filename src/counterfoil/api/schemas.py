@@ -1,0 +1,271 @@
+"""What is answered, for the OpenAPI document: the shapes that engine/views.py makes. Tests hold the two together."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Data = TypeVar("Data")
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Answer(BaseModel):
+    """An answer. Fields may be added to any of them before the next major version."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Money(Answer):
+    """An amount in minor units, and as people write it."""
+
+    amount: int
+    currency: str
+    formatted: str
+
+
+class Units(Answer):
+    """An amount of a service unit, as a decimal string."""
+
+    quantity: str
+    unit: str
+
+
+class Customer(Answer):
+    """Who pays."""
+
+    id: str
+    object: Literal["customer"]
+    external_id: str | None
+    name: str | None
+    email: str | None
+    metadata: dict[str, str]
+    provider_account: str
+    provider_ref: str | None
+    paused: bool
+    deleted_at_provider: bool
+    created_at: Time
+
+
+class PaymentMethod(Answer):
+    """A saved way to pay. `status` is pending until the provider says that it is saved."""
+
+    id: str
+    object: Literal["payment_method"]
+    customer: str
+    status: Literal["pending", "saved", "refused", "detached"]
+    kind: str | None = None
+    brand: str | None = None
+    last4: str | None = None
+    default: bool | None = None
+
+
+class Wallet(Answer):
+    """A customer's prepaid promises in one unit."""
+
+    id: str
+    object: Literal["wallet"]
+    customer: str
+    unit: str
+    status: str
+    balance: Units
+    held: Units
+    available: Units
+    created_at: Time
+
+
+class Grant(Answer):
+    """A lot in a wallet."""
+
+    id: str
+    object: Literal["grant"]
+    wallet: str
+    source: str
+    amount: Units
+    remaining: Units
+    held: Units
+    cost_basis: Money
+    priority: int
+    effective_at: Time
+    expires_at: Time | None
+    created_at: Time
+
+
+class Unit(Answer):
+    """A service unit. Once declared it never changes."""
+
+    code: str
+    object: Literal["unit"]
+    scale: int
+    face: Money | None
+
+
+class Line(Answer):
+    """A line of an invoice."""
+
+    id: str
+    kind: str
+    description: str
+    net: Money
+    tax: Money
+    gross: Money
+
+
+class Invoice(Answer):
+    """What a customer owes, and what was done about it."""
+
+    id: str
+    object: Literal["invoice"]
+    customer: str
+    number: str | None
+    status: str
+    payment_status: str
+    currency: str
+    total: Money
+    amount_paid: Money
+    amount_reserved: Money
+    amount_due: Money
+    lines: list[Line]
+    due_at: Time | None
+    created_at: Time
+
+
+class Leg(Answer):
+    """One part of a payment."""
+
+    id: str
+    kind: Literal["credit", "provider"]
+    status: str
+    amount: Money
+
+
+class Payment(Answer):
+    """An attempt to collect invoices. `client_secret` is there for the browser while the customer has to confirm."""
+
+    id: str
+    object: Literal["payment"]
+    customer: str
+    status: str
+    amount: Money
+    confirm: str
+    legs: list[Leg]
+    next_action: dict[str, Any] | None
+    client_secret: str | None = None
+    created_at: Time
+
+
+class CustomerState(Answer):
+    """Everything about a customer at one instant."""
+
+    object: Literal["customer_state"]
+    customer: Customer
+    payment_methods: list[PaymentMethod]
+    wallets: list[Wallet]
+    open_invoices: list[Invoice]
+    amounts_due: list[Money]
+    restrictions: list[dict[str, Any]]
+
+
+class Decision(Answer):
+    """What was decided about one piece of news, why, and with which effects."""
+
+    id: str
+    object: Literal["decision"]
+    outcome: str
+    reason: str
+    sentence: str
+    rule: str
+    customer: str | None
+    news: dict[str, Any]
+    decided_at: Time
+
+
+class ProviderEvent(Answer):
+    """News as it came in, with its decision."""
+
+    id: str
+    object: Literal["provider_event"]
+    source: str
+    kind: str
+    status: str
+    deliveries: int
+    decision: dict[str, Any] | None
+    received_at: Time
+
+
+class Event(Answer):
+    """Something that happened here, in the sequence of its customer."""
+
+    id: str
+    object: Literal["event"]
+    kind: str
+    customer: str
+    sequence: int
+    subject: str
+    data: dict[str, Any]
+    created_at: Time
+
+
+class Case(Answer):
+    """A question for a person."""
+
+    id: str
+    object: Literal["case"]
+    question: str
+    subject: str
+    detail: str
+    status: str
+    opened_at: Time
+
+
+class TestClock(Answer):
+    """Business time after it was moved."""
+
+    object: Literal["test_clock"]
+    now: Time
+    ahead_s: int
+
+
+class Preview(Answer):
+    """What a dry run would do."""
+
+    object: Literal["preview"]
+    outcome: str
+    reason: str
+    sentence: str
+    entries: list[dict[str, Any]]
+    messages: list[str]
+    effects: list[dict[str, Any]]
+
+
+class List(Answer, Generic[Data]):
+    """One page. `next_cursor` gives the next, null on the last."""
+
+    data: list[Data]
+    next_cursor: str | None
+
+
+class ProblemDocument(Answer):
+    """An error (RFC 9457). `type` is a page that says what to do."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    retryable: bool
+    request_id: str
+    param: str | None = None
+    explain: str | None = None
+    errors: list[dict[str, str]] = []
+
+
+class Explanation(Answer):
+    """Why a number is what it is: the equation, the entries and decisions behind it, and the notices behind those."""
+
+    object: Literal["explanation"]
+    id: str
+    subject: dict[str, Any]
+    finding: Any
+    equation: dict[str, Any] | None
+    entries: list[dict[str, Any]]
+    timeline: list[dict[str, Any]]
+    as_of: Time

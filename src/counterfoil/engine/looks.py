@@ -1,0 +1,349 @@
+"""What callers can look at: every noun alone and in lists, as it is at one instant, without locking anything.
+
+A look at something that is not there gives None. Whose things are seen is the transaction's tenant's alone.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from counterfoil.core.books import Books, Case, Invoice, LegKind, Method, Payment
+from counterfoil.core.facts import IntentFact
+from counterfoil.core.ids import ProviderRef
+from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
+from counterfoil.core.money import ServiceUnit
+from counterfoil.engine import views
+from counterfoil.engine.house import House
+from counterfoil.engine.views import View, instant
+from counterfoil.providers.port import ProviderUnavailable
+from counterfoil.store import decisions, inbox, pages, subjects
+from counterfoil.store.database import Row, Tx
+from counterfoil.store.pages import Filter, Page
+
+T = TypeVar("T")
+
+OWED_MAX = 200
+"""How many open invoices a customer's state lists."""
+
+
+def look(house: House, tenant: str, at: Callable[[Tx], T]) -> T:
+    """Look at one tenant's books as they are at one instant."""
+    with house.database.snapshot(tenant) as tx:
+        return at(tx)
+
+
+# --- customers and what is theirs ---
+
+
+def customer(tx: Tx, identity: str) -> View | None:
+    """Show a customer."""
+    row = pages.customer(tx, identity)
+    return _customer(row) if row else None
+
+
+def customers(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show customers."""
+    return [_customer(row) for row in pages.customers(tx, page, wanted)]
+
+
+def _customer(row: Row) -> View:
+    person = {**row, "metadata": row["metadata"] or {}}
+    return views.customer_view(pages.as_customer(row), person)
+
+
+def method(tx: Tx, identity: str) -> View | None:
+    """Show a payment method, also while the provider is being asked to save it."""
+    held = pages.method(tx, identity)
+    if held:
+        return _method(held)
+    order = pages.method_order(tx, identity)
+    if order is None:
+        return None
+    refused = order["status"] == OrderStatus.REFUSED
+    return {
+        "id": identity,
+        "object": "payment_method",
+        "customer": order["customer"],
+        "status": "refused" if refused else "pending",
+        "refusal": order["why"] if refused else None,
+        "created_at": instant(order["queued_at"]),
+    }
+
+
+def methods(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show saved payment methods."""
+    return [_method(each) for each in pages.methods(tx, page, wanted)]
+
+
+def _method(held: Method) -> View:
+    return views.method_view(held) | {"status": "saved" if held.attached else "detached"}
+
+
+def wallet(tx: Tx, house: House, identity: str) -> View | None:
+    """Show a wallet with what it can spend now."""
+    held = pages.wallets_by_id(tx, (identity,))
+    return views.wallet_view(held[0], pages.spendable(tx, (identity,)), house.clock.now()) if held else None
+
+
+def wallets(tx: Tx, house: House, page: Page, wanted: Filter) -> list[View]:
+    """Show wallets with what they can spend now."""
+    held = pages.wallets(tx, page, wanted)
+    lots = pages.spendable(tx, [each.id for each in held])
+    return [views.wallet_view(each, lots, house.clock.now()) for each in held]
+
+
+def unit_of_wallet(tx: Tx, identity: str) -> tuple[str, ServiceUnit] | None:
+    """Give whose wallet it is and what it counts."""
+    held = pages.wallets_by_id(tx, (identity,))
+    return (held[0].customer, held[0].unit) if held else None
+
+
+def grants(tx: Tx, page: Page, wanted: Filter, unit: ServiceUnit) -> list[View]:
+    """Show the lots of a wallet."""
+    return [views.grant_view(each, unit) for each in pages.grants(tx, page, wanted)]
+
+
+def units(tx: Tx) -> list[View]:
+    """Show the declared service units."""
+    return [unit_view(each) for each in pages.units(tx)]
+
+
+def unit_view(unit: ServiceUnit) -> View:
+    """Show a service unit."""
+    face = views.money(unit.face_minor, unit.face_currency) if unit.face_minor and unit.face_currency else None
+    return {"code": unit.code, "object": "unit", "scale": unit.scale, "face": face}
+
+
+def customer_state(tx: Tx, house: House, identity: str) -> View | None:
+    """Show everything about a customer in one answer: methods, wallets, what is owed and what is held back."""
+    held = customer(tx, identity)
+    if held is None:
+        return None
+    own, everything = Filter(customer=identity), Page(limit=OWED_MAX)
+    owed = invoices(tx, everything, Filter(customer=identity, statuses=(InvoiceStatus.OPEN,)))
+    return {
+        "object": "customer_state",
+        "customer": held,
+        "payment_methods": [each for each in methods(tx, everything, own) if each["attached"]],
+        "wallets": wallets(tx, house, everything, own),
+        "open_invoices": owed,
+        "amounts_due": _sums(each["amount_due"] for each in owed),
+        "restrictions": _restrictions(held),
+        "open_cases": [_case(each) for each in pages.cases(tx, everything, _open_cases(identity))],
+        "as_of": instant(house.clock.now()),
+    }
+
+
+def _open_cases(customer: str) -> Filter:
+    return Filter(customer=customer, statuses=(CaseStatus.OPEN,))
+
+
+def _sums(amounts: Iterable[View]) -> list[View]:
+    totals: dict[str, int] = {}
+    for each in amounts:
+        totals[each["currency"]] = totals.get(each["currency"], 0) + each["amount"]
+    return [views.money(minor, currency) for currency, minor in sorted(totals.items())]
+
+
+def _restrictions(held: View) -> list[View]:
+    """Say what keeps this customer from being charged, and what to do about it."""
+    found = []
+    if held["paused"]:
+        found.append({"kind": "paused", "reason": "A person paused this customer.", "remedy": "Resume the customer."})
+    if held["deleted_at_provider"]:
+        reason = "The customer was deleted at the provider."
+        found.append({"kind": "deleted_at_provider", "reason": reason, "remedy": "Create the customer anew."})
+    return found
+
+
+# --- invoices and payments ---
+
+
+def invoice(tx: Tx, identity: str) -> View | None:
+    """Show an invoice."""
+    return next(iter(_invoices(tx, pages.invoices_by_id(tx, (identity,)))), None)
+
+
+def invoices(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show invoices."""
+    return _invoices(tx, pages.invoices(tx, page, wanted))
+
+
+def _invoices(tx: Tx, held: Iterable[Invoice]) -> list[View]:
+    held = tuple(held)
+    books = _books(tx, held, ())
+    return [views.invoice_view(books, each) for each in held] if books else []
+
+
+def payment(tx: Tx, identity: str) -> View | None:
+    """Show a payment."""
+    return next(iter(_payments(tx, pages.payments_by_id(tx, (identity,)))), None)
+
+
+def payments(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show payments."""
+    return _payments(tx, pages.payments(tx, page, wanted))
+
+
+def _payments(tx: Tx, held: Iterable[Payment]) -> list[View]:
+    held = tuple(held)
+    books = _books(tx, (), held)
+    return [views.payment_view(books, each) for each in held] if books else []
+
+
+def _books(tx: Tx, invoices: tuple[Invoice, ...], payments: tuple[Payment, ...]) -> Books | None:
+    """Read what these invoices and payments are shown with. The views only look up by id, so that the subjects may be
+    of several customers; the first one stands for them all."""
+    owner = next((each.customer for each in invoices), next((each.customer for each in payments), None))
+    row = pages.customer(tx, owner) if owner else None
+    if row is None:
+        return None
+    invoice_ids = [each.id for each in invoices]
+    legs = subjects.legs(tx, {*(each.id for each in payments), *subjects.related_payments(tx, invoice_ids)})
+    return Books(
+        customer=pages.as_customer(row),
+        wallets=pages.wallets_by_id(tx, [each.wallet for each in legs if each.wallet]),
+        invoices=invoices,
+        lines=subjects.lines(tx, invoice_ids),
+        payments=payments,
+        legs=legs,
+        allocations=subjects.allocations(tx, [each.id for each in legs]),
+    )
+
+
+def client_secret(house: House, tenant: str, shown: View) -> str | None:
+    """Ask the provider for the secret with which a browser confirms a payment. It is never stored.
+
+    None when there is nothing to confirm, and when the provider does not answer.
+    """
+    ref = next((leg["provider_ref"] for leg in shown["legs"] if _is_waiting(leg)), None)
+    if shown["confirm"] != "client" or ref is None:
+        return None
+    account = look(house, tenant, lambda tx: pages.payments_by_id(tx, (shown["id"],)))[0].account
+    try:
+        fact = house.provider(tenant, account).fetch("payment_intent", ProviderRef(ref))
+    except ProviderUnavailable:
+        return None
+    return fact.client_secret if isinstance(fact, IntentFact) else None
+
+
+def _is_waiting(leg: View) -> bool:
+    open_statuses = ("processing", "requires_action")
+    return leg["kind"] == LegKind.PROVIDER and leg["status"] in open_statuses and bool(leg["provider_ref"])
+
+
+# --- the road ---
+
+
+def decision(tx: Tx, identity: str) -> View | None:
+    """Show a decision with the news that it is about."""
+    row = decisions.get(tx, identity)
+    return _decision(row) if row else None
+
+
+def decisions_page(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show decisions."""
+    return [_decision(row) for row in pages.decisions(tx, page, wanted)]
+
+
+def _decision(row: Row) -> View:
+    return {
+        "id": row["id"],
+        "object": "decision",
+        "outcome": row["outcome"],
+        "reason": row["reason"],
+        "sentence": row["sentence"],
+        "rule": row["rule"],
+        "customer": row["customer"],
+        "inputs": row["inputs"],
+        "effects": row["effects"],
+        "news": {
+            "id": row["inbox"],
+            "source": row["source"],
+            "kind": row["kind"],
+            "subject": row["subject_ref"],
+            "deliveries": row["deliveries"],
+            "occurred_at": instant(row["occurred_at"]),
+            "received_at": instant(row["received_at"]),
+        },
+        "decided_at": instant(row["decided_at"]),
+    }
+
+
+def notice(tx: Tx, identity: str) -> View | None:
+    """Show one row of the inbox with its decision; of a webhook also what was sent, unless it was erased."""
+    row = pages.notice(tx, identity)
+    if row is None:
+        return None
+    body = inbox.body(tx, identity) if row["source"] == "webhook" else None
+    return _notice(row) | {"payload": json.loads(body) if body else None}
+
+
+def notices(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show news of the provider."""
+    return [_notice(row) for row in pages.notices(tx, page, wanted)]
+
+
+def _notice(row: Row) -> View:
+    decided = {name: row[name] for name in ("outcome", "reason", "sentence")}
+    return {
+        "id": row["id"],
+        "object": "provider_event",
+        "source": row["source"],
+        "kind": row["kind"],
+        "status": row["status"],
+        "waiting_for": row["waiting_for"],
+        "subject": row["subject_ref"],
+        "customer": row["customer"],
+        "provider_account": row["account"],
+        "provider_event": (row["detail"] or {}).get("provider_event") if row["source"] == "webhook" else None,
+        "deliveries": row["deliveries"],
+        "attempts": row["attempts"],
+        "decision": {"id": row["decision"], **decided} if row["decision"] else None,
+        "occurred_at": instant(row["occurred_at"]),
+        "received_at": instant(row["received_at"]),
+        "last_delivered_at": instant(row["last_delivered_at"]),
+    }
+
+
+def events(tx: Tx, after: int, limit: int, wanted: Filter) -> list[tuple[int, View]]:
+    """Show events in their order, each with its position."""
+    return [(row["position"], _event(row)) for row in pages.events(tx, after, limit, wanted)]
+
+
+def _event(row: Row) -> View:
+    return {
+        "id": row["id"],
+        "object": "event",
+        "kind": row["kind"],
+        "customer": row["customer"],
+        "sequence": row["sequence"],
+        "subject": row["subject"],
+        "data": row["data"],
+        "decision": row["decision"],
+        "created_at": instant(row["created_at"]),
+    }
+
+
+def case(tx: Tx, identity: str) -> View | None:
+    """Show a question for a person."""
+    held = pages.case(tx, identity)
+    return _case(held) if held else None
+
+
+def cases(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show questions for a person."""
+    return [_case(each) for each in pages.cases(tx, page, wanted)]
+
+
+def _case(held: Case) -> View:
+    return {
+        "id": held.id,
+        "object": "case",
+        "question": held.question,
+        "subject": held.subject,
+        "detail": held.detail,
+        "status": held.status,
+        "customer": held.customer,
+        "opened_at": instant(held.opened_at),
+    }

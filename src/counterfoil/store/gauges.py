@@ -1,0 +1,54 @@
+"""What is measured of the road, over one tenant's rows or over the queues of all."""
+
+from datetime import datetime
+
+from counterfoil.store.database import Tx
+
+
+def decisions(tx: Tx) -> dict[tuple[str, str], int]:
+    """Count a tenant's decisions by outcome and reason."""
+    rows = tx.rows(
+        """
+        select outcome, reason, count(*) as n from decision
+        where tenant = %(tenant)s
+        group by outcome, reason
+        """
+    )
+    return {(row["outcome"], row["reason"]): row["n"] for row in rows}
+
+
+def open_cases(tx: Tx) -> dict[str, int]:
+    """Count a tenant's open questions by what they ask."""
+    rows = tx.rows(
+        """
+        select question, count(*) as n from review_case
+        where tenant = %(tenant)s and status = 'open'
+        group by question
+        """
+    )
+    return {row["question"]: row["n"] for row in rows}
+
+
+def open_orders(tx: Tx) -> dict[str, int]:
+    """Count a tenant's orders whose end is not known yet, by status."""
+    rows = tx.rows(
+        """
+        select status, count(*) as n from provider_order
+        where tenant = %(tenant)s and status in ('queued', 'sent', 'unknown')
+        group by status
+        """
+    )
+    return {row["status"]: row["n"] for row in rows}
+
+
+def due(tx: Tx, now: datetime) -> dict[str, tuple[int, datetime]]:
+    """Give, per queue, how much is due over all tenants and since when."""
+    rows = tx.rows(
+        """
+        select queue, count(*) as n, min(due_at) as since from work
+        where due_at <= %(now)s
+        group by queue
+        """,
+        now=now,
+    )
+    return {row["queue"]: (row["n"], row["since"]) for row in rows}
