@@ -214,13 +214,13 @@ class Stage:
     def sound(self) -> bool:
         """Say whether every invariant holds at this moment."""
         breaches = check_step(self.database, self.site)
-        assert breaches == []
+        assert not breaches, breaches
         return True
 
     def at_rest(self) -> bool:
         """Say whether every invariant holds and our view is the provider's."""
         breaches = check_rest(self.database, self.site)
-        assert breaches == []
+        assert not breaches, breaches
         return True
 
     # --- the story ---

@@ -52,18 +52,20 @@ def open_orders(tx: Tx) -> list[Row]:
 
 
 def provider_legs(tx: Tx) -> list[Row]:
-    """Give the provider legs with who confirms their payment: id, ref, status, received, confirmation, questions."""
+    """Give the provider legs: id, provider_ref, status, received_minor."""
     return tx.rows(
         """
-        select l.id, l.provider_ref, l.status, l.received_minor, p.confirmation, (
-            select count(*) from review_case c where c.tenant = l.tenant and c.subject = l.provider_ref
-        ) as questions
-        from leg l
-        join payment p on p.tenant = l.tenant and p.id = l.payment
-        where l.tenant = %(tenant)s and l.kind = 'provider'
-        order by l.id
+        select id, provider_ref, status, received_minor from leg
+        where tenant = %(tenant)s and kind = 'provider'
+        order by id
         """
     )
+
+
+def asked_about(tx: Tx) -> frozenset[str]:
+    """Give the subjects that a person was asked about."""
+    rows = tx.rows("select distinct subject from review_case where tenant = %(tenant)s")
+    return frozenset(row["subject"] for row in rows)
 
 
 def crowded_invoices(tx: Tx) -> list[Row]:
