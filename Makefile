@@ -45,7 +45,7 @@ test: check ## Everything CI runs; pytest's summary is the last line
 	@$(BIN)/python -m pytest $(ARGS)
 
 bench: install ## Measure the paths that matter beside pgbench on the same database
-	@$(BIN)/counterfoil bench $(ARGS)
+	@$(BIN)/python -m bench $(ARGS)
 
 soak: install ## Let the seeded world run for long
 	@$(BIN)/python -m counterfoil.sim --all-marks $(ARGS)
