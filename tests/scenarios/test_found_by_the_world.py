@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from counterfoil.sim.desk import Terms
 from counterfoil.sim.trouble import Trouble
 from scenarios.stage import Stage
 
@@ -22,4 +23,18 @@ def test_an_order_is_settled_though_two_acknowledgements_were_lost(stage: Stage)
         stage.site.pass_time(timedelta(hours=1))
         stage.work()
 
+    assert stage.at_rest()
+
+
+def test_the_fee_of_money_that_does_not_fit_is_booked_with_it(stage: Stage) -> None:
+    """A claimed payment of another customer goes to suspense; what the provider kept of it was on no books."""
+    customer, other = stage.customer(), stage.customer()
+    invoice = stage.bill(customer, 10000)
+    intent = stage.intent(other, 10000, "pm_card_visa")
+
+    stage.pay(invoice, terms=Terms(provider_ref=intent))
+    stage.run()
+
+    assert stage.questions() == ["customer_mismatch"]
+    stage.rest()
     assert stage.at_rest()
