@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from core.factories import ACCOUNT, CUSTOMER, CUSTOMER_REF, ONE
 from core.world import World
 from counterfoil.core import customers, invoicing, launch
-from counterfoil.core.books import Confirmation, GrantSource, Invoice, LegKind, LineKind
+from counterfoil.core.books import Confirmation, GrantSource, Invoice, Leg, LegKind, LineKind
 from counterfoil.core.facts import IntentFact, IntentStatus
 from counterfoil.core.ids import InvoiceId, PaymentId, ProviderRef
 from counterfoil.core.launch import Launch
@@ -145,12 +145,15 @@ class AnyHistory(RuleBasedStateMachine):
         assert -world.balance(f"clearing:{ACCOUNT}") == collected - fees
         assert [each for each in world.books.orders if each.open] == []
         resting = (LegStatus.SETTLED, LegStatus.REFUSED, LegStatus.CANCELED, LegStatus.REQUIRES_ACTION)
-        waiting = [leg for leg in world.books.legs if leg.kind is LegKind.PROVIDER and leg.status not in resting]
-        assert [leg for leg in waiting if not self._still_open(leg.provider_ref)] == []
+        busy = [leg for leg in world.books.legs if leg.kind is LegKind.PROVIDER and leg.status not in resting]
+        assert [leg for leg in busy if not self._is_undecided(leg)] == []
 
-    def _still_open(self, ref: ProviderRef | None) -> bool:
-        """A payment that the customer or the bank has not decided yet may stay open for ever."""
-        held = self.world.intents.get(ref) if ref else None
+    def _is_undecided(self, leg: Leg) -> bool:
+        """A payment that the customer or the bank has not decided yet may stay open for ever, and who waits for it."""
+        if leg.status is LegStatus.WAITING:
+            others = (each for each in self.world.books.legs if each.payment == leg.payment and each.provider_ref)
+            return any(self._is_undecided(each) for each in others)
+        held = self.world.intents.get(leg.provider_ref) if leg.provider_ref else None
         undecided = (IntentStatus.PROCESSING, IntentStatus.NEEDS_ACTION, IntentStatus.NEEDS_METHOD)
         return held is not None and held.status in undecided
 

@@ -61,7 +61,8 @@ def decide_intent(books: Books, fact: IntentFact, now: datetime, new_id: NewId) 
     books = with_changes(books, changes_of(linking))
     leg = next(each for each in books.legs if each.id == leg.id)
     proven = _proven_orders(books, leg, fact)
-    return _with_first(_decide_status(books, leg, fact, now, new_id), (*linking, *proven), leg, fact)
+    decision = _making_way(_decide_status(books, leg, fact, now, new_id), books, leg, fact, now, new_id)
+    return _with_first(decision, (*linking, *proven), leg, fact)
 
 
 def leg_for(books: Books, fact: IntentFact) -> Leg | None:
@@ -108,6 +109,8 @@ def _parked(
     effects = _ask_once(books, reason, fact.ref, sentence, now, new_id)
     if fact.received.minor > 0 and not _in_suspense(books, fact.ref) and leg.account:
         effects += (Post(journal.money_unexplained(leg.account, fact.ref, fact.received, now)),)
+    if fact.received.minor > 0:
+        effects += _fee(books, leg, fact, now)
     return Park(_why(reason, sentence, leg, fact), effects)
 
 
@@ -149,6 +152,23 @@ def _with_first(decision: Decision, first: tuple[Effect, ...], leg: Leg, fact: I
         return replace(decision, effects=(*first, *decision.effects))
     sentence = f"Payment {fact.ref} is the provider's object for this leg; its id is stored."
     return Act(_why(Reason.HANDLE_STORED, sentence, leg, fact), first)
+
+
+def _making_way(decision: Decision, books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
+    """Give a payment up that another try waits for, as soon as it can be: it may have come back to life meanwhile."""
+    is_waited_for = any(each.status is LegStatus.WAITING for each in legs_of(books, leg.payment) if each.id != leg.id)
+    if not is_waited_for or fact.status not in CANCELABLE or legs.is_being_canceled(books, leg):
+        return decision
+    cancel = legs.order(legs.the_payment(books, leg), leg.id, CancelIntent(leg.id, fact.ref), now, new_id)
+    if isinstance(decision, Act | Park):
+        return replace(decision, effects=(*decision.effects, cancel))
+    sentence = f"Another try waits for the end of {fact.ref}; it is canceled at the provider."
+    return Act(_why(Reason.INTENT_CANCELED, sentence, leg, fact), (cancel,))
+
+
+CANCELABLE: Final = frozenset(
+    {IntentStatus.NEEDS_METHOD, IntentStatus.NEEDS_CONFIRMATION, IntentStatus.NEEDS_ACTION, IntentStatus.NEEDS_CAPTURE}
+)
 
 
 # --- money ---

@@ -14,23 +14,37 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from counterfoil.core import books, effects, facts, journal, money, orders
 
+PLAIN: Final = frozenset({int, bool, float, NoneType})
 MODULES: Final = (money, facts, orders, books, journal, effects)
 
 
 def encode(value: Any) -> Any:
     """Give a value as JSON types. Fields that are not to be shown (`repr=False`) are secrets and are left out."""
-    if is_dataclass(value) and not isinstance(value, type):
-        shown = {each.name: encode(getattr(value, each.name)) for each in fields(value) if each.repr}
-        return {"is": type(value).__name__, **{name: each for name, each in shown.items() if each is not None}}
+    kind: Any = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is str:
+        return storable(value)
+    names = _shown(kind)
+    if names is not None:
+        shown = {name: encode(each) for name in names if (each := getattr(value, name)) is not None}
+        return {"is": kind.__name__, **shown}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(key): encode(each) for key, each in value.items()}
+        return {storable(str(key)): encode(each) for key, each in value.items()}
     if isinstance(value, tuple | list | frozenset):
         return [encode(each) for each in value]
     return value
+
+
+def storable(text: str) -> str:
+    """Give a text as Postgres can keep it: a NUL or half of a surrogate pair, which JSON may bring, becomes U+FFFD."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 def to_json(value: Any) -> str:
@@ -72,6 +86,12 @@ def as_type(value: Any, hint: Any) -> Any:
 
 
 @cache
+def _shown(cls: Any) -> tuple[str, ...] | None:
+    """Give the fields of a dataclass that are not secrets, None for any other class."""
+    return tuple(each.name for each in fields(cls) if each.repr) if is_dataclass(cls) else None
+
+
+@cache
 def _classes() -> dict[str, Any]:
     return {
         name: each
@@ -83,8 +103,9 @@ def _classes() -> dict[str, Any]:
 
 @cache
 def _required(cls: Any) -> tuple[str, ...]:
-    """Give the fields without a default: None was not written, and there it has to be given back."""
-    return tuple(each.name for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING)
+    """Give the optional fields without a default: None was not written, and there it has to be given back."""
+    missing = (each.name for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING)
+    return tuple(name for name in missing if NoneType in get_args(_hints(cls)[name]))
 
 
 @cache

@@ -46,7 +46,7 @@ class SecretBox:
         nonce, text = bytes(sealed[:NONCE_BYTES]), bytes(sealed[NONCE_BYTES:])
         try:
             return AESGCM(self._key).decrypt(nonce, text, tenant.encode()).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SecretUnreadable(str(SecretUnreadable.__doc__)) from error
 
     def hash_key(self, key: str) -> bytes:
