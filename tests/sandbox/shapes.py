@@ -12,6 +12,8 @@ from typing import Any
 Problem = tuple[str, str, str]
 AS_RECORDED = frozenset({"unusual on charge.refunded"})
 """Warnings about what recorded events of the real API do."""
+AS_DOCUMENTED = frozenset({"'hosted' is not one of ['elements', 'embedded_page', 'hosted_page']"})
+"""The schemas of one version are used for older ones too: until 2026-03-25 `hosted_page` was called `hosted`."""
 
 
 def shared() -> Path:
@@ -45,5 +47,5 @@ def problems_of(body: bytes | dict[str, Any], version: str) -> list[str]:
     return [
         f"{level} {document.get('object', 'error')} {path}: {message} ({version})"
         for level, path, message in _validator()(document, version)
-        if "not checked" not in message and message not in AS_RECORDED
+        if "not checked" not in message and message not in AS_RECORDED | AS_DOCUMENTED
     ]

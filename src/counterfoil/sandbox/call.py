@@ -63,7 +63,9 @@ class Call:
 
     def sees(self, doc: Doc) -> bool:
         """False for what a list or search does not show: deleted objects, and those too young for a stale read."""
-        return not doc.get("deleted") and (not self.stale_s or bool(doc["created"] <= self.world.now() - self.stale_s))
+        if doc.get("deleted"):
+            return False
+        return not self.stale_s or bool(doc.get("created", 0) <= self.world.now() - self.stale_s)
 
     def create(self, doc: Doc, event: str | None = None) -> Doc:
         """Store a new object, journal it, and tell it by an event."""
@@ -81,8 +83,11 @@ class Call:
         return doc
 
     def emit(self, event: str, doc: Doc, before: Doc | None = None) -> None:
+        """Tell an event; what follows from it for other objects happens at once."""
         cause = {"id": self.request_id, "idempotency_key": self.idempotency_key}
         events.emit(self.world, self.shelf, event, doc, before, cause)
+        for follow in self.world.followers.get(event, ()):
+            follow(self, doc)
 
     def note(self, kind: str, doc: Doc, amount: int | None = None) -> None:
         """Journal a money effect or a creation."""

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
-from counterfoil.sandbox import disputes, faults, paying, setup_intents, webhook_endpoints
+from counterfoil.sandbox import checkout, checkout_page, disputes, faults, paying, setup_intents, webhook_endpoints
 from counterfoil.sandbox.accounts import ACCOUNTS, Shelf, account_of_key, open_account, shelf_of
 from counterfoil.sandbox.call import Call
+from counterfoil.sandbox.checkout_fields import CHECKOUT
 from counterfoil.sandbox.deliveries import DONE
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing, resource_missing, unknown_path
@@ -33,6 +34,9 @@ def handle(sandbox: Sandbox, request: Request) -> Response:
     try:
         if request.route_path.startswith(CHALLENGE):
             return _challenge(sandbox, request)
+        if request.route_path.startswith(CHECKOUT):
+            call, session = _owner(sandbox, checkout.KIND, request.route_path.removeprefix(CHECKOUT))
+            return checkout_page.answer(call, session, request)
         act, identifier = _find(request)
         result = act(sandbox, _body(request), _query(request), identifier)
     except StripeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from counterfoil.sandbox import customer_balance, payment_methods
@@ -10,7 +11,7 @@ from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid
 from counterfoil.sandbox.fields import ADDRESS, METADATA, SHIPPING, full_address, full_shipping
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
-from counterfoil.sandbox.params import Anything, Choice, Hash, Items, Kind, Text, Whole, uncovered
+from counterfoil.sandbox.params import Anything, Choice, Given, Hash, Items, Kind, Text, Whole, uncovered
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.search import SEARCH, search_of
 
@@ -39,6 +40,20 @@ _FIELDS: dict[str, Kind] = {
     **uncovered("business_name", "cash_balance", "individual_name", "source", "tax", "validate"),
 }
 _PLAIN = ("description", "email", "metadata", "name", "next_invoice_sequence", "phone", "preferred_locales")
+
+
+def create_customer(call: Call, given: Given) -> Doc:
+    """Create a customer for another object, such as the checkout session that they came by."""
+    own = replace(call, given=given)
+    customer = _blank(own)
+    _apply(own, customer)
+    return own.create(customer, "customer.created")
+
+
+def check_email(email: str | None, param: str = "email") -> None:
+    name, at, domain = (email or "").partition("@")
+    if email and not (name and at and "." in domain and " " not in email):
+        raise invalid(f"Invalid email address: {email}", param, "email_invalid")
 
 
 def _create(call: Call) -> Doc:
@@ -136,7 +151,7 @@ def _blank(call: Call) -> Doc:
 
 def _apply(call: Call, customer: Doc) -> None:
     given = call.given
-    _check_email(given.get("email"))
+    check_email(given.get("email"))
     settings = _settings(call, customer)
     apply_given(customer, given, _PLAIN)
     customer["invoice_settings"] = settings
@@ -168,12 +183,6 @@ def _settings(call: Call, customer: Doc) -> Doc:
 def _method_to_attach(call: Call) -> Doc | None:
     given = call.given.get("payment_method")
     return payment_methods.resolve(call, given, "payment_method") if given else None
-
-
-def _check_email(email: str | None) -> None:
-    name, at, domain = (email or "").partition("@")
-    if email and not (name and at and "." in domain and " " not in email):
-        raise invalid(f"Invalid email address: {email}", "email", "email_invalid")
 
 
 ROUTES = (

@@ -1,4 +1,6 @@
-"""The page on which a customer passes or fails a card's challenge, for a person and for a browser test."""
+"""The page on which a customer passes or fails a card's challenge, for a person and for a browser test, and the frame
+of every page.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,10 @@ body {{
   font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 12vh auto; padding: 0 1rem;
   color: #1d1d1b; background: #faf8f3;
 }}
+label, fieldset {{ display: block; margin: 0 0 .8rem; }}
+input {{ font: inherit; padding: .4rem; width: 100%; box-sizing: border-box; }}
+input[type=radio] {{ width: auto; }}
+[role=alert] {{ color: #a32; font-weight: 600; }}
 button {{
   font: inherit; padding: .6rem 1rem; margin-right: .5rem; cursor: pointer;
   color: inherit; background: transparent; border: 1px solid currentcolor;
@@ -44,8 +50,8 @@ _FORM = """<form method="post">
 def challenge_page(intent: Doc) -> Response:
     """Ask the customer; an intent that awaits nothing says so."""
     if intent["status"] != "requires_action":
-        return _page("Nothing to authenticate", f"This payment is {intent['status'].replace('_', ' ')}.", "")
-    return _page("3D Secure 2 test page", f"The bank wants to know whether it is you ({intent['id']}).", _FORM)
+        return page("Nothing to authenticate", f"This payment is {intent['status'].replace('_', ' ')}.", "")
+    return page("3D Secure 2 test page", f"The bank wants to know whether it is you ({intent['id']}).", _FORM)
 
 
 def outcome_of(request: Request) -> str:
@@ -58,7 +64,7 @@ def way_back(intent: Doc, succeeded: bool) -> Response:
     """Send the customer back to the shop, with what Stripe adds to the address; without one, say that it is done."""
     address = intent.get("_return_url")
     if not address:
-        return _page("Thank you", "You can close this window.", "")
+        return page("Thank you", "You can close this window.", "")
     kind = intent["object"]
     outcome = {
         kind: intent["id"],
@@ -69,6 +75,7 @@ def way_back(intent: Doc, succeeded: bool) -> Response:
     return Response(303, {"Location": joined, "Content-Type": "text/html; charset=utf-8"}, b"")
 
 
-def _page(title: str, text: str, form: str) -> Response:
+def page(title: str, text: str, form: str, status: int = 200) -> Response:
+    """A plain page; `form` is HTML, the rest is text."""
     body = _PAGE.format(title=escape(title), text=escape(text), form=form)
-    return Response(200, {"Content-Type": "text/html; charset=utf-8"}, body.encode())
+    return Response(status, {"Content-Type": "text/html; charset=utf-8"}, body.encode())

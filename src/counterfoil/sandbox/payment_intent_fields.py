@@ -80,7 +80,7 @@ def blank_intent(call: Call, currency: str) -> Doc:
     """An intent that nobody has confirmed yet, with every field, as the parameters of `call` want it."""
     identifier = call.world.new_id("pi_3")
     automatic = _automatic(call)
-    types = call.given.get("payment_method_types") or _default_types(currency, automatic)
+    types = call.given.get("payment_method_types") or default_types(currency, automatic)
     return {
         "id": identifier,
         "object": "payment_intent",
@@ -143,7 +143,7 @@ def _automatic(call: Call) -> Doc | None:
     return {"allow_redirects": "always", "enabled": True}
 
 
-def _default_types(currency: str, automatic: Doc | None) -> list[str]:
+def default_types(currency: str, automatic: Doc | None) -> list[str]:
     """What the account's settings offer: cards everywhere, bank debits for US dollars. Nothing that redirects, so no
     return_url is asked for.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from counterfoil.sandbox import charges, paying, payment_methods
@@ -11,7 +12,7 @@ from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid
 from counterfoil.sandbox.fields import METADATA, flagged, full_shipping
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
-from counterfoil.sandbox.params import Choice, Text, Whole, uncovered
+from counterfoil.sandbox.params import Choice, Given, Text, Whole, uncovered
 from counterfoil.sandbox.payment_intent_fields import CONFIRM, CREATE, KEPT, blank_intent
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.search import SEARCH, search_of
@@ -49,6 +50,25 @@ def _create(call: Call) -> Doc:
     return _confirm_with(call, intent, method) if given.get("confirm") else intent
 
 
+def open_intent(call: Call, given: Given, **owner: str) -> Doc:
+    """Create an intent for another object, which `owner` names by a private key and which confirms it."""
+    own = replace(call, given=given)
+    intent = blank_intent(own, given["currency"]) | owner
+    _apply(own, intent)
+    return own.create(intent, "payment_intent.created")
+
+
+def cancel_intent(call: Call, intent: Doc, reason: str | None) -> Doc:
+    """End an intent that has taken nothing; an authorization is given back."""
+    if intent["status"] == "requires_capture":
+        _release(call, intent)
+    intent |= {"status": "canceled", "canceled_at": call.now, "next_action": None, "amount_capturable": 0}
+    intent["cancellation_reason"] = reason
+    call.shelf.save(intent)
+    call.emit("payment_intent.canceled", intent)
+    return intent
+
+
 def _retrieve(call: Call) -> Doc:
     return call.find_intent("payment_intent")
 
@@ -78,6 +98,7 @@ def _update(call: Call) -> Doc:
 def _confirm(call: Call) -> Doc:
     intent = call.find_intent("payment_intent")
     _refuse_types(call)
+    check_own(call, intent, "confirm")
     if intent["status"] not in _UNCONFIRMED:
         raise _unexpected(intent, _why_unconfirmable(intent))
     method = _apply(call, intent)
@@ -111,6 +132,7 @@ def _capture(call: Call) -> Doc:
 
 def _cancel(call: Call) -> Doc:
     intent = call.find_intent("payment_intent")
+    check_own(call, intent, "cancel")
     if intent["status"] not in (*_UNCONFIRMED, "requires_capture"):
         message = (
             "You cannot cancel this PaymentIntent because it has a status of "
@@ -120,13 +142,7 @@ def _cancel(call: Call) -> Doc:
             "processing."
         )
         raise _unexpected(intent, message)
-    if intent["status"] == "requires_capture":
-        _release(call, intent)
-    intent |= {"status": "canceled", "canceled_at": call.now, "next_action": None, "amount_capturable": 0}
-    intent["cancellation_reason"] = call.given.get("cancellation_reason")
-    call.shelf.save(intent)
-    call.emit("payment_intent.canceled", intent)
-    return intent
+    return cancel_intent(call, intent, call.given.get("cancellation_reason"))
 
 
 def _list(call: Call) -> Page:
@@ -234,6 +250,17 @@ def _release(call: Call, intent: Doc) -> None:
     call.shelf.save(charge)
     call.note("authorization_released", charge)
     call.emit("charge.refunded", charge)
+
+
+def check_own(call: Call, intent: Doc, verb: str) -> None:
+    """An intent of a checkout session is confirmed and canceled through its session, as long as that is open."""
+    session = call.shelf.get("checkout.session", intent.get("_session") or "")
+    if session is not None and session["status"] == "open":
+        kind = "PaymentIntent" if intent["object"] == "payment_intent" else "SetupIntent"
+        raise invalid(
+            f"You cannot {verb} this {kind} because it was created by a Checkout Session. Expire the Checkout Session "
+            f"({session['id']}) to cancel it."
+        )
 
 
 def _refuse_types(call: Call) -> None:

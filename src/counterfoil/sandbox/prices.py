@@ -65,8 +65,7 @@ _LONGEST_PERIOD = {"day": 1095, "week": 156, "month": 36, "year": 3}
 
 def create_price(call: Call, given: Given, product: Doc | None = None, active: bool = True) -> Doc:
     """Make a price, with its product where it brings one along; `active` False makes both of them inline ones."""
-    currency = check_currency(given)
-    amount = _amount(given)
+    currency, amount = check_price(call, given)
     recurring = _recurring(given.get("recurring"))
     lookup_key = _lookup_key(call, given, None)
     owner = product or _product(call, given, active)
@@ -76,6 +75,13 @@ def create_price(call: Call, given: Given, product: Doc | None = None, active: b
     price["tax_behavior"] = given.get("tax_behavior") or "unspecified"
     apply_given(price, given, ("metadata",))
     return call.create(price, "price.created")
+
+
+def check_price(call: Call, given: Given) -> tuple[str, str]:
+    """The currency and exact unit amount of a price to be made; refuses one that can't be, before anything is made."""
+    if given.get("product"):
+        call.referred("product", given["product"], "product")
+    return check_currency(given), _amount(given)
 
 
 def new_product(call: Call, name: str, identifier: str | None = None) -> Doc:
@@ -106,9 +112,9 @@ def new_product(call: Call, name: str, identifier: str | None = None) -> Doc:
     }
 
 
-def total_of(price: Doc, quantity: int) -> int:
+def total_of(unit_amount: str, quantity: int) -> int:
     """What a quantity costs, fractions of the smallest unit rounded half up once for the whole."""
-    exact = Decimal(price["unit_amount_decimal"]) * quantity
+    exact = Decimal(unit_amount) * quantity
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 

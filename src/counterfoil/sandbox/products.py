@@ -39,7 +39,7 @@ def _create(call: Call) -> Doc:
     apply_given(product, given, _PLAIN)
     price = given.get("default_price_data")
     if price:
-        product["default_price"] = prices.create_price(call, {**price, "product": product["id"]}, product)["id"]
+        product["default_price"] = prices.create_price(call, price, product)["id"]
     return call.create(product, "product.created")
 
 

@@ -20,7 +20,7 @@ from counterfoil.sandbox.faults import Rule
 from counterfoil.sandbox.ports import Clock, Ids
 from counterfoil.sandbox.rendering import plain
 from counterfoil.sandbox.settings import Settings
-from counterfoil.sandbox.surface import TIMERS
+from counterfoil.sandbox.surface import FOLLOWERS, TIMERS
 from counterfoil.sandbox.versions import check_version
 from counterfoil.sandbox.webhook_endpoints import build
 from counterfoil.sandbox.wire import Request, Response
@@ -33,7 +33,7 @@ class Sandbox:
     """A stateful, Stripe-compatible API behind one method."""
 
     def __init__(self, clock: Clock, ids: Ids, settings: Settings | None = None, tables: Tables | None = None) -> None:
-        self.world = World(clock, ids, settings or Settings(), tables or Tables())
+        self.world = World(clock, ids, settings or Settings(), tables or Tables(), FOLLOWERS)
         self.requests: deque[Doc] = deque(maxlen=LOG_MAX)
         self._everyones: tuple[str, str | None] | None = None
         deliveries.requeue_unanswered(self.world)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from counterfoil.sandbox import paying, payment_methods
@@ -11,8 +12,8 @@ from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import DOC_URL, StripeError, invalid
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
-from counterfoil.sandbox.params import Anything, Choice, Flag, Hash, Items, Kind, Need, Text, uncovered
-from counterfoil.sandbox.payment_intents import types_gone
+from counterfoil.sandbox.params import Anything, Choice, Flag, Given, Hash, Items, Kind, Need, Text, uncovered
+from counterfoil.sandbox.payment_intents import check_own, types_gone
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.versions import ENDIVE, since
 
@@ -54,7 +55,22 @@ def _create(call: Call) -> Doc:
     intent = _blank(call)
     method = _apply(call, intent)
     call.create(intent, "setup_intent.created")
-    return _confirm_with(call, intent, method) if call.given.get("confirm") else intent
+    return confirm_with(call, intent, method) if call.given.get("confirm") else intent
+
+
+def open_intent(call: Call, given: Given, **owner: str) -> Doc:
+    """Create an intent for another object, which `owner` names by a private key and which confirms it."""
+    own = replace(call, given=given)
+    intent = _blank(own) | owner
+    _apply(own, intent)
+    return own.create(intent, "setup_intent.created")
+
+
+def cancel_intent(call: Call, intent: Doc, reason: str | None) -> Doc:
+    intent |= {"status": "canceled", "cancellation_reason": reason, "next_action": None}
+    call.shelf.save(intent)
+    call.emit("setup_intent.canceled", intent)
+    return intent
 
 
 def _retrieve(call: Call) -> Doc:
@@ -74,19 +90,18 @@ def _update(call: Call) -> Doc:
 
 def _confirm(call: Call) -> Doc:
     intent = call.find_intent("setup_intent")
+    check_own(call, intent, "confirm")
     if intent["status"] not in _OPEN:
         raise _unexpected(intent, f"You cannot confirm this SetupIntent because it has a status of {intent['status']}.")
-    return _confirm_with(call, intent, _apply(call, intent))
+    return confirm_with(call, intent, _apply(call, intent))
 
 
 def _cancel(call: Call) -> Doc:
     intent = call.find_intent("setup_intent")
+    check_own(call, intent, "cancel")
     if intent["status"] not in _OPEN:
         raise _unexpected(intent, f"You cannot cancel this SetupIntent because it has a status of {intent['status']}.")
-    intent |= {"status": "canceled", "cancellation_reason": call.given.get("cancellation_reason"), "next_action": None}
-    call.shelf.save(intent)
-    call.emit("setup_intent.canceled", intent)
-    return intent
+    return cancel_intent(call, intent, call.given.get("cancellation_reason"))
 
 
 def _list(call: Call) -> Page:
@@ -113,7 +128,8 @@ def authenticate(call: Call, intent: Doc, succeeded: bool) -> Doc:
     return intent
 
 
-def _confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
+def confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
+    """Save a method for later; a refusal raises the 402 after it is recorded."""
     if method is None and intent["payment_method"]:
         method = call.shelf.find("payment_method", intent["payment_method"], "payment_method")
     if method is None:

@@ -8,6 +8,7 @@ from counterfoil.sandbox import (
     account_routes,
     balance,
     charges,
+    checkout,
     customer_balance,
     customers,
     disputes,
@@ -15,6 +16,7 @@ from counterfoil.sandbox import (
     paying,
     payment_intents,
     payment_methods,
+    payment_pages,
     prices,
     products,
     refunds,
@@ -22,6 +24,7 @@ from counterfoil.sandbox import (
     webhook_endpoints,
 )
 from counterfoil.sandbox.call import Call
+from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.routing import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -36,6 +39,8 @@ ROUTES: tuple[Route, ...] = (
     *balance.ROUTES,
     *products.ROUTES,
     *prices.ROUTES,
+    *checkout.ROUTES,
+    *payment_pages.ROUTES,
     *event_routes.ROUTES,
     *webhook_endpoints.ROUTES,
     *account_routes.ROUTES,
@@ -43,8 +48,18 @@ ROUTES: tuple[Route, ...] = (
 
 TIMERS: dict[str, Callable[[Call, str], None]] = {
     "balance_available": balance.become_available,
+    "expire_session": checkout.expire_session,
     "expire_authorization": paying.expire_authorization,
     "settle_debit": paying.settle_debit,
     "settle_refund": refunds.settle_refund,
 }
 """What a timer does to its subject when its time comes."""
+
+FOLLOWERS: dict[str, tuple[Callable[[Call, Doc], None], ...]] = {
+    "payment_intent.amount_capturable_updated": (checkout.payment_pending,),
+    "payment_intent.payment_failed": (checkout.payment_failed,),
+    "payment_intent.processing": (checkout.payment_pending,),
+    "payment_intent.succeeded": (checkout.payment_succeeded,),
+    "setup_intent.succeeded": (checkout.setup_succeeded,),
+}
+"""What an event means to other objects than its own."""

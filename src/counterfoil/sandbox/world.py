@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from counterfoil.sandbox.agenda import Agenda
 from counterfoil.sandbox.documents import Doc, Tables
 from counterfoil.sandbox.ports import Clock, Ids
 from counterfoil.sandbox.settings import Settings
+
+if TYPE_CHECKING:
+    from counterfoil.sandbox.call import Call
 
 META = "meta"
 JOURNAL = "journal"
@@ -24,6 +29,8 @@ class World:
     ids: Ids
     settings: Settings
     tables: Tables = field(default_factory=Tables)
+    followers: Mapping[str, tuple[Callable[[Call, Doc], None], ...]] = field(default_factory=dict)
+    """By the type of an event: what it means to other objects than its own, such as the session of a payment."""
     timers: Agenda = field(init=False)
     queue: Agenda = field(init=False)
 
