@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from houses import World
+from counterfoil.core.books import GrantSource, LineKind
+from counterfoil.core.customers import Issue
+from counterfoil.core.ids import InvoiceId, WalletId
+from counterfoil.core.invoicing import NewLine
+from counterfoil.core.launch import Launch
+from counterfoil.engine import operations
+from houses import ONE_CREDIT, World, body_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +24,12 @@ class EitherFirst:
 
 def either_first(world: World) -> EitherFirst:
     """Play it: every webhook of the payment comes twice, the newest first."""
-    customer = world.customer()
-    wallet = world.credits(customer, 30, cost_minor=3_000)
+    customer = a_customer(world, "Dana")
+    wallet = funded(world, customer, 30)
     world.clock.step(timedelta(minutes=1))
-    invoice = world.invoice(customer, 10_000)
+    invoice = billed(world, customer, 10_000)
     world.clock.step(timedelta(minutes=1))
-    launched = world.pay(invoice, "checkout-1")
+    launched = operations.pay(world.ask("POST /v1/payments", "checkout-1"), Launch((InvoiceId(invoice),)))
     while world.work():
         world.clock.step(timedelta(seconds=1))
     for _ in range(2):
@@ -31,6 +37,33 @@ def either_first(world: World) -> EitherFirst:
     world.pump()
     assert launched.awaits is not None
     return EitherFirst(customer, wallet, invoice, launched.awaits)
+
+
+def a_customer(world: World, name: str, token: str = "pm_card_visa") -> str:
+    """A customer with a saved card, who is known at the provider."""
+    wanted = operations.NewCustomer(external_id=name.lower(), name=name, email=f"{name.lower()}@example.com")
+    customer: str = body_of(operations.create_customer(world.ask("POST /v1/customers"), wanted))["id"]
+    route = "POST /v1/customers/{customer}/payment-methods"
+    operations.add_method(world.ask(route), customer, token, make_default=True)
+    world.pump()
+    return customer
+
+
+def funded(world: World, customer: str, whole: int) -> str:
+    """A wallet with one lot, bought at its face value."""
+    wallet: str = body_of(operations.open_wallet(world.ask("POST /v1/wallets"), customer, "usd-credit"))["id"]
+    issue = Issue(WalletId(wallet), GrantSource.PURCHASE, whole * ONE_CREDIT, whole * 100, None, world.clock.now())
+    body_of(operations.issue_grant(world.ask("POST /v1/wallets/{wallet}/grants"), customer, issue))
+    return wallet
+
+
+def billed(world: World, customer: str, minor: int, what: str = "Pro plan, June") -> str:
+    """A finalized invoice of one line."""
+    lines = (NewLine(LineKind.FLAT_FEE, what, minor),)
+    wanted = operations.NewInvoice(customer, "USD", lines)
+    invoice: str = body_of(operations.create_invoice(world.ask("POST /v1/invoices"), wanted))["id"]
+    body_of(operations.finalize_invoice(world.ask("POST /v1/invoices/{invoice}/finalize"), invoice))
+    return invoice
 
 
 def hear_backwards(world: World) -> None:

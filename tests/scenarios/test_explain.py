@@ -33,10 +33,11 @@ def test_an_invoice_paid_by_credits_and_card_tells_every_notice_also_those_witho
 Invoice INV-000001 over 100.00 USD is paid: 30.00 by credits and 70.00 by card.
 100.00 billed = 30.00 credits + 70.00 card + 0.00 due (USD)
 
-04:05:00 api invoice -> applied/state: A draft over 100.00 USD was written.
-04:05:00 api finalize -> applied/money billed $100.00: Invoice INV-000001 over 100.00 USD is open.
-04:06:00 api pay -> applied/state: Credits reserve 30.00 USD of INV-000001; the provider is asked
-    for the remaining 70.00 USD.
+04:05:00 api POST /v1/invoices -> applied/state: A draft over 100.00 USD was written.
+04:05:00 api POST /v1/invoices/{invoice}/finalize -> applied/money billed $100.00: Invoice
+    INV-000001 over 100.00 USD is open.
+04:06:00 api POST /v1/payments -> applied/state: Credits reserve 30.00 USD of INV-000001; the
+    provider is asked for the remaining 70.00 USD.
 04:06:00 reply Create the payment: the provider did it -> applied/state: Payment pi#1 exists at the
     provider; it is confirmed now.
 04:06:01 reply Confirm the payment: the provider did it -> applied/money settled $100.00: The
@@ -84,11 +85,11 @@ def test_a_wallet_and_its_lot_tell_where_the_credits_went(world: World) -> None:
 0.00 usd-credit can be spent: 30.00 granted, 30.00 used.
 30.00 granted − 30.00 used − 0.00 held − 0.00 expired = 0.00 available (usd-credit)
 
-04:04:00 api wallet -> applied/state: A wallet in usd-credit is open.
-04:04:00 api grant -> applied/money granted 30.00 usd-credit: A purchase lot was issued into the
-    wallet.
-04:06:00 api pay -> applied/state: Credits reserve 30.00 USD of INV-000001; the provider is asked
-    for the remaining 70.00 USD.
+04:04:00 api POST /v1/wallets -> applied/state: A wallet in usd-credit is open.
+04:04:00 api POST /v1/wallets/{wallet}/grants -> applied/money granted 30.00 usd-credit: A purchase
+    lot was issued into the wallet.
+04:06:00 api POST /v1/payments -> applied/state: Credits reserve 30.00 USD of INV-000001; the
+    provider is asked for the remaining 70.00 USD.
 04:06:01 reply Confirm the payment: the provider did it -> applied/money settled $100.00: The
     provider collected 70.00 USD for INV-000001.
 

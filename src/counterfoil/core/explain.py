@@ -206,6 +206,11 @@ def explain_leg(books: Books, leg: Leg, paid: Mapping[tuple[str, str], int]) -> 
     return Explanation(f"This part of the payment: {_leg_sentence(books, leg)}.", (equation,))
 
 
+def in_words(books: Books, leg: Leg) -> dict[str, str]:
+    """Say what a leg pays with, and the card or the credits it is."""
+    return {"means": means(books, leg), "note": _leg_note(books, leg)}
+
+
 def means(books: Books, leg: Leg) -> str:
     """Say in one word what a leg pays with: credits, card, us_bank_account …"""
     if leg.kind is LegKind.CREDIT:

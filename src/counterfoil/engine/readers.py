@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from counterfoil.core import explain as core
-from counterfoil.core.books import Books, Customer, Leg
+from counterfoil.core.books import Books, Customer, Leg, Payment
 from counterfoil.core.equation import Explanation, amount_text
 from counterfoil.core.explain import Flow
 from counterfoil.core.status import legs_for
@@ -75,12 +75,20 @@ def _invoice(look: Look, identity: str) -> Told | None:
     subject = {**views.invoice_view(books, invoice), "title": f"Invoice {invoice.number or 'draft'}"}
     own = {leg.id for leg in legs}
     payments = [each for each in books.payments if any(leg.payment == each.id for leg in legs)]
-    subject["payments"] = [views.payment_view(books, each) for each in payments]
+    subject["payments"] = [_payment_view(books, each) for each in payments]
     return Told(
         subject,
         core.explain_invoice(books, invoice, _paid(look.tx, books)),
         (identity, *_refs(leg for leg in books.legs if leg.id in own)),
     )
+
+
+def _payment_view(books: Books, payment: Payment) -> View:
+    """Show a payment whose legs say in words what they pay with."""
+    view = views.payment_view(books, payment)
+    legs = {leg.id: leg for leg in books.legs}
+    view["legs"] = [{**each, **core.in_words(books, legs[each["id"]])} for each in view["legs"]]
+    return view
 
 
 def _payment(look: Look, identity: str) -> Told | None:
@@ -89,7 +97,7 @@ def _payment(look: Look, identity: str) -> Told | None:
         return None
     payment = next(each for each in books.payments if each.id == identity)
     amount = views.formatted(payment.amount_minor, payment.currency)
-    subject = {**views.payment_view(books, payment), "title": f"Payment of {amount}"}
+    subject = {**_payment_view(books, payment), "title": f"Payment of {amount}"}
     legs = [leg for leg in books.legs if leg.payment == payment.id]
     return Told(subject, core.explain_payment(books, payment), (identity, *_refs(legs)))
 
