@@ -5,15 +5,20 @@ READ COMMITTED with row locks; a transaction is one unit of work and nobody else
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, Final, LiteralString, Protocol
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Composed, Literal
 from psycopg_pool import ConnectionPool
 
 APP_ROLE: Final = "counterfoil_app"
+ENTER: Final = "select set_config('role', {role}, true), set_config('counterfoil.tenant', {tenant}, true)"
+BEGIN: Final = SQL("begin; " + ENTER)
+BEGIN_SNAPSHOT: Final = SQL("begin transaction isolation level repeatable read, read only; " + ENTER)
+"""One round trip each: the transaction begins, becomes the role that owns nothing, and enters one tenant."""
 Row = DictRow
 
 TRANSIENT: Final = (
@@ -109,15 +114,17 @@ class Database:
     def __init__(self, dsn: str, *, size: int = 10, timeout_s: float = 10.0) -> None:
         self.dsn = dsn
         self._timeout_s = timeout_s
+        self._size = size
         self._pool: ConnectionPool[psycopg.Connection[DictRow]] = ConnectionPool(
             dsn,
             min_size=1,
             max_size=size,
             open=False,
             timeout=timeout_s,
+            # A pool that backs off for minutes would keep a server that is back waiting for just as long.
+            reconnect_timeout=timeout_s,
             connection_class=psycopg.Connection[DictRow],
             kwargs={"row_factory": dict_row, "autocommit": True},
-            check=ConnectionPool.check_connection,
         )
         self._pool.open(wait=False)
 
@@ -128,17 +135,13 @@ class Database:
     @contextmanager
     def transaction(self, tenant: str) -> Iterator[Tx]:
         """Open a transaction of one tenant. Commits when the block ends, rolls back when it raises."""
-        with self._connection() as connection, _committed(connection), connection.transaction():
-            connection.execute(
-                "select set_config('role', %s, true), set_config('counterfoil.tenant', %s, true)", (APP_ROLE, tenant)
-            )
+        with self._begun(BEGIN, tenant, APP_ROLE) as connection:
             yield Tx(connection, tenant)
 
     @contextmanager
     def owner(self, tenant: str) -> Iterator[Tx]:
         """Open a transaction as the role that owns the schema: for what the application itself may not do."""
-        with self._connection() as connection, _committed(connection), connection.transaction():
-            connection.execute("select set_config('counterfoil.tenant', %s, true)", (tenant,))
+        with self._begun(BEGIN, tenant, "none") as connection:
             yield Tx(connection, tenant)
 
     @contextmanager
@@ -150,37 +153,57 @@ class Database:
     @contextmanager
     def snapshot(self, tenant: str) -> Iterator[Tx]:
         """Open a transaction that only reads, and sees one tenant's books as they are at one instant."""
-        with self._connection() as connection, _committed(connection), connection.transaction():
-            connection.execute("set transaction isolation level repeatable read, read only")
-            _enter(connection, tenant)
+        with self._begun(BEGIN_SNAPSHOT, tenant, APP_ROLE) as connection:
             yield Tx(connection, tenant)
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+    def _begun(self, begin: SQL, tenant: str, role: str) -> Iterator[psycopg.Connection[DictRow]]:
+        """Begin a transaction on a living connection, and commit it unless the block raises."""
+        statement = begin.format(role=Literal(role), tenant=Literal(tenant))
+        connection = self._living(statement)
         try:
-            manager = self._pool.connection()
-            connection = manager.__enter__()
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailable(f"no connection to Postgres within {self._timeout_s:g} s") from error
-        try:
-            yield connection
+            with _committed(connection):
+                yield connection
         finally:
-            manager.__exit__(None, None, None)
+            self._pool.putconn(connection)
 
+    def _living(self, begin: Composed) -> psycopg.Connection[DictRow]:
+        """Give a connection on which the transaction has begun.
 
-def _enter(connection: psycopg.Connection[DictRow], tenant: str) -> None:
-    """Become the role that owns nothing, inside one tenant, until the transaction ends."""
-    connection.execute(
-        "select set_config('role', %s, true), set_config('counterfoil.tenant', %s, true)", (APP_ROLE, tenant)
-    )
+        Beginning it is what tries the connection: one that died in the pool is put back, which replaces it.
+        """
+        for _ in range(self._size + 1):
+            try:
+                connection = self._pool.getconn()
+            except psycopg.OperationalError as error:
+                raise DatabaseUnavailable(f"no connection to Postgres within {self._timeout_s:g} s") from error
+            try:
+                connection.execute(begin, prepare=False)
+            except psycopg.OperationalError as error:
+                is_dead = connection.broken or connection.closed
+                self._pool.putconn(connection)
+                if not is_dead:
+                    raise DatabaseUnavailable("Postgres lets no transaction begin") from error
+            else:
+                return connection
+        raise DatabaseUnavailable("every connection to Postgres was lost")
 
 
 @contextmanager
 def _committed(connection: psycopg.Connection[DictRow]) -> Iterator[None]:
-    """Tell a broken connection from a refused statement: after the first, nobody knows what was committed."""
+    """Commit at the end, roll back what raises, and tell a broken connection from a refused statement.
+
+    After a broken one nobody knows what was committed.
+    """
     try:
         yield
+        connection.commit()
     except psycopg.OperationalError as error:
         if connection.broken or connection.closed:
             raise CommitUnknown("the connection to Postgres broke inside a transaction") from error
+        connection.rollback()
+        raise
+    except BaseException:
+        with suppress(psycopg.OperationalError):
+            connection.rollback()
         raise

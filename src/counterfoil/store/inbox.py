@@ -9,7 +9,7 @@ from typing import Any
 
 from counterfoil.core.facts import Source
 from counterfoil.core.lifecycle import InboxStatus
-from counterfoil.store.codec import decode, to_json
+from counterfoil.store.codec import decode, encode, to_json
 from counterfoil.store.database import Row, Tx
 
 
@@ -88,37 +88,41 @@ def put_all(tx: Tx, news: Sequence[News]) -> list[tuple[str, bool]]:
 
 
 def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[str, tuple[str, bool]]:
+    # One document instead of an array per column: arrays are written element by element, in Python.
     put = tx.rows(
         """
         insert into inbox (tenant, id, source, kind, status, account, identity, subject_kind, subject_ref, customer,
             detail, occurred_at, received_at, last_delivered_at, deliveries)
         select %(tenant)s, id, source, kind, 'received', account, identity, subject_kind, subject_ref, customer,
-            detail::jsonb, occurred_at, received_at, received_at, deliveries
-        from unnest(
-            %(id)s::text[], %(source)s::text[], %(kind)s::text[], %(account)s::text[], %(identity)s::text[],
-            %(subject_kind)s::text[], %(subject_ref)s::text[], %(customer)s::text[], %(detail)s::text[],
-            %(occurred_at)s::timestamptz[], %(received_at)s::timestamptz[], %(deliveries)s::int[]
-        ) as news (id, source, kind, account, identity, subject_kind, subject_ref, customer, detail, occurred_at,
-            received_at, deliveries)
+            detail, occurred_at, received_at, received_at, deliveries
+        from jsonb_to_recordset(%(rows)s::jsonb) as news (id text, source text, kind text, account text, identity text,
+            subject_kind text, subject_ref text, customer text, detail jsonb, occurred_at timestamptz,
+            received_at timestamptz, deliveries int)
         on conflict (tenant, identity) do update set
             deliveries = inbox.deliveries + case when excluded.source = 'poll' then 0 else excluded.deliveries end,
             last_delivered_at = excluded.received_at
         returning identity, id, (xmax = 0) as inserted
         """,
-        id=[each.id for each in rows],
-        source=[str(each.source) for each in rows],
-        kind=[each.kind for each in rows],
-        account=[each.account for each in rows],
-        identity=[each.identity for each in rows],
-        subject_kind=[each.subject_kind for each in rows],
-        subject_ref=[each.subject_ref for each in rows],
-        customer=[each.customer for each in rows],
-        detail=[None if each.detail is None else to_json(each.detail) for each in rows],
-        occurred_at=[each.occurred_at for each in rows],
-        received_at=[each.received_at for each in rows],
-        deliveries=list(deliveries),
+        rows=plain([_document(each, number) for each, number in zip(rows, deliveries, strict=True)]),
     )
     return {row["identity"]: (row["id"], bool(row["inserted"])) for row in put}
+
+
+def _document(news: News, deliveries: int) -> dict[str, Any]:
+    return {
+        "id": news.id,
+        "source": news.source,
+        "kind": news.kind,
+        "account": news.account,
+        "identity": news.identity,
+        "subject_kind": news.subject_kind,
+        "subject_ref": news.subject_ref,
+        "customer": news.customer,
+        "detail": encode(news.detail),
+        "occurred_at": news.occurred_at.isoformat(),
+        "received_at": news.received_at.isoformat(),
+        "deliveries": deliveries,
+    }
 
 
 def _put_bodies(tx: Tx, rows: Sequence[News]) -> None:
