@@ -85,15 +85,16 @@ def counterfoil(
     context.obj = Entry(context.obj, given, config)
 
 
-def run(rooms: Rooms) -> None:
-    """Run the command line. Anticipated errors are told in two lines; a bug keeps its traceback."""
+def run(rooms: Rooms, arguments: list[str] | None = None) -> None:
+    """Run the command line and exit. Anticipated errors are told in two lines; a bug keeps its traceback."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(obj=rooms)
+        app(given, obj=rooms)
     except Exception as error:
         told = tell(error)
         if told is None:
             raise
-        if "--json" in sys.argv:
+        if "--json" in given:
             typer.echo(told.as_json())
         typer.echo(told.as_text(), err=True)
         sys.exit(told.exit_code)

@@ -61,6 +61,7 @@ def worker(
     lease_s: Annotated[
         float | None, typer.Option(help="After how long another worker takes over from a dead one.", show_default="60")
     ] = None,
+    until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Decide news, send orders and sweep, without the API. Any number of workers may run."""
@@ -70,6 +71,8 @@ def worker(
     settings = premises.settings_of(entry, threads=threads, lease_s=lease_s, data_dir=data_dir)
     logs.configure()
     stop = serving.stop_on_signals()
+    if until_eof:
+        serving.stop_on_eof(stop)
     with contextlib.ExitStack() as running:
         url = running.enter_context(health.served(settings.host, port)) if port is not None else "worker"
         database = running.enter_context(premises.postgres(settings))

@@ -34,6 +34,26 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+def stop_on_eof(stop: threading.Event) -> None:
+    """Set the event when standard input ends: whoever holds the other end, killed or not, is gone then."""
+
+    def read() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        stop.set()
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+
+
+def end_in_order_on_sigterm() -> None:
+    """Let SIGTERM end the process as an interrupt does: everything that was opened is closed."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def wait(stop: threading.Event, tick: Callable[[], None] | None = None) -> None:
     """Wait until told to stop, and do what has to be done now and then meanwhile."""
     while not stop.wait(TICK_S):

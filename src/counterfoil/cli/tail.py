@@ -33,7 +33,6 @@ def tail(
     from counterfoil.store import feed
 
     console = paper.console()
-    stop = serving.stop_on_signals()
     with premises.house_of(entry_of(context), data_dir=data_dir) as house:
         whose = tenants.named(house, tenant).id
         with house.database.transaction(whose) as tx:
@@ -41,7 +40,7 @@ def tail(
         for row in rows:
             _show(console, row, as_json=as_json)
         if follow:
-            _follow(house, whose, rows, stop, lambda row: _show(console, row, as_json=as_json))
+            _follow(house, whose, rows, serving.stop_on_signals(), lambda row: _show(console, row, as_json=as_json))
 
 
 def _follow(house: "House", tenant: str, rows: list[Any], stop: threading.Event, show: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from counterfoil.cli import premises
+from counterfoil.cli import premises, serving
 from counterfoil.cli.demo import stories
 from counterfoil.cli.demo.either_first import Sums
 from counterfoil.cli.options import DataDir, Json, entry_of
@@ -45,6 +45,7 @@ def demo(
     sums = read_sums(amounts)
     settings = premises.settings_of(entry, data_dir=data_dir)
     logs.configure(logs.QUIET)
+    serving.end_in_order_on_sigterm()
     if naive:
         told.play_naive(seed, sums, as_json=as_json)
     elif not told.play(entry, settings, seed, sums, as_json=as_json):

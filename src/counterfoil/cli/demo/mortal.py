@@ -27,8 +27,9 @@ class Mortal:
         """Start it, without waiting until it works."""
         self._mark = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
+            # Its input ends with us, however we end: so it outlives nobody.
             self._process = subprocess.Popen(
-                self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command, env=self._env, stdin=subprocess.PIPE, stdout=log, stderr=log
             )
 
     def await_ready(self) -> None:
@@ -39,7 +40,7 @@ class Mortal:
         """Kill it as a power cut would: no signal handler, no farewell."""
         assert self._process
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        self._process.communicate()
 
     def restart(self) -> None:
         """Start it again."""
@@ -49,11 +50,11 @@ class Mortal:
 
     def stop(self) -> None:
         """End it in order, and hard where that takes too long."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None:
             return
         self._process.terminate()
         try:
-            self._process.wait(STOP_MAX_S)
+            self._process.communicate(timeout=STOP_MAX_S)
         except subprocess.TimeoutExpired:
             self.kill()
 

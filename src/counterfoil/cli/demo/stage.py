@@ -126,7 +126,7 @@ def _set_up(running: contextlib.ExitStack, entry: Entry, settings: "Settings") -
 
 def _worker(settings: "Settings", dsn: str) -> Mortal:
     """The worker as a process of its own, on the same database and with the same master key."""
-    command = (sys.executable, "-m", "counterfoil", "worker", "--lease-s", f"{LEASE_S:g}")
+    command = (sys.executable, "-m", "counterfoil", "worker", "--until-eof", "--lease-s", f"{LEASE_S:g}")
     env = {
         "DATABASE_URL": dsn,
         "COUNTERFOIL_DATA_DIR": str(settings.data_dir.absolute()),

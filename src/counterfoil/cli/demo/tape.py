@@ -65,7 +65,7 @@ class Tape:
 
 def tape_of(seed: int) -> Tape:
     """Give the tape of a seed."""
-    chance = random.Random(seed)  # noqa: S311 -- a story to be told again, no secret
+    chance = random.Random(f"tape {seed}")  # noqa: S311 -- a story to be told again, no secret
     return Tape(
         seed=seed,
         kill=chance.choice(list(Kill)),
