@@ -35,6 +35,10 @@ class Databases:
             self._template = _name_of(address)
         return self._create(self._template)
 
+    def copy(self, address: str) -> str:
+        """Return the address of a copy of a database that nobody is connected to."""
+        return self._create(_name_of(address))
+
     def drop(self, address: str) -> None:
         name = _name_of(address)
         self._administrate(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))

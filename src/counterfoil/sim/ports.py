@@ -41,10 +41,10 @@ class VirtualClock:
 class SeededIds:
     """TypeIDs that are the same in every run of a seed. Later ones sort after earlier ones."""
 
-    def __init__(self, seed: int, clock: VirtualClock) -> None:
+    def __init__(self, seed: int, clock: VirtualClock, first: int = 1) -> None:
         self._seed = seed
         self._clock = clock
-        self._numbers = count(1)
+        self._numbers = count(first)
 
     def new(self, noun: str) -> str:
         """Give the next id of a noun."""

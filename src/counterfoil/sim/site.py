@@ -1,6 +1,6 @@
 """A simulated house with everything around it: one tenant, its account at the sandbox, its webhook endpoint."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +13,7 @@ from counterfoil.store.database import Transactions
 from counterfoil.store.secrets import SecretBox
 
 WEBHOOK_SECRET: Final = "whsec_simulated"  # noqa: S105  # guards nothing
+STRIPE_KEY: Final = "sk_test_simulated"  # the sandbox takes any
 SETTINGS: Final = Settings(sweep_every=timedelta(hours=1), allow_clock=True)
 
 
@@ -45,18 +46,25 @@ class Site:
 def open_site(database: Transactions, number: int, seed: int = 0, settings: Settings = SETTINGS) -> Site:
     """Open tenant `number` of a database. The same seed gives the same ids, whatever the number."""
     clock = VirtualClock()
-    provider = Provider(clock, seed, f"sk_test_{number}")
-    house = House(
-        database=database,
-        providers=provider.port,
-        clock=clock,
-        ids=SeededIds(seed, clock),
-        box=SecretBox("a-master-key-of-the-simulation"),
-        settings=replace(settings),
-    )
+    provider = Provider(clock, seed, STRIPE_KEY)
+    house = build_house(database, provider, clock, SeededIds(seed, clock), settings)
     tenant = setup.ensure_tenant(house, f"simulated {number}", "test", typeid(PREFIXES["tenant"], 1000 + number))
     slug = f"sim-{number}"
     wanted = setup.Connection(provider.key, (WEBHOOK_SECRET,), base_url=ADDRESS, slug=slug)
     account = setup.connect(house, tenant.id, wanted)
     provider.sandbox.add_webhook(provider.key, f"http://counterfoil.test/webhooks/stripe/{slug}", WEBHOOK_SECRET)
     return Site(house, clock, provider, tenant.id, account.id, slug)
+
+
+def build_house(
+    database: Transactions, provider: Provider, clock: VirtualClock, ids: SeededIds, settings: Settings = SETTINGS
+) -> House:
+    """Build the house with the ports of a simulation."""
+    return House(
+        database=database,
+        providers=provider.port,
+        clock=clock,
+        ids=ids,
+        box=SecretBox("a-master-key-of-the-simulation"),
+        settings=settings,
+    )

@@ -130,3 +130,20 @@ def released_credits(tx: Tx) -> int:
     """Count the credit legs whose credits went back to their lots."""
     row = tx.one("select count(*) as n from leg where tenant = %(tenant)s and kind = 'credit' and status = 'released'")
     return row["n"] if row else 0
+
+
+def undone(tx: Tx) -> list[Row]:
+    """Give what is still to be done, without ids and times: news without a decision, and open orders."""
+    news = tx.rows(
+        """
+        select 'news' as kind, i.kind as news, source, status, subject_ref from inbox i
+        where tenant = %(tenant)s and status in ('received', 'waiting')
+        """
+    )
+    orders = tx.rows(
+        """
+        select 'order' as kind, instruction ->> 'is' as verb, subject, status, try_no, why from provider_order
+        where tenant = %(tenant)s
+        """
+    )
+    return news + orders
