@@ -19,6 +19,7 @@ from counterfoil.console.guard import Guard
 from counterfoil.console.render import page
 from counterfoil.console.texts import ENGLISH
 from counterfoil.console.visits import Visitor, login_url, visitor_of
+from counterfoil.engine import commands
 from counterfoil.engine.explain import NotFound
 from counterfoil.engine.house import House
 from counterfoil.store.database import DatabaseUnavailable
@@ -34,24 +35,7 @@ Shown = Callable[[Request, Visitor], Response]
 def create_console(house: House) -> Starlette:
     """Build the console of a house, to be mounted at `/`. Its house may serve several tenants: a visit has one."""
     app = Starlette(
-        routes=[
-            Route("/", _signed_in(_home)),
-            Route("/customers", _signed_in(customers.listing)),
-            Route("/customers/{id}", _signed_in(customers.one)),
-            Route("/invoices", _signed_in(invoices.listing)),
-            Route("/invoices/{id}", _signed_in(invoices.one)),
-            Route("/events", _signed_in(events.listing)),
-            Route("/events/{id}", _signed_in(events.one)),
-            Route("/events/{id}/payload", _signed_in(events.payload)),
-            Route("/explain/{id}", _signed_in(anything.one)),
-            Route("/find", _signed_in(finding.find)),
-            Route("/sign-in", signing.form, methods=["GET"]),
-            Route("/sign-in", signing.enter, methods=["POST"]),
-            Route("/sign-in/{token}", signing.by_link, methods=["GET"]),
-            Route("/sign-out", _signed_in(signing.leave), methods=["POST"]),
-            Route("/theme", signing.theme, methods=["POST"]),
-            Mount("/static", _Kept(packages=[("counterfoil.console", "static")])),
-        ],
+        routes=_routes(),
         middleware=[
             Middleware(Guard, secret=house.ids.secret, refuse=lambda request: problem(request, 403, "error.403")),
             Middleware(GZipMiddleware, minimum_size=1000),
@@ -102,9 +86,37 @@ def _home(request: Request, visitor: Visitor) -> Response:
     return RedirectResponse("/customers", 303)
 
 
+def _routes() -> list[Route | Mount]:
+    return [
+        Route("/", _signed_in(_home)),
+        Route("/customers", _signed_in(customers.listing)),
+        Route("/customers/{id}", _signed_in(customers.one)),
+        Route("/invoices", _signed_in(invoices.listing)),
+        Route("/invoices/{id}", _signed_in(invoices.one)),
+        Route("/events", _signed_in(events.listing)),
+        Route("/events/{id}", _signed_in(events.one)),
+        Route("/events/{id}/payload", _signed_in(events.payload)),
+        Route("/explain/{id}", _signed_in(anything.one)),
+        Route("/find", _signed_in(finding.find)),
+        Route("/sign-in", signing.form, methods=["GET"]),
+        Route("/sign-in", signing.enter, methods=["POST"]),
+        Route("/sign-in/{token}", signing.by_link, methods=["GET"]),
+        Route("/sign-out", _signed_in(signing.leave), methods=["POST"]),
+        Route("/theme", signing.theme, methods=["POST"]),
+        Mount("/static", _Kept(packages=[("counterfoil.console", "static")])),
+    ]
+
+
 # --- what went wrong, on a page or as a problem document, whichever was asked for ---
 
-TITLES: Final = frozenset(key for key in ENGLISH if key.startswith("error.") and key[6:].isdigit())
+CODES: Final = {
+    403: "foreign_site",
+    404: "not_found",
+    405: "method_not_allowed",
+    422: "invalid_request",
+    500: "internal_error",
+    503: "database_unavailable",
+}
 
 
 def problem(request: Request, status: int, key: str, detail: str | None = None) -> Response:
@@ -112,16 +124,16 @@ def problem(request: Request, status: int, key: str, detail: str | None = None) 
     said = detail or ENGLISH[f"{key}.detail"]
     request_id = request.state.request_id
     if "text/html" not in request.headers.get("Accept", "text/html"):
-        body = {"type": "about:blank", "title": ENGLISH[key], "status": status, "detail": said}
-        return JSONResponse(body | {"request_id": request_id}, status, media_type="application/problem+json")
+        body = commands.problem(status, CODES[status], said, retryable=status == 503) | {"request_id": request_id}
+        return JSONResponse(body, status, media_type="application/problem+json")
     values = {"status": status, "title_key": key, "detail": said, "request_id": request_id}
     return page(request, "error.html", values, visitor=getattr(request.state, "visitor", None), status=status)
 
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    key = f"error.{error.status_code}"
-    return problem(request, error.status_code, key if key in TITLES else "error.422")
+    status = error.status_code if error.status_code in CODES else 422
+    return problem(request, status, f"error.{status}")
 
 
 def _not_found(request: Request, error: Exception) -> Response:
