@@ -39,11 +39,17 @@ class RealRooms:
 
         loop.work_until(house, stop, loop.Pace(threads), before=lambda: wiring.refresh_clock(house))
 
-    def application(self, house: "House", public_url: str) -> "Application":
+    def application(self, house: "House") -> "Application":
         """Give API, webhook door and console as one application."""
-        from counterfoil.api.app import create_app
+        from counterfoil import wiring
 
-        return create_app(house)
+        return wiring.application(house)
+
+    def login_url(self, house: "House", url: str) -> str:
+        """Make a link to the console that signs its first user in, once."""
+        from counterfoil.console.app import login_url
+
+        return login_url(house, url)
 
 
 def main() -> None:

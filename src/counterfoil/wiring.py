@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.engine.clock import SystemClock
 from counterfoil.engine.house import House, Settings
@@ -13,6 +14,9 @@ from counterfoil.providers.port import ProviderPort
 from counterfoil.store import work
 from counterfoil.store.database import Database
 from counterfoil.store.secrets import SecretBox
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 KEY_FILE = "master.key"
 
@@ -62,6 +66,24 @@ def refresh_clock(house: House) -> None:
     if isinstance(house.clock, SystemClock):
         with house.database.claims() as tx:
             house.clock.offset = work.clock_ahead(tx)
+
+
+API_PATHS: Final = ("/v1/", "/webhooks/", "/docs/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+"""What the API answers; every other path is a page of the console."""
+
+
+def application(house: House) -> "ASGIApp":
+    """Give API, webhook door and console as one application. Start and stop are the API's."""
+    from counterfoil.api.app import create_app
+    from counterfoil.console.app import create_console
+
+    api, console = create_app(house), create_console(house)
+
+    async def serve(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        is_page = scope["type"] == "http" and not scope["path"].startswith(API_PATHS)
+        await (console if is_page else api)(scope, receive, send)
+
+    return serve
 
 
 def master_key_for(data_dir: Path) -> str:

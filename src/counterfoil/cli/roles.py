@@ -47,7 +47,7 @@ def api(context: typer.Context, port: Port = None, host: Host = None, data_dir: 
         premises.bring_up_to_date(database)
         with premises.house_on(entry, settings, database.dsn, pool_size=20) as house:
             url = serving.url_of(listener)
-            with serving.web(entry.rooms.application(house, url), listener):
+            with serving.web(entry.rooms.application(house), listener):
                 serving.ready(url)
                 serving.wait(stop, lambda: premises.keep_up(entry, house, database))
 

@@ -41,8 +41,11 @@ class Rooms(Protocol):
     def work_until(self, house: "House", stop: threading.Event, threads: int) -> None:
         """Work until told to stop; what is under way is finished first."""
 
-    def application(self, house: "House", public_url: str) -> Application:
+    def application(self, house: "House") -> Application:
         """Give API, webhook door and console as one application."""
+
+    def login_url(self, house: "House", url: str) -> str:
+        """Make a link to the console that signs its first user in, once and soon."""
 
 
 @dataclass(frozen=True, slots=True)

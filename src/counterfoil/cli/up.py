@@ -26,6 +26,7 @@ class Standing:
     """What runs, for whoever started it."""
 
     url: str
+    console: str
     data_dir: Path
     api_key: str | None
     sandbox: str | None
@@ -35,7 +36,7 @@ class Standing:
         told = {
             "ready": self.url,
             "api": f"{self.url}/v1",
-            "console": f"{self.url}/",
+            "console": self.console,
             "webhooks": f"{self.url}{stand_in.WEBHOOK_PATH}",
             "api_key": self.api_key,
             "sandbox": self.sandbox,
@@ -47,7 +48,7 @@ class Standing:
         """Say it to a person."""
         rows = {
             "API": f"{self.url}/v1",
-            "Console": f"{self.url}/",
+            "Console": f"{self.console}  (signs in once)",
             "Webhooks": f"{self.url}{stand_in.WEBHOOK_PATH}",
             "API key": self.api_key or "made before: add one with `counterfoil keys create`",
             "Sandbox": f"{self.sandbox}  (key {installation.SANDBOX_KEY})" if self.sandbox else "off",
@@ -112,7 +113,7 @@ def start(
         place = stand_in.sandbox(house, tenant.id, settings.data_dir, settings.sandbox_port, url)
         sandbox = running.enter_context(place)
     key = installation.api_key(house, tenant, settings.data_dir, may_add=sandbox is not None)
-    running.enter_context(serving.web(entry.rooms.application(house, url), listener))
+    running.enter_context(serving.web(entry.rooms.application(house), listener))
     work = serving.in_thread("worker", lambda told: entry.rooms.work_until(house, told, settings.threads))
     running.enter_context(work)
 
@@ -121,7 +122,8 @@ def start(
         if sandbox:
             stand_in.follow_clock(house, sandbox)
 
-    return Standing(url, settings.data_dir, key.text, sandbox.url if sandbox else None), tick
+    console = entry.rooms.login_url(house, url)
+    return Standing(url, console, settings.data_dir, key.text, sandbox.url if sandbox else None), tick
 
 
 def migrate(database: premises.Postgres) -> None:

@@ -117,7 +117,15 @@ def read(stage: Stage, tape: Tape, sums: Sums, cast: Cast, line: int, seen: dict
         no_effect=outcomes.count("no_effect"),
         restarts=stage.worker.restarts,
         journal_balanced=balanced,
-        shown={"explanation": told, "trial": trial, "charges": charges, "cast": cast, "seen": seen, "tape": tape},
+        shown={
+            "explanation": told,
+            "notices": notices,
+            "trial": trial,
+            "charges": charges,
+            "cast": cast,
+            "seen": seen,
+            "tape": tape,
+        },
     )
     return judged(outcome, sums, breaches)
 

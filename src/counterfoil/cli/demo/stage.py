@@ -119,7 +119,7 @@ def _set_up(running: contextlib.ExitStack, entry: Entry, settings: "Settings") -
         account = str(stand_in.ask(core, "GET", "/v1/account")["id"])
     key = installation.api_key(house, tenant, settings.data_dir, may_add=True).text
     assert key
-    running.enter_context(serving.web(entry.rooms.application(house, url), listener))
+    running.enter_context(serving.web(entry.rooms.application(house), listener))
     worker.await_ready()
     return Stage(house, tenant.id, Caller(url, key), sandbox, account, worker, settings.data_dir)
 

@@ -97,8 +97,9 @@ def _pages(console: "Console", outcome: Outcome, settings: "Settings", data_dir:
     """Name the pages that `counterfoil up` shows of this story."""
     cast, url = outcome.shown["cast"], f"http://127.0.0.1:{settings.port}"
     where = "" if data_dir == settings.data_dir else f" ARGS={shlex.quote(f'--data-dir {data_dir}')}"
-    console.print(f"\nTo look at it: [bold]make up{where}[/], then")
-    for path in (f"/customers/{cast.customer}", f"/invoices/{cast.invoice}", "/events"):
+    booked = next((step["id"] for step in outcome.shown["notices"] if step["outcome"] == "applied"), "")
+    console.print(f"\nTo look at it: [bold]make up{where}[/] prints a link that signs you in; then")
+    for path in (f"/customers/{cast.customer}", f"/invoices/{cast.invoice}", "/events", f"/events/{booked}"):
         console.print(f"  {url}{path}", soft_wrap=True)
     console.print(
         f"or [bold]counterfoil explain {cast.number}[/]. The same seed plays the same tape: --seed {outcome.seed}"
