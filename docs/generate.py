@@ -3,11 +3,18 @@
 A page is a function without arguments that gives its text; GENERATED names the file it belongs in.
 """
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from enum import StrEnum
 from inspect import getdoc
 from pathlib import Path
 
+import counterfoil
+from counterfoil.api.app import without_house
+from counterfoil.api.errors import ENTRIES
+from counterfoil.api.errors import markdown as catalogue
+from counterfoil.api.openapi import document
 from counterfoil.core.lifecycle import MACHINES
 from counterfoil.store.generated import with_sections
 from counterfoil.store.migrate import schema_sql
@@ -60,13 +67,55 @@ def _by(states: type[StrEnum]) -> Callable[[tuple[str, str]], tuple[int, int]]:
     return lambda move: (order.index(move[0]), order.index(move[1]))
 
 
+def errors() -> str:
+    """Write the page of errors: what the API answers, then what only the command line and the log say."""
+    return f"{catalogue()}\n{ELSEWHERE}\n" + "\n".join(_trouble(each) for each in elsewhere())
+
+
+ELSEWHERE = """\
+## Said by the command line and the log
+"""
+
+
+def elsewhere() -> list[type[Exception]]:
+    """Give the errors that have a code of their own and no entry in the API's catalogue, by code."""
+    for module in pkgutil.walk_packages(counterfoil.__path__, "counterfoil."):
+        if not module.name.startswith("counterfoil.sandbox"):
+            importlib.import_module(module.name)
+    coded = {code: each for each in _subclasses(Exception) if (code := _code(each)) and code not in ENTRIES}
+    return [coded[code] for code in sorted(coded)]
+
+
+def _subclasses(kind: type[Exception]) -> list[type[Exception]]:
+    return [each for direct in kind.__subclasses__() for each in (direct, *_subclasses(direct))]
+
+
+def _code(kind: type[Exception]) -> str | None:
+    code = vars(kind).get("code")
+    is_ours = kind.__module__.startswith("counterfoil.") and not kind.__module__.startswith("counterfoil.sandbox")
+    return code if is_ours and isinstance(code, str) else None
+
+
+def _trouble(kind: type[Exception]) -> str:
+    remedy = getattr(kind, "remedy", None)
+    told = f"\n**What to do.** {remedy}.\n" if isinstance(remedy, str) else ""
+    return f"### {_code(kind)}\n\n{' '.join((getdoc(kind) or '').split())}\n{told}"
+
+
+def openapi() -> str:
+    """Write the OpenAPI document of the HTTP API."""
+    return document(without_house())
+
+
 def schema() -> str:
     """Write schema.sql with its generated sections as core has them now."""
     return with_sections(schema_sql())
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/errors.md": errors,
     "docs/lifecycles.md": lifecycles,
+    "docs/openapi.json": openapi,
     "src/counterfoil/store/schema.sql": schema,
 }
 

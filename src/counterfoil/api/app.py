@@ -48,6 +48,17 @@ class Options:
 
 def create_app(house: House, options: Options | None = None) -> FastAPI:
     """Build the application over a house. It owns nothing of the house: close the house's database after it."""
+    app = without_house()
+    app.state.house = house
+    app.state.options = options or Options(lambda ahead: _follow(house, ahead))
+    app.state.callers = Callers(lambda key: setup.authenticate(house, key))
+    app.state.metrics = Metrics(house)
+    app.state.intake = IntakeLane(house)
+    return app
+
+
+def without_house() -> FastAPI:
+    """Build the routes alone: enough to describe the application, and nothing that could answer."""
     app = FastAPI(
         title="Counterfoil",
         docs_url=None,
@@ -56,12 +67,8 @@ def create_app(house: House, options: Options | None = None) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
         telemetry={"tracing": False},
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.state.house = house
-    app.state.options = options or Options(lambda ahead: _follow(house, ahead))
-    app.state.callers = Callers(lambda key: setup.authenticate(house, key))
-    app.state.metrics = Metrics(house)
-    app.state.intake = IntakeLane(house)
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.extend(_bare_routes())

@@ -59,7 +59,12 @@ async def _settled(command: Command, result: Result) -> Result:
 
 
 def _is_answered(result: Result) -> bool:
-    return result.final or json.loads(result.answer.body).get("status") == "requires_action"
+    """Say whether it is the caller's turn: the payment rests, or its customer has something to confirm."""
+    if result.final:
+        return True
+    shown = json.loads(result.answer.body)
+    is_confirmable = shown["confirm"] == "client" and any(leg.get("provider_ref") for leg in shown["legs"])
+    return shown["status"] == "requires_action" or is_confirmable
 
 
 def _respond(command: Command, result: Result) -> Response:
@@ -70,7 +75,10 @@ def _respond(command: Command, result: Result) -> Response:
         headers["Preference-Applied"] = f"wait={command.wait_s:g}"
     if status < 400 or _is_subject(body):
         return Response(body, status, headers, "application/json")
-    problem = json.loads(body) | {"request_id": result.inbox or command.call.request_id}
+    request_id = result.inbox or command.call.request_id
+    problem = json.loads(body) | {"request_id": request_id}
+    if not result.replayed:
+        headers["Request-Id"] = request_id
     return Response(_text(problem), status, headers, MEDIA_TYPE)
 
 

@@ -261,7 +261,7 @@ code { font-family: "Geist Mono", monospace; font-size: 0.9em; }
 
 def markdown() -> str:
     """Write docs/errors.md."""
-    parts = ["# Errors\n", f"{INTRODUCTION}\n"]
+    parts = ["# Errors\n", "<!-- Written by docs/generate.py. Do not edit by hand. -->\n", f"{INTRODUCTION}\n"]
     for section in SECTIONS:
         parts.append(f"## {section.title}\n")
         for each in section.entries:

@@ -54,7 +54,7 @@ def decide_create_customer(wanted: Customer, now: datetime, new_id: NewId) -> De
 
 
 def decide_update_customer(books: Books) -> Decision:
-    """Change what is personal about a customer. That stands apart from the books, so that nothing here depends on it."""
+    """Change what is personal about a customer. It stands apart from the books; nothing here depends on it."""
     sentence = "The customer's personal fields were changed."
     return Act(Why(UPDATE, Reason.CUSTOMER_UPDATED, sentence, (books.customer.id,)), ())
 

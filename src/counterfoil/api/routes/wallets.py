@@ -134,6 +134,7 @@ def _scaled(amount: str, unit: ServiceUnit) -> int:
     summary="Declare a service unit",
     status_code=201,
     response_model=schemas.Unit,
+    responses={200: {"model": schemas.Unit, "description": "It was declared so before."}},
     openapi_extra=declare("admin", 409),
 )
 def create_unit(body: NewUnit, call: Asking) -> Response:

@@ -1,0 +1,188 @@
+"""One example per answer, by the name of its schema. Tests check that each fits its schema."""
+
+from typing import Any, Final
+
+from counterfoil.engine.views import money
+
+AT: Final = "2026-06-14T04:04:00.000Z"
+SUFFIX: Final = "01h455vb4pex5vsknk084sn02q"
+CUSTOMER_ID, INVOICE_ID, PAYMENT_ID = f"cust_{SUFFIX}", f"inv_{SUFFIX}", f"pmt_{SUFFIX}"
+DECISION_ID, NEWS_ID, WALLET_ID = f"dec_{SUFFIX}", f"pevt_{SUFFIX}", f"wlt_{SUFFIX}"
+
+
+def _usd(minor: int) -> dict[str, Any]:
+    return money(minor, "USD")
+
+
+def _credits(quantity: str) -> dict[str, str]:
+    return {"quantity": quantity, "unit": "usd-credit"}
+
+
+CUSTOMER: Final = {
+    "id": CUSTOMER_ID,
+    "object": "customer",
+    "external_id": "user-7012",
+    "name": "Dana",
+    "email": "dana@example.com",
+    "metadata": {},
+    "provider_account": f"pacc_{SUFFIX}",
+    "provider_ref": "cus_TxUcPNvn8f2S4d",
+    "paused": False,
+    "deleted_at_provider": False,
+    "created_at": AT,
+}
+METHOD: Final = {
+    "id": f"pmeth_{SUFFIX}",
+    "object": "payment_method",
+    "customer": CUSTOMER_ID,
+    "status": "saved",
+    "kind": "card",
+    "brand": "visa",
+    "last4": "4242",
+    "default": True,
+}
+WALLET: Final = {
+    "id": WALLET_ID,
+    "object": "wallet",
+    "customer": CUSTOMER_ID,
+    "unit": "usd-credit",
+    "status": "active",
+    "balance": _credits("30.000000"),
+    "held": _credits("0.000000"),
+    "available": _credits("30.000000"),
+    "created_at": AT,
+}
+GRANT: Final = {
+    "id": f"grant_{SUFFIX}",
+    "object": "grant",
+    "wallet": WALLET_ID,
+    "source": "purchase",
+    "amount": _credits("30.000000"),
+    "remaining": _credits("30.000000"),
+    "held": _credits("0.000000"),
+    "cost_basis": _usd(3000),
+    "priority": 50,
+    "effective_at": AT,
+    "expires_at": None,
+    "created_at": AT,
+}
+INVOICE: Final = {
+    "id": INVOICE_ID,
+    "object": "invoice",
+    "customer": CUSTOMER_ID,
+    "number": "INV-000001",
+    "status": "open",
+    "payment_status": "pending",
+    "currency": "USD",
+    "total": _usd(10000),
+    "amount_paid": _usd(0),
+    "amount_reserved": _usd(0),
+    "amount_due": _usd(10000),
+    "lines": [
+        {
+            "id": f"line_{SUFFIX}",
+            "kind": "flat_fee",
+            "description": "Pro plan, June",
+            "net": _usd(10000),
+            "tax": _usd(0),
+            "gross": _usd(10000),
+        }
+    ],
+    "due_at": None,
+    "created_at": AT,
+}
+PAYMENT: Final = {
+    "id": PAYMENT_ID,
+    "object": "payment",
+    "customer": CUSTOMER_ID,
+    "status": "succeeded",
+    "amount": _usd(10000),
+    "confirm": "server",
+    "legs": [
+        {"id": f"leg_{SUFFIX}", "kind": "credit", "status": "settled", "amount": _usd(3000)},
+        {"id": "leg_01h455vb4pex5vsknk084sn02r", "kind": "provider", "status": "settled", "amount": _usd(7000)},
+    ],
+    "next_action": None,
+    "created_at": AT,
+}
+SENTENCE: Final = "Invoice INV-000001 is paid: 30.00 USD by credits, 70.00 USD by the provider."
+DECISION: Final = {
+    "id": DECISION_ID,
+    "object": "decision",
+    "outcome": "applied",
+    "reason": "intent_settled",
+    "sentence": SENTENCE,
+    "rule": "settle-intent@1",
+    "customer": CUSTOMER_ID,
+    "news": {"id": NEWS_ID, "source": "webhook", "kind": "payment_intent.succeeded"},
+    "decided_at": AT,
+}
+EXAMPLES: Final[dict[str, Any]] = {
+    "Customer": CUSTOMER,
+    "PaymentMethod": METHOD,
+    "Wallet": WALLET,
+    "Grant": GRANT,
+    "Unit": {"code": "usd-credit", "object": "unit", "scale": 6, "face": _usd(100)},
+    "Invoice": INVOICE,
+    "Payment": PAYMENT,
+    "CustomerState": {
+        "object": "customer_state",
+        "customer": CUSTOMER,
+        "payment_methods": [METHOD],
+        "wallets": [WALLET],
+        "open_invoices": [INVOICE],
+        "amounts_due": [_usd(10000)],
+        "restrictions": [],
+    },
+    "Decision": DECISION,
+    "ProviderEvent": {
+        "id": NEWS_ID,
+        "object": "provider_event",
+        "source": "webhook",
+        "kind": "payment_intent.succeeded",
+        "status": "decided",
+        "deliveries": 2,
+        "decision": {"id": DECISION_ID, "outcome": "applied", "reason": "intent_settled", "sentence": SENTENCE},
+        "received_at": AT,
+    },
+    "Event": {
+        "id": f"evnt_{SUFFIX}",
+        "object": "event",
+        "kind": "invoice.paid",
+        "customer": CUSTOMER_ID,
+        "sequence": 4,
+        "subject": INVOICE_ID,
+        "data": {"total_minor": 10000, "currency": "USD"},
+        "created_at": AT,
+    },
+    "Case": {
+        "id": f"case_{SUFFIX}",
+        "object": "case",
+        "question": "money_unexplained",
+        "subject": "pi_3PqTxUcPNvn8f2S4d0",
+        "detail": "A payment of 12.00 USD belongs to no invoice of ours.",
+        "status": "open",
+        "opened_at": AT,
+    },
+    "Explanation": {
+        "object": "explanation",
+        "id": INVOICE_ID,
+        "subject": INVOICE,
+        "finding": SENTENCE,
+        "equation": {"terms": []},
+        "entries": [],
+        "timeline": [],
+        "as_of": AT,
+    },
+    "TestClock": {"object": "test_clock", "now": AT, "ahead_s": 172800},
+    "Preview": {
+        "object": "preview",
+        "outcome": "act",
+        "reason": "payment_launched",
+        "sentence": "Credits reserve 30.00 USD of INV-000001; the provider is asked for the remaining 70.00 USD.",
+        "entries": [],
+        "messages": [],
+        "effects": [],
+    },
+}
+LISTED: Final = {f"List_{name}_": {"data": [example], "next_cursor": None} for name, example in EXAMPLES.items()}
