@@ -26,6 +26,7 @@ from core.factories import (
     grant,
     invoice,
     invoice_id,
+    line,
     method,
     wallet,
 )
@@ -206,7 +207,8 @@ def test_the_parts_add_up_exactly_in_every_currency(currency: str, steps: list[i
     grants = tuple(
         grant(n, 1, amount=units, remaining=units, cost_currency=currency) for n, units in enumerate(lots, start=1)
     )
-    world = World(books(wallets=(wallet(unit=PEGGED[currency]),), grants=grants, invoices=invoices))
+    lines = tuple(line(n, n, each.total_minor) for n, each in enumerate(invoices, start=1))
+    world = World(books(wallets=(wallet(unit=PEGGED[currency]),), grants=grants, invoices=invoices, lines=lines))
     wanted = Launch(tuple(each.id for each in invoices))
 
     decision = world.decide(lambda held: decide_launch(held, wanted, NOW, world.new_id))
