@@ -4,7 +4,7 @@ A dataclass becomes an object whose `is` names its class; what is unknown on the
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -66,23 +66,30 @@ def as_type(value: Any, hint: Any) -> Any:
     """Read a JSON value, or a column, as a field of this type."""
     if value is None:
         return None
+    read = _reader(hint)
+    return read(value) if read else value
+
+
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any] | None:
+    """Give what reads a value as this type, None where it is as it should be."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
-        inner = [each for each in get_args(hint) if each is not NoneType]
-        return decode(value) if isinstance(value, Mapping) else as_type(value, inner[0])
+        inner = next(each for each in get_args(hint) if each is not NoneType)
+        return lambda value: decode(value) if isinstance(value, Mapping) else as_type(value, inner)
     if origin is tuple:
         item = get_args(hint)[0]
-        return tuple(as_type(each, item) for each in value)
+        return lambda value: tuple(as_type(each, item) for each in value)
     if origin in (dict, Mapping) or hint is Mapping:
-        return dict(value)
-    if isinstance(value, Mapping):
-        return decode(value)
+        return dict
     base = getattr(hint, "__supertype__", hint)
+    if base in PLAIN or base is str:
+        return None
     if isinstance(base, type) and issubclass(base, Enum):
-        return base(value)
-    if base is datetime and isinstance(value, str):
-        return datetime.fromisoformat(value)
-    return value
+        return base
+    if base is datetime:
+        return lambda value: datetime.fromisoformat(value) if isinstance(value, str) else value
+    return lambda value: decode(value) if isinstance(value, Mapping) else value
 
 
 @cache

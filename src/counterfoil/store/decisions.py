@@ -1,7 +1,7 @@
 """Decisions and what leaves with them: events, cases."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,31 +26,45 @@ class StoredDecision:
 
 def put(tx: Tx, made: StoredDecision) -> None:
     """Store a decision. The database refuses a second one for the same inbox row."""
+    put_all(tx, [made])
+
+
+def put_all(tx: Tx, made: Sequence[StoredDecision]) -> None:
+    """Store decisions, in two statements whatever their number."""
     tx.run(
         """
         insert into decision (tenant, id, inbox, rule, outcome, reason, sentence, customer, inputs, effects, decided_at)
-        values (%(tenant)s, %(id)s, %(inbox)s, %(rule)s, %(outcome)s, %(reason)s, %(sentence)s, %(customer)s,
-            %(inputs)s, %(effects)s, %(decided_at)s)
+        select %(tenant)s, id, inbox, rule, outcome, reason, sentence, customer, inputs, effects, decided_at
+        from jsonb_to_recordset(%(rows)s::jsonb) as made (id text, inbox text, rule text, outcome text, reason text,
+            sentence text, customer text, inputs jsonb, effects jsonb, decided_at timestamptz)
         """,
-        id=made.id,
-        inbox=made.inbox,
-        rule=made.why.rule,
-        outcome=made.outcome,
-        reason=made.why.reason,
-        sentence=made.why.sentence,
-        customer=made.customer,
-        inputs=json.dumps(dict(made.why.inputs), ensure_ascii=False),
-        effects=json.dumps(made.effects, ensure_ascii=False),
-        decided_at=made.decided_at,
+        rows=json.dumps([_document(each) for each in made], ensure_ascii=False),
     )
+    about = [(subject, each.id) for each in made for subject in dict.fromkeys(each.about)]
     tx.run(
         """
         insert into decision_about (tenant, subject, decision)
-        select distinct %(tenant)s, subject, %(id)s from unnest(%(about)s::text[]) as about (subject)
+        select %(tenant)s, subject, decision
+        from unnest(%(subjects)s::text[], %(decisions)s::text[]) as about (subject, decision)
         """,
-        id=made.id,
-        about=list(made.about),
+        subjects=[subject for subject, _ in about],
+        decisions=[decision for _, decision in about],
     )
+
+
+def _document(made: StoredDecision) -> dict[str, Any]:
+    return {
+        "id": made.id,
+        "inbox": made.inbox,
+        "rule": made.why.rule,
+        "outcome": made.outcome,
+        "reason": made.why.reason,
+        "sentence": made.why.sentence,
+        "customer": made.customer,
+        "inputs": dict(made.why.inputs),
+        "effects": made.effects,
+        "decided_at": made.decided_at.isoformat(),
+    }
 
 
 def get(tx: Tx, decision: str) -> Row | None:
@@ -90,29 +104,59 @@ def about(tx: Tx, subjects: Iterable[str]) -> list[Row]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event on its way out: its id, what it says, and the decision that caused it."""
+
+    id: str
+    notify: Notify
+    decision: str
+
+
 def put_event(tx: Tx, identity: str, told: Notify, decision: str, now: datetime) -> bool:
     """Tell an event once: the next of its customer's sequence. False when its key was told before."""
-    return bool(
-        tx.run(
-            """
-            insert into event (tenant, id, key, kind, customer, sequence, subject, data, decision, created_at)
-            select %(tenant)s, %(id)s, %(key)s, %(kind)s, %(customer)s,
-                1 + coalesce(
-                    (select max(sequence) from event where tenant = %(tenant)s and customer = %(customer)s), 0
-                ),
-                %(subject)s, %(data)s, %(decision)s, %(now)s
-            on conflict (tenant, key) do nothing
-            """,
-            id=identity,
-            key=told.key,
-            kind=told.kind,
-            customer=told.customer,
-            subject=told.subject,
-            data=json.dumps(dict(told.data), ensure_ascii=False),
-            decision=decision,
-            now=now,
-        )
+    return put_events(tx, [Told(identity, told, decision)], now) == 1
+
+
+def put_events(tx: Tx, told: Sequence[Told], now: datetime) -> int:
+    """Tell events once each, in this order within each customer's sequence; give how many were new."""
+    first: dict[str, Told] = {}
+    for each in told:
+        first.setdefault(each.notify.key, each)
+    if not first:
+        return 0
+    return tx.run(
+        """
+        insert into event (tenant, id, key, kind, customer, sequence, subject, data, decision, created_at)
+        select %(tenant)s, id, key, kind, customer,
+            row_number() over (partition by customer order by ordinality) + coalesce(
+                (select max(e.sequence) from event e where e.tenant = %(tenant)s and e.customer = told.customer), 0
+            ),
+            subject, data, decision, %(now)s
+        from rows from (
+            jsonb_to_recordset(%(rows)s::jsonb)
+                as (id text, key text, kind text, customer text, subject text, data jsonb, decision text)
+        ) with ordinality as told
+        where not exists (select 1 from event e where e.tenant = %(tenant)s and e.key = told.key)
+        order by ordinality
+        on conflict (tenant, key) do nothing
+        """,
+        now=now,
+        rows=json.dumps([_event(each) for each in first.values()]),
     )
+
+
+def _event(told: Told) -> dict[str, Any]:
+    notify = told.notify
+    return {
+        "id": told.id,
+        "key": notify.key,
+        "kind": notify.kind,
+        "customer": notify.customer,
+        "subject": notify.subject,
+        "data": dict(notify.data),
+        "decision": told.decision,
+    }
 
 
 def questions_about(tx: Tx, subjects: Iterable[str]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -147,6 +147,18 @@ def get(tx: Tx, identity: str, *, lock: bool = False) -> Row | None:
     return _decoded(row)
 
 
+def get_all(tx: Tx, ids: Sequence[str], *, lock: bool = False) -> dict[str, Row]:
+    """Give inbox rows by their ids; `detail` is decoded. With `lock`, hold them until the transaction ends."""
+    if lock:
+        rows = tx.rows(
+            "select * from inbox where tenant = %(tenant)s and id = any (%(ids)s) order by id for no key update",
+            ids=list(ids),
+        )
+    else:
+        rows = tx.rows("select * from inbox where tenant = %(tenant)s and id = any (%(ids)s)", ids=list(ids))
+    return {row["id"]: decoded for row in rows if (decoded := _decoded(row))}
+
+
 def _decoded(row: Row | None) -> Row | None:
     if row and isinstance(row["detail"], Mapping) and "is" in row["detail"]:
         return {**row, "detail": decode(row["detail"])}
@@ -179,6 +191,21 @@ def mark(
         status=status,
         waiting_for=waiting_for,
         customer=customer,
+    )
+
+
+def mark_all(tx: Tx, marks: Sequence[tuple[str, InboxStatus, str | None]]) -> None:
+    """Move inbox rows that wait for nothing more: each with its new status and whose it turned out to be."""
+    tx.run(
+        """
+        update inbox set status = mark.status, waiting_for = null, attempts = attempts + 1,
+            customer = coalesce(mark.customer, inbox.customer)
+        from unnest(%(ids)s::text[], %(statuses)s::text[], %(customers)s::text[]) as mark (id, status, customer)
+        where inbox.tenant = %(tenant)s and inbox.id = mark.id
+        """,
+        ids=[identity for identity, _, _ in marks],
+        statuses=[str(status) for _, status, _ in marks],
+        customers=[customer for _, _, customer in marks],
     )
 
 
@@ -223,6 +250,48 @@ def applied_observation(tx: Tx, account: str, ref: str) -> int:
     return int(row["applied"]) if row else 0
 
 
+def number_observations(tx: Tx, objects: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], int]:
+    """Hand out the next observation number of each of these provider objects, given as account, kind and reference.
+
+    Commit them before looking. The answer is keyed by account and reference.
+    """
+    wanted = {(account, ref): kind for account, kind, ref in objects}
+    keys = sorted(wanted)
+    rows = tx.rows(
+        """
+        insert into provider_object (tenant, account, ref, kind, observed)
+        select %(tenant)s, account, ref, kind, 1
+        from unnest(%(accounts)s::text[], %(refs)s::text[], %(kinds)s::text[]) as object (account, ref, kind)
+        on conflict (tenant, account, ref) do update set observed = provider_object.observed + 1
+        returning account, ref, observed
+        """,
+        accounts=[account for account, _ in keys],
+        refs=[ref for _, ref in keys],
+        kinds=[wanted[key] for key in keys],
+    )
+    return {(row["account"], row["ref"]): int(row["observed"]) for row in rows}
+
+
+def applied_observations(tx: Tx, objects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Give the number of the newest applied observation of each object, and hold the rows until the transaction ends.
+
+    Objects are given as account and reference. One that was never looked at is not in the answer.
+    """
+    keys = sorted(set(objects))
+    rows = tx.rows(
+        """
+        select account, ref, applied from provider_object
+        where tenant = %(tenant)s
+            and (account, ref) in (select * from unnest(%(accounts)s::text[], %(refs)s::text[]))
+        order by account, ref
+        for update
+        """,
+        accounts=[account for account, _ in keys],
+        refs=[ref for _, ref in keys],
+    )
+    return {(row["account"], row["ref"]): int(row["applied"]) for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What one look at a provider object saw. Numbers order looks, never the provider's timestamps."""
@@ -252,6 +321,28 @@ def apply_observation(tx: Tx, seen: Observation, now: datetime) -> None:
         status=seen.status,
         fact=to_json(seen.fact),
         now=now,
+    )
+
+
+def apply_observations(tx: Tx, looks: Sequence[Observation], now: datetime) -> None:
+    """Remember observations as the newest applied ones, one per object. Their rows are there and held."""
+    tx.run(
+        """
+        update provider_object set
+            observed = greatest(observed, look.number), applied = look.number, status = look.status, fact = look.fact,
+            applied_at = %(now)s
+        from jsonb_to_recordset(%(looks)s::jsonb)
+            as look (account text, ref text, number bigint, status text, fact jsonb)
+        where tenant = %(tenant)s and provider_object.account = look.account and provider_object.ref = look.ref
+        """,
+        now=now,
+        looks=plain(
+            [
+                {"account": each.account, "ref": each.ref, "number": each.number, "status": each.status}
+                | {"fact": encode(each.fact)}
+                for each in looks
+            ]
+        ),
     )
 
 
@@ -289,6 +380,18 @@ def put_command(
 def command_of(tx: Tx, inbox: str) -> Row | None:
     """Give the stored answer of a command."""
     return tx.one("select * from command where tenant = %(tenant)s and inbox = %(inbox)s", inbox=inbox)
+
+
+def awaited(tx: Tx, subjects: Sequence[str]) -> frozenset[str]:
+    """Give which of these subjects a command still waits for."""
+    rows = tx.rows(
+        """
+        select distinct awaits from command
+        where tenant = %(tenant)s and awaits = any (%(subjects)s) and final_body is null
+        """,
+        subjects=list(subjects),
+    )
+    return frozenset(row["awaits"] for row in rows)
 
 
 def finish_commands(tx: Tx, subject: str, final: Answer) -> None:

@@ -1,6 +1,7 @@
 """Entries in and out of the database. Nothing here updates or deletes: the database would refuse it."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from counterfoil.core.journal import Entry, Posting, read_account
@@ -8,32 +9,47 @@ from counterfoil.store.database import Row, Tx
 
 
 def post(tx: Tx, entries: Iterable[Entry], decision: str, recorded_at: datetime) -> None:
-    """Insert each entry whole, in one statement. Raises UniqueViolation when its key was used before."""
-    for entry in entries:
-        postings = entry.postings
-        assert postings, f"entry {entry.key} is empty"
+    """Insert entries, each whole. Raises UniqueViolation when a key was used before."""
+    post_all(tx, [(entry, decision) for entry in entries], recorded_at)
+
+
+def post_all(tx: Tx, entries: Sequence[tuple[Entry, str]], recorded_at: datetime) -> None:
+    """Insert entries, each with the decision that caused it, in one statement. Raises UniqueViolation."""
+    rows = [row for entry, decision in entries for row in _rows_of(entry, decision)]
+    if rows:
         tx.run(
             """
             insert into posting (tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision,
                 occurred_at, effective_at, recorded_at)
-            select %(tenant)s, %(entry)s, n, %(of_n)s, debit, credit, unit, amount, %(subject)s, %(decision)s,
-                %(occurred_at)s, %(recorded_at)s, %(recorded_at)s
-            from unnest(
-                %(n)s::smallint[], %(debit)s::text[], %(credit)s::text[], %(unit)s::text[], %(amount)s::bigint[]
-            ) as line (n, debit, credit, unit, amount)
+            select %(tenant)s, entry, n, of_n, debit, credit, unit, amount, subject, decision,
+                occurred_at, %(recorded_at)s, %(recorded_at)s
+            from rows from (
+                jsonb_to_recordset(%(rows)s::jsonb) as (entry text, n smallint, of_n smallint, debit text, credit text,
+                    unit text, amount bigint, subject text, decision text, occurred_at timestamptz)
+            ) with ordinality
+            order by ordinality
             """,
-            entry=entry.key,
-            of_n=len(postings),
-            subject=entry.subject,
-            decision=decision,
-            occurred_at=entry.occurred_at,
             recorded_at=recorded_at,
-            n=list(range(1, len(postings) + 1)),
-            debit=[str(each.debit) for each in postings],
-            credit=[str(each.credit) for each in postings],
-            unit=[each.unit for each in postings],
-            amount=[each.amount for each in postings],
+            rows=json.dumps(rows),
         )
+
+
+def _rows_of(entry: Entry, decision: str) -> list[dict[str, str | int]]:
+    assert entry.postings, f"entry {entry.key} is empty"
+    shared = {"entry": entry.key, "subject": entry.subject, "decision": decision}
+    shared |= {"occurred_at": entry.occurred_at.isoformat()}
+    return [
+        {
+            **shared,
+            "n": n,
+            "of_n": len(entry.postings),
+            "debit": str(each.debit),
+            "credit": str(each.credit),
+            "unit": each.unit,
+            "amount": each.amount,
+        }
+        for n, each in enumerate(entry.postings, 1)
+    ]
 
 
 def suspense_of(tx: Tx, refs: Iterable[str]) -> list[tuple[str, int]]:

@@ -1,6 +1,6 @@
 """Our subjects as rows: one table each, columns named as the fields are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any, Final, LiteralString, TypeVar
@@ -117,10 +117,15 @@ def to_row(subject: Subject) -> dict[str, Any]:
 
 def from_row(cls: type[T], row: Mapping[str, Any]) -> T:
     """Read a subject from its row."""
-    hints = hints_of(cls)
-    columns = {name: RENAMED.get((cls, name), name) for name in hints}
-    values = {name: as_type(row[columns[name]], hint) for name, hint in hints.items() if columns[name] in row}
+    kind: Any = cls
+    values = {name: as_type(row[column], hint) for name, column, hint in _columns(kind) if column in row}
     return cls(**values)
+
+
+@cache
+def _columns(cls: Any) -> tuple[tuple[str, str, Any], ...]:
+    """Give the fields of a subject, each with its column and its type."""
+    return tuple((name, RENAMED.get((cls, name), name), hint) for name, hint in hints_of(cls).items())
 
 
 # --- reading ---
@@ -128,14 +133,20 @@ def from_row(cls: type[T], row: Mapping[str, Any]) -> T:
 
 def lock_customer(tx: Tx, customer: str) -> Customer | None:
     """Lock a customer and, after it, its wallets: the first two rungs of the one lock order."""
-    row = tx.one("select * from customer where tenant = %(tenant)s and id = %(id)s for no key update", id=customer)
-    if row is None:
-        return None
-    tx.rows(
-        "select id from wallet where tenant = %(tenant)s and customer = %(customer)s order by id for no key update",
-        customer=customer,
+    return lock_customers(tx, [customer]).get(customer)
+
+
+def lock_customers(tx: Tx, ids: Iterable[str]) -> dict[str, Customer]:
+    """Lock customers, in the order of their ids, and after them their wallets."""
+    rows = tx.rows(
+        "select * from customer where tenant = %(tenant)s and id = any (%(ids)s) order by id for no key update",
+        ids=list(ids),
     )
-    return from_row(Customer, row)
+    tx.rows(
+        "select id from wallet where tenant = %(tenant)s and customer = any (%(ids)s) order by id for no key update",
+        ids=[row["id"] for row in rows],
+    )
+    return {row["id"]: from_row(Customer, row) for row in rows}
 
 
 def customer(tx: Tx, identity: str) -> Customer | None:
@@ -146,15 +157,20 @@ def customer(tx: Tx, identity: str) -> Customer | None:
 
 def wallets(tx: Tx, customer: str) -> tuple[Wallet, ...]:
     """Give a customer's wallets with their units."""
+    return wallets_of(tx, [customer])
+
+
+def wallets_of(tx: Tx, customers: Iterable[str]) -> tuple[Wallet, ...]:
+    """Give the wallets of customers with their units."""
     rows = tx.rows(
         """
         select w.id, w.customer, w.status, w.created_at, u.code, u.scale, u.face_minor, u.face_currency
         from wallet w
         join service_unit u on u.tenant = w.tenant and u.code = w.unit
-        where w.tenant = %(tenant)s and w.customer = %(customer)s
+        where w.tenant = %(tenant)s and w.customer = any (%(customers)s)
         order by w.id
         """,
-        customer=customer,
+        customers=list(customers),
     )
     return tuple(_wallet(row) for row in rows)
 
@@ -166,8 +182,13 @@ def _wallet(row: Row) -> Wallet:
 
 def methods(tx: Tx, customer: str) -> tuple[Method, ...]:
     """Give a customer's saved payment methods."""
-    sql: LiteralString = "select * from method where tenant = %(tenant)s and customer = %(customer)s order by id"
-    return _all(Method, tx.rows(sql, customer=customer))
+    return methods_of(tx, [customer])
+
+
+def methods_of(tx: Tx, customers: Iterable[str]) -> tuple[Method, ...]:
+    """Give the saved payment methods of customers."""
+    sql: LiteralString = "select * from method where tenant = %(tenant)s and customer = any (%(ids)s) order by id"
+    return _all(Method, tx.rows(sql, ids=list(customers)))
 
 
 def grants(tx: Tx, wallet_ids: list[str], leg_ids: list[str]) -> tuple[Grant, ...]:
@@ -335,6 +356,21 @@ def leg_of_ref(tx: Tx, account: str, refs: Iterable[str]) -> Row | None:
         account=account,
         refs=list(refs),
     )
+
+
+def legs_of_refs(tx: Tx, accounts: Sequence[str], refs: Sequence[str]) -> dict[tuple[str, str], Row]:
+    """Find the legs that hold these handles, given account by account; the answer is keyed by account and handle."""
+    rows = tx.rows(
+        """
+        select l.id, l.payment, l.account, l.provider_ref, p.customer
+        from unnest(%(accounts)s::text[], %(refs)s::text[]) as wanted (account, ref)
+        join leg l on l.tenant = %(tenant)s and l.account = wanted.account and l.provider_ref = wanted.ref
+        join payment p on p.tenant = l.tenant and p.id = l.payment
+        """,
+        accounts=list(accounts),
+        refs=list(refs),
+    )
+    return {(row["account"], row["provider_ref"]): row for row in rows}
 
 
 def leg_of_mark(tx: Tx, account: str, leg: str) -> Row | None:

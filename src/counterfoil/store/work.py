@@ -100,6 +100,32 @@ def fence(tx: Tx, claim: Claim) -> None:
         raise LeaseLost(f"{claim.queue} {claim.id} was taken over by another worker")
 
 
+def fence_all(tx: Tx, claims: Sequence[Claim]) -> frozenset[Claim]:
+    """Hold the rows of claims of one queue until the transaction ends, and give those that nobody has claimed since."""
+    rows = tx.rows(
+        """
+        select id, token from work
+        where queue = %(queue)s and tenant = %(tenant)s and id = any (%(ids)s)
+        order by id
+        for update
+        """,
+        queue=claims[0].queue,
+        ids=[each.id for each in claims],
+    )
+    tokens = {row["id"]: row["token"] for row in rows}
+    return frozenset(each for each in claims if tokens.get(each.id) == each.token)
+
+
+def finish_all(tx: Tx, claims: Sequence[Claim]) -> None:
+    """Take finished items of one queue off it."""
+    if claims:
+        tx.run(
+            "delete from work where queue = %(queue)s and tenant = %(tenant)s and id = any (%(ids)s)",
+            queue=claims[0].queue,
+            ids=[each.id for each in claims],
+        )
+
+
 def finish(tx: Tx, claim: Claim) -> None:
     """Take a finished item off the queue."""
     tx.run(
@@ -138,18 +164,20 @@ def count_failure(tx: Tx, claim: Claim) -> None:
 
 def extend(tx: Tx, claims: Iterable[Claim], until: datetime) -> None:
     """Keep leases alive while their holder is."""
-    for each in claims:
-        tx.run(
-            """
-            update work set leased_until = %(until)s
-            where queue = %(queue)s and tenant = %(for_tenant)s and id = %(id)s and token = %(token)s
-            """,
-            queue=each.queue,
-            for_tenant=each.tenant,
-            id=each.id,
-            token=each.token,
-            until=until,
-        )
+    held = sorted(claims, key=lambda each: (each.queue, each.tenant, each.id))
+    tx.run(
+        """
+        update work set leased_until = %(until)s
+        from unnest(%(queues)s::text[], %(tenants)s::text[], %(ids)s::text[], %(tokens)s::bigint[])
+            as held (queue, tenant, id, token)
+        where work.queue = held.queue and work.tenant = held.tenant and work.id = held.id and work.token = held.token
+        """,
+        until=until,
+        queues=[str(each.queue) for each in held],
+        tenants=[each.tenant for each in held],
+        ids=[each.id for each in held],
+        tokens=[each.token for each in held],
+    )
 
 
 def next_due(tx: Tx) -> datetime | None:
