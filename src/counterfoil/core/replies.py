@@ -47,7 +47,7 @@ def decide_reply(
         return Skip(_why(order, Reason.ALREADY_KNOWN, "What the order was for has been seen to happen already."))
     match outcome:
         case Done(fact):
-            closed = replace(order, status=OrderStatus.DONE, why=None)
+            closed = _closed(order, OrderStatus.DONE, None)
             if stale:
                 return _superseded(order, closed)
             return _with_order(_done(books, closed, fact, now, new_id), order, closed)
@@ -66,7 +66,8 @@ def decide_reply(
 
 def _superseded(order: Order, closed: Order) -> Decision:
     sentence = "The provider answered, but a newer look at the same object was applied before; only the order closes."
-    return Act(_why(order, Reason.SUPERSEDED, sentence), (Change(order, closed),))
+    why = _why(order, Reason.SUPERSEDED, sentence)
+    return Act(why, (Change(order, closed),)) if closed != order else Skip(why)
 
 
 def _closed(order: Order, status: OrderStatus, why: str | None) -> Order:

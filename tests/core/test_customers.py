@@ -1,0 +1,190 @@
+"""Customers, saved methods, wallets and lots: what a command does, and what the provider says about them."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.factories import CUSTOMER_REF, METHOD, NOW, ONE, Counting, books, customer, method, wallet
+from core.world import World
+from counterfoil.core.books import Books, GrantSource, default_method
+from counterfoil.core.customers import (
+    Issue,
+    decide_add_method,
+    decide_customer_fact,
+    decide_grant,
+    decide_method_fact,
+    decide_open_wallet,
+)
+from counterfoil.core.effects import Act, Decision, Reason, Refuse, Skip
+from counterfoil.core.facts import CustomerFact, MethodFact
+from counterfoil.core.ids import MethodId, ProviderRef, WalletId
+from counterfoil.core.lifecycle import WalletStatus
+from counterfoil.core.money import USD_CREDIT, ServiceUnit
+
+TOKEN = ServiceUnit("token", 0)
+CARD = MethodFact(ProviderRef("pm_card1"), "card", CUSTOMER_REF, "visa", "4242")
+NEW = MethodFact(ProviderRef("pm_new"), "card", CUSTOMER_REF, "visa", "1881")
+
+
+def hear(fact: MethodFact | CustomerFact, held: Books | None = None, **how: Any) -> tuple[Decision, World]:
+    world = World(held or books())
+    if isinstance(fact, CustomerFact):
+        return world.decide(lambda read: decide_customer_fact(read, fact)), world
+    return world.decide(lambda read: decide_method_fact(read, fact, NOW, world.new_id, **how)), world
+
+
+# --- methods ---
+
+
+def test_the_first_method_is_the_default_and_a_later_one_only_when_it_is_asked_for() -> None:
+    _, first = hear(NEW, books(methods=()))
+    _, later = hear(NEW)
+    _, chosen = hear(NEW, make_default=True)
+
+    assert [each.is_default for each in first.books.methods] == [True]
+    assert {each.provider_ref: each.is_default for each in later.books.methods} == {"pm_card1": True, "pm_new": False}
+    assert {each.provider_ref: each.is_default for each in chosen.books.methods} == {"pm_card1": False, "pm_new": True}
+
+
+def test_what_is_known_of_a_method_is_no_news() -> None:
+    decision, world = hear(CARD)
+
+    assert isinstance(decision, Skip)
+    assert world.books == books()
+
+
+def test_a_changed_card_keeps_its_id_and_its_place() -> None:
+    _, world = hear(replace(CARD, last4="0000", expires="12/34"))
+
+    assert world.books.methods == (method(last4="0000", expires="12/34"),)
+
+
+@pytest.mark.parametrize("owner", [None, ProviderRef("cus_other")])
+def test_a_method_that_left_the_customer_can_t_be_charged_any_more(owner: ProviderRef | None) -> None:
+    decision, world = hear(replace(CARD, customer_ref=owner), books(methods=(method(), method(2))))
+
+    assert decision.why.reason is Reason.METHOD_DETACHED
+    assert not world.books.methods[0].attached
+    assert default_method(world.books) == method(2)
+    again = decide_method_fact(world.books, replace(CARD, customer_ref=owner), NOW, world.new_id)
+    assert isinstance(again, Skip)
+
+
+def test_a_method_of_somebody_else_is_not_ours() -> None:
+    decision, world = hear(replace(NEW, customer_ref=ProviderRef("cus_other")))
+
+    assert decision.why.reason is Reason.NOT_OURS
+    assert world.books == books()
+
+
+def test_no_method_is_saved_for_a_customer_that_is_gone() -> None:
+    held = books(customer=customer(deleted_at_provider=True))
+    decision = decide_add_method(held, "pm_card_visa", False, MethodId("pmeth_x"), NOW, Counting())
+
+    assert isinstance(decision, Refuse)
+
+
+# --- customers ---
+
+
+def test_a_customer_that_was_deleted_at_the_provider_can_t_be_charged() -> None:
+    decision, world = hear(CustomerFact(CUSTOMER_REF, deleted=True))
+
+    assert decision.why.reason is Reason.CUSTOMER_DELETED
+    assert world.books.customer.deleted_at_provider
+    assert default_method(world.books) is None
+    assert isinstance(decide_customer_fact(world.books, CustomerFact(CUSTOMER_REF, deleted=True)), Skip)
+
+
+def test_the_default_method_follows_the_provider() -> None:
+    held = books(methods=(method(), method(2)))
+    decision, world = hear(CustomerFact(CUSTOMER_REF, default_method_ref=ProviderRef("pm_card2")), held)
+
+    assert decision.why.reason is Reason.METHOD_SAVED
+    assert default_method(world.books) == method(2, is_default=True)
+
+
+@pytest.mark.parametrize("ref", [None, ProviderRef("pm_card1"), ProviderRef("pm_unknown")])
+def test_a_customer_that_says_nothing_new_changes_nothing(ref: ProviderRef | None) -> None:
+    decision, world = hear(CustomerFact(CUSTOMER_REF, default_method_ref=ref))
+
+    assert isinstance(decision, Skip)
+    assert world.books == books()
+
+
+def test_the_default_method_does_not_depend_on_the_order_of_rows() -> None:
+    cards = (method(is_default=False), method(2), method(3, created_at=NOW - timedelta(days=1)))
+
+    assert default_method(books(methods=cards)) == default_method(books(methods=cards[::-1])) == cards[2]
+    assert cards[0].id == METHOD
+
+
+# --- wallets and lots ---
+
+
+def issue(held: Books, **changes: Any) -> Decision:
+    wanted = Issue(WalletId(wallet().id), GrantSource.PURCHASE, 30 * ONE, 2_400, "USD", NOW)
+    return decide_grant(held, replace(wanted, **changes), NOW, Counting())
+
+
+def test_a_customer_has_one_open_wallet_per_unit() -> None:
+    assert isinstance(decide_open_wallet(books(), USD_CREDIT, NOW, Counting()), Act)
+    assert isinstance(decide_open_wallet(books(wallets=(wallet(),)), TOKEN, NOW, Counting()), Act)
+    assert isinstance(decide_open_wallet(books(wallets=(wallet(),)), USD_CREDIT, NOW, Counting()), Refuse)
+    closed = books(wallets=(wallet(status=WalletStatus.CLOSED),))
+    assert isinstance(decide_open_wallet(closed, USD_CREDIT, NOW, Counting()), Act)
+
+
+def test_a_bought_lot_is_promised_and_owed_as_service() -> None:
+    world = World(books(wallets=(wallet(),)))
+
+    world.decide(issue)
+
+    lot = world.books.grants[0]
+    assert (lot.remaining, lot.cost_minor, lot.cost_currency) == (30 * ONE, 2_400, "USD")
+    assert (world.balance(f"grant:{lot.id}"), world.balance("issued")) == (30 * ONE, -30 * ONE)
+    assert (world.balance("deferred_revenue"), world.balance("clearing_external")) == (2_400, -2_400)
+    assert world.breaches() == []
+
+
+def test_a_free_lot_costs_nothing() -> None:
+    world = World(books(wallets=(wallet(),)))
+
+    world.decide(lambda held: issue(held, source=GrantSource.BONUS, cost_minor=0, cost_currency=None))
+
+    assert world.balance("deferred_revenue") == 0
+    assert world.books.grants[0].cost_currency == "USD"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"wallet": WalletId("wlt_none")}, Reason.NOT_FOUND),
+        ({"amount": 0}, Reason.INVALID_REQUEST),
+        ({"amount": -1}, Reason.INVALID_REQUEST),
+        ({"cost_minor": -1}, Reason.COST_NOT_ALLOWED),
+        ({"source": GrantSource.PROMOTIONAL}, Reason.COST_NOT_ALLOWED),
+        ({"cost_currency": "EUR"}, Reason.CURRENCIES_DIFFER),
+        ({"expires_at": NOW}, Reason.INVALID_REQUEST),
+    ],
+)
+def test_a_lot_that_makes_no_sense_is_refused(changes: dict[str, Any], reason: Reason) -> None:
+    decision = issue(books(wallets=(wallet(),)), **changes)
+
+    assert isinstance(decision, Refuse)
+    assert decision.why.reason is reason
+
+
+@pytest.mark.parametrize("status", [WalletStatus.SUSPENDED, WalletStatus.CLOSED])
+def test_a_wallet_that_is_not_active_takes_no_lot(status: WalletStatus) -> None:
+    assert issue(books(wallets=(wallet(status=status),))).why.reason is Reason.WALLET_NOT_ACTIVE
+
+
+def test_a_cost_in_no_currency_is_refused_and_never_taken_for_dollars() -> None:
+    held = books(wallets=(wallet(unit=TOKEN),))
+
+    assert isinstance(issue(held, cost_currency=None), Refuse)
+    assert isinstance(issue(held, cost_currency="EUR"), Act)
+    assert isinstance(issue(held, cost_currency=None, cost_minor=0), Act)
