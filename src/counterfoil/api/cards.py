@@ -7,7 +7,7 @@ import re
 from typing import Final
 from unicodedata import normalize
 
-CANDIDATE: Final = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ \-.]?[0-9]){12,18}(?![0-9A-Za-z])")
+CANDIDATE: Final = re.compile(r"(?<![0-9A-Za-z_])[0-9](?:[ \-.]?[0-9]){12,18}(?![0-9A-Za-z_])")
 SCHEMES: Final = tuple(
     (re.compile(pattern), lengths)
     for pattern, lengths in (

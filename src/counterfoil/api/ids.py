@@ -55,3 +55,13 @@ def customer_id(call: Call, text: str, param: str | None = None) -> str:
     if found is None:
         raise not_found("customer", text, param)
     return found
+
+
+def customer_filter(call: Call, text: str | None) -> str | None:
+    """Give the customer that a list is narrowed to. One who is not there is not found, rather than an empty list."""
+    if text is None:
+        return None
+    customer = customer_id(call, text, "customer")
+    if look(call.house, call.tenant, lambda tx: pages.customer(tx, customer)) is None:
+        raise not_found("customer", text, "customer")
+    return customer

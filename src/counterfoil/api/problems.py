@@ -14,6 +14,8 @@ from counterfoil.engine.commands import problem
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
+ERRORS_MAX: Final = 20
+"""How many faults of one request are named. Whoever sends more of them is not helped by a list."""
 
 
 class Problem(HTTPException):
@@ -67,7 +69,7 @@ def of_framework(raised: HTTPException) -> Problem:
 
 def of_validation(raised: RequestValidationError) -> Problem:
     """Name every field that was not accepted. What was sent is never repeated: it may be a secret."""
-    errors = [_fault(each) for each in raised.errors()]
+    errors = [_fault(each) for each in raised.errors()[:ERRORS_MAX]]
     first = errors[0]
     return Problem(422, "invalid_request", f"{first['param']}: {first['message']}", param=first["param"], errors=errors)
 

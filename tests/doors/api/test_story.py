@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from counterfoil.api import schemas
 from counterfoil.sandbox.wire import Request
+from counterfoil.store.database import Tx
 from counterfoil.worker import loop
 from doors.api.caller import Caller
 from houses import STRIPE_KEY, World
@@ -172,17 +173,37 @@ def made_by_the_application(world: World, customer: str) -> str:
     return ref
 
 
-def everything_stored(world: World) -> str:
-    """Every row of every table, as text."""
+def everything_stored(world: World, *, tenant_only: bool = False) -> str:
+    """Every row of every table as text; with `tenant_only` those of the first organization."""
     with world.house.database.owner(world.tenant.id) as tx:
-        tables = tx.rows("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace")
-        dumps = [
-            tx.one(
-                "select query_to_xml('select * from ' || quote_ident(%(name)s), true, true, '')::text as rows", name=t
-            )
-            for t in (row["relname"] for row in tables)
-        ]
-    return "".join(dump["rows"] for dump in dumps if dump)
+        tables = tx.rows(
+            """
+            select table_name as name, bool_or(column_name = 'tenant') as owned
+            from information_schema.columns
+            where table_schema = 'public'
+            group by table_name
+            order by table_name
+            """
+        )
+        dumps = [_dump(tx, each["name"], only=tenant_only and each["owned"]) for each in tables]
+    return "".join(dumps)
+
+
+def _dump(tx: Tx, table: str, *, only: bool) -> str:
+    row = tx.one(
+        """
+        select query_to_xml(
+            'select * from ' || quote_ident(%(name)s) || ' as t'
+                || case when %(only)s then ' where tenant = ' || quote_literal(%(tenant)s) else '' end
+                || ' order by t::text',
+            true, true, ''
+        )::text as rows
+        """,
+        name=table,
+        only=only,
+    )
+    assert row
+    return f"{table}: {row['rows']}"
 
 
 def test_the_answer_waits_until_the_payment_rests_when_a_worker_is_there(api: Caller, world: World) -> None:

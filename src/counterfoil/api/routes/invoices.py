@@ -8,7 +8,7 @@ from counterfoil.api.call import Asking, Commanding
 from counterfoil.api.commanding import awaited, commanded
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.filters import Before, CustomerFilter, Since, Status, words
-from counterfoil.api.ids import InvoicePath, checked, customer_id
+from counterfoil.api.ids import InvoicePath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
 from counterfoil.api.requests import InvoiceChanges, NewInvoice, NoFields, PayInvoice
@@ -59,7 +59,7 @@ def list_invoices(
 ) -> Response:
     """Lists invoices, the newest first."""
     wanted = Filter(
-        customer=customer_id(call, customer, "customer") if customer else None,
+        customer=customer_filter(call, customer),
         statuses=words(status, InvoiceStatus, "status"),
         since=since,
         before=before,

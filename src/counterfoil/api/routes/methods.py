@@ -8,7 +8,7 @@ from counterfoil.api.call import Asking, Commanding
 from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.filters import CustomerFilter
-from counterfoil.api.ids import MethodPath, checked, customer_id
+from counterfoil.api.ids import MethodPath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
 from counterfoil.api.requests import NewMethod
@@ -45,7 +45,7 @@ async def create_payment_method(body: NewMethod, command: Commanding) -> Respons
 )
 def list_payment_methods(call: Asking, paging: Paged, customer: CustomerFilter = None) -> Response:
     """Lists saved payment methods, detached ones too, the newest first."""
-    wanted = Filter(customer=customer_id(call, customer, "customer") if customer else None)
+    wanted = Filter(customer=customer_filter(call, customer))
     page = paging.page("method")
     rows = look(call.house, call.tenant, lambda tx: looks.methods(tx, page, wanted))
     return json_response(listed(rows, paging.limit))

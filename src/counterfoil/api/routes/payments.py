@@ -10,7 +10,7 @@ from counterfoil.api.call import Asking, Commanding
 from counterfoil.api.commanding import awaited
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.filters import Before, CustomerFilter, Since, Status, words
-from counterfoil.api.ids import PaymentPath, checked, customer_id
+from counterfoil.api.ids import PaymentPath, checked, customer_filter
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
 from counterfoil.api.requests import NewPayment, NoFields
@@ -63,7 +63,7 @@ def list_payments(
 ) -> Response:
     """Lists payments, the newest first."""
     wanted = Filter(
-        customer=customer_id(call, customer, "customer") if customer else None,
+        customer=customer_filter(call, customer),
         statuses=words(status, PaymentStatus, "status"),
         parent=checked("invoice", invoice, "invoice") if invoice else None,
         since=since,

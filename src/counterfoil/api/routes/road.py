@@ -9,7 +9,7 @@ from counterfoil.api import schemas
 from counterfoil.api.call import Asking
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.filters import CustomerFilter, Status, Words, words
-from counterfoil.api.ids import CasePath, DecisionPath, NoticePath, checked, customer_id
+from counterfoil.api.ids import CasePath, DecisionPath, NoticePath, checked, customer_filter
 from counterfoil.api.paging import LIMIT, LIMIT_MAX, Paged, listed, read_cursor, write_cursor
 from counterfoil.api.problems import Problem, not_found
 from counterfoil.core.effects import Outcome, Reason
@@ -45,7 +45,7 @@ def list_provider_events(
 ) -> Response:
     """Lists what the provider sent, replied, or was seen to have, each with its decision, the newest first."""
     wanted = Filter(
-        customer=customer_id(call, customer, "customer") if customer else None,
+        customer=customer_filter(call, customer),
         statuses=words(status, InboxStatus, "status"),
         sources=words(source, Source, "source"),
         kinds=tuple(kind.split(",")) if kind else None,
@@ -89,7 +89,7 @@ def list_decisions(
 ) -> Response:
     """Lists decisions with their news, the newest first. `subject` is any object of ours or of the provider."""
     wanted = Filter(
-        customer=customer_id(call, customer, "customer") if customer else None,
+        customer=customer_filter(call, customer),
         statuses=words(outcome, Outcome, "outcome"),
         kinds=words(reason, Reason, "reason"),
         parent=subject,
@@ -135,7 +135,7 @@ def list_events(
     if last is not None:
         checked("event", last, "after")
     wanted = Filter(
-        customer=customer_id(call, customer, "customer") if customer else None,
+        customer=customer_filter(call, customer),
         kinds=tuple(kind.split(",")) if kind else None,
     )
     rows = look(call.house, call.tenant, lambda tx: _events(tx, last, limit, wanted))
@@ -163,7 +163,7 @@ def list_cases(
 ) -> Response:
     """Lists what a person is asked, the newest first."""
     wanted = Filter(
-        customer=customer_id(call, customer, "customer") if customer else None,
+        customer=customer_filter(call, customer),
         statuses=words(status, CaseStatus, "status"),
         parent=subject,
     )

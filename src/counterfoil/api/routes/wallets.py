@@ -10,7 +10,7 @@ from counterfoil.api.call import Asking, Call, Commanding
 from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.filters import CustomerFilter
-from counterfoil.api.ids import WalletPath, checked, customer_id
+from counterfoil.api.ids import WalletPath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import Problem, not_found
 from counterfoil.api.requests import NewGrant, NewUnit, NewWallet
@@ -46,7 +46,7 @@ async def create_wallet(body: NewWallet, command: Commanding) -> Response:
 @router.get("", summary="List wallets", response_model=schemas.List[schemas.Wallet], openapi_extra=declare("read", 404))
 def list_wallets(call: Asking, paging: Paged, customer: CustomerFilter = None) -> Response:
     """Lists wallets with what they can spend now, the newest first."""
-    wanted = Filter(customer=customer_id(call, customer, "customer") if customer else None)
+    wanted = Filter(customer=customer_filter(call, customer))
     page = paging.page("wallet")
     rows = look(call.house, call.tenant, lambda tx: looks.wallets(tx, call.house, page, wanted))
     return json_response(listed(rows, paging.limit))

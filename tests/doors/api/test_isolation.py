@@ -1,0 +1,138 @@
+"""Organizations never see each other: made from the OpenAPI document, so that no new route is forgotten."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from counterfoil.api.app import without_house
+from counterfoil.api.openapi import build
+from doors.api.caller import Caller, another_tenant
+from doors.api.test_story import everything_stored
+from houses import World
+
+DOCUMENT = build(without_house())
+WITH_ID = [
+    (method, path)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+    if "{id}" in path and operation["security"]
+]
+FITTING: dict[str, Any] = {
+    "/v1/customers/{id}": {"name": "Mallory"},
+    "/v1/invoices/{id}": {"description": "mine now"},
+    "/v1/wallets/{id}/grants": {"amount": "1", "source": "promotional"},
+}
+
+
+@pytest.fixture
+def theirs(api: Caller, world: World) -> dict[str, list[str]]:
+    """Ids of everything that one organization has, by the part of a path that names them."""
+    dana = world.customer()
+    wallet, open_invoice, draft = api.credits(dana, "30"), api.invoice(dana), api.draft(dana)
+    payment = api.post("/v1/payments", {"invoices": [open_invoice]}).json()["id"]
+    world.pump()
+    decision = api.get("/v1/decisions", limit=1).json()["data"][0]
+    method = api.get("/v1/payment-methods").json()["data"][0]["id"]
+    event = api.get("/v1/events", limit=1).json()["data"][0]["id"]
+    case = world.house.new_id("case")
+    everything = [dana, wallet, open_invoice, draft, payment, method, decision["id"], event, "ext:dana", "INV-000001"]
+    return {
+        "customers": [dana, "ext:dana"],
+        "wallets": [wallet],
+        "invoices": [open_invoice, draft],
+        "payments": [payment],
+        "payment-methods": [method],
+        "decisions": [decision["id"]],
+        "provider-events": [decision["news"]["id"]],
+        "cases": [case],
+        "explain": everything,
+    }
+
+
+def test_no_id_of_another_organization_is_found_or_touched(
+    theirs: dict[str, list[str]], world: World, client: TestClient
+) -> None:
+    stranger = another_tenant(world, client)
+    before = stored_of(world)
+
+    for method, path in WITH_ID:
+        for identity in theirs[path.split("/")[2]]:
+            answer = client.request(
+                method,
+                path.replace("{id}", identity),
+                json=FITTING.get(path) if method != "get" else None,
+                headers={**stranger.authorization, "Idempotency-Key": f"{path}-{identity}"[-60:]},
+            )
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path, identity)
+
+    assert stored_of(world) == before
+
+
+def test_no_body_or_filter_reaches_into_another_organization(
+    theirs: dict[str, list[str]], world: World, client: TestClient
+) -> None:
+    stranger = another_tenant(world, client)
+    own = stranger.customer("mallory")
+    dana, wallet, invoice = theirs["customers"][0], theirs["wallets"][0], theirs["invoices"][1]
+    before = stored_of(world)
+    line = {"description": "x", "net": 1}
+    own_invoice = stranger.invoice(own)
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/payment-methods", {"customer": dana, "token": "pm_card_visa"}),
+        ("/v1/payment-methods", {"customer": "ext:dana", "token": "pm_card_visa"}),
+        ("/v1/wallets", {"customer": dana, "unit": "usd-credit"}),
+        ("/v1/invoices", {"customer": dana, "currency": "USD", "lines": [line]}),
+        ("/v1/payments", {"invoices": [invoice]}),
+        ("/v1/payments", {"invoices": [own_invoice, invoice]}),
+        ("/v1/payments", {"invoices": [own_invoice], "payment_method": theirs["payment-methods"][0]}),
+        ("/v1/customers", {"provider_account": world.account.id}),
+    ]
+
+    for path, body in bodies:
+        answer = stranger.post(path, body)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (path, body)
+    for path in (
+        "payment-methods",
+        "wallets",
+        "invoices",
+        "payments",
+        "decisions",
+        "provider-events",
+        "events",
+        "cases",
+    ):
+        assert stranger.get(f"/v1/{path}", customer=dana).status_code == 404, path
+    assert stranger.get("/v1/decisions", subject=wallet).json()["data"] == []
+    assert stranger.get("/v1/events", after=theirs["explain"][7]).status_code == 404
+    assert stored_of(world) == before
+
+
+def test_lists_hold_ones_own_things_alone(theirs: dict[str, list[str]], world: World, client: TestClient) -> None:
+    stranger = another_tenant(world, client)
+    own = stranger.customer("mallory")
+
+    assert [each["id"] for each in stranger.get("/v1/customers").json()["data"]] == [own]
+    for noun in ("payment-methods", "wallets", "invoices", "payments", "cases", "provider-events"):
+        assert stranger.get(f"/v1/{noun}").json()["data"] == [], noun
+    customers = {each["customer"] for each in stranger.get("/v1/events").json()["data"]}
+    assert customers == {own}
+
+
+def test_connections_that_are_used_again_leak_nothing(api: Caller, world: World, client: TestClient) -> None:
+    stranger = another_tenant(world, client)
+    mine, theirs = api.customer("dana"), stranger.customer("dana")
+
+    def ask(number: int) -> bool:
+        caller, own, foreign = (api, mine, theirs) if number % 2 else (stranger, theirs, mine)
+        found, hidden = caller.get("/v1/customers/ext:dana"), caller.get(f"/v1/customers/{foreign}")
+        return (found.json()["id"], hidden.status_code) == (own, 404)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(ask, range(200)))
+
+
+def stored_of(world: World) -> str:
+    """Every row of the first organization."""
+    return everything_stored(world, tenant_only=True)
