@@ -1,10 +1,15 @@
 """What `pip install counterfoil` gives: the built wheel, with the versions of the lock, in a clean environment."""
 
+import json
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
+
+from doors.cli.api import customer_with_invoice, pay
+from doors.cli.commands import Program, data_directory
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -46,6 +51,29 @@ def test_the_wheel_finds_its_own_postgres(installed: Path) -> None:
     code = "from counterfoil.store.server import find_postgres as f; print(f({'COUNTERFOIL_POSTGRES': 'wheel'}).major)"
 
     assert _run(installed / "python", "-c", code) == "18\n"
+
+
+def test_the_wheel_starts_everything_and_answers(installed: Path) -> None:
+    program = Program((str(installed / "counterfoil"),))
+    options = ("up", "--port", "0", "--sandbox-port", "0", "--json")
+    with data_directory() as home, program.started(home, *options, COUNTERFOIL_POSTGRES="wheel") as up:
+        told, url = json.loads(up.line("")), up.url
+        _, invoice = customer_with_invoice(url, told["api_key"])
+        paid = pay(url, told["api_key"], invoice)
+        with urllib.request.urlopen(told["console"], timeout=10) as page:
+            shown = page.read().decode()
+        code = up.stop()
+
+    assert paid["status"] == "succeeded"
+    assert "<html" in shown
+    assert code == 0
+
+
+def test_the_wheel_brings_the_naive_handler(installed: Path) -> None:
+    with data_directory() as home:
+        said = Program((str(installed / "counterfoil"),)).ended(home, "demo", "--naive", "--json")
+
+    assert said.json["provider_charges"] == 2
 
 
 def test_the_wheel_brings_no_package_of_the_tests(installed: Path) -> None:

@@ -4,7 +4,6 @@ Nothing heavy is imported here: a command imports what it needs when it runs, so
 """
 
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +35,8 @@ app.add_typer(tenants.app, name="tenants")
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
+        from importlib import metadata
+
         typer.echo(f"counterfoil {metadata.version('counterfoil')}")
         raise typer.Exit
 

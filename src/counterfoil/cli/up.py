@@ -4,7 +4,6 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +45,8 @@ class Standing:
 
     def as_text(self) -> str:
         """Say it to a person."""
+        from importlib import metadata
+
         rows = {
             "API": f"{self.url}/v1",
             "Console": f"{self.console}  (signs in once)",

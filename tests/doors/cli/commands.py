@@ -20,7 +20,6 @@ import pytest
 from counterfoil.__main__ import RealRooms
 from counterfoil.cli import main
 
-PROGRAM: Final = (sys.executable, "-m", "counterfoil")
 SAYS_WITHIN_S: Final = 90.0
 SETTINGS: Final = re.compile("DATABASE_URL|COUNTERFOIL_(?!POSTGRES|SHARED).*")
 
@@ -110,33 +109,48 @@ class Process:
         return self.process.wait(60)
 
 
-@contextmanager
-def started(data_dir: Path, *arguments: str, **env: str) -> Iterator[Process]:
-    """Start the program; what is left of it at the end is killed."""
-    inherited = {name: value for name, value in os.environ.items() if not SETTINGS.fullmatch(name)}
-    told = inherited | {"COUNTERFOIL_DATA_DIR": str(data_dir)} | env
-    with (data_dir / "said.log").open("a") as log:
-        process = subprocess.Popen([*PROGRAM, *arguments], env=told, stdout=subprocess.PIPE, stderr=log, text=True)
-    running = Process(process)
-    listener = threading.Thread(target=running.listen)
-    listener.start()
-    try:
-        yield running
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        listener.join()
-        assert process.stdout
-        process.stdout.close()
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The program as it was installed somewhere."""
+
+    command: tuple[str, ...]
+
+    @contextmanager
+    def started(self, data_dir: Path, *arguments: str, **env: str) -> Iterator[Process]:
+        """Start it; what is left of it at the end is killed."""
+        with (data_dir / "said.log").open("a") as log:
+            process = subprocess.Popen(
+                [*self.command, *arguments], env=_told(data_dir, env), stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        running = Process(process)
+        listener = threading.Thread(target=running.listen)
+        listener.start()
+        try:
+            yield running
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            listener.join()
+            assert process.stdout
+            process.stdout.close()
+
+    def ended(self, data_dir: Path, *arguments: str, **env: str) -> Said:
+        """Run it to its end."""
+        told = _told(data_dir, env)
+        command = [*self.command, *arguments]
+        done = subprocess.run(command, env=told, capture_output=True, text=True, check=False, timeout=180)
+        return Said(done.returncode, done.stdout, done.stderr)
 
 
-def ended(data_dir: Path, *arguments: str, **env: str) -> Said:
-    """Run the program to its end, as a process."""
+def _told(data_dir: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process: this one's without its settings, and those of the test."""
     inherited = {name: value for name, value in os.environ.items() if not SETTINGS.fullmatch(name)}
-    told: Mapping[str, str] = inherited | {"COUNTERFOIL_DATA_DIR": str(data_dir)} | env
-    done = subprocess.run([*PROGRAM, *arguments], env=told, capture_output=True, text=True, check=False, timeout=180)
-    return Said(done.returncode, done.stdout, done.stderr)
+    return inherited | {"COUNTERFOIL_DATA_DIR": str(data_dir)} | dict(env)
+
+
+HERE: Final = Program((sys.executable, "-m", "counterfoil"))
+started, ended = HERE.started, HERE.ended
 
 
 @contextmanager

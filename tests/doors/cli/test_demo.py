@@ -7,8 +7,8 @@ import pytest
 
 from behaviours import behaviour
 from counterfoil.cli.demo import naive, tape
-from counterfoil.cli.demo.either_first import Sums
 from counterfoil.cli.demo.naive import Ending, handler_path
+from counterfoil.cli.demo.sums import Sums
 from counterfoil.cli.demo.tape import Kill, tape_of
 from doors.cli.commands import ended, started
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from counterfoil.cli.demo.outcome import Leg, Outcome
 from counterfoil.cli.demo.stage import Stage
+from counterfoil.cli.demo.sums import Sums
 from counterfoil.cli.demo.tape import Kill, Tape
 from counterfoil.cli.demo.waiting import until
 from counterfoil.cli.serving import progress
@@ -27,19 +28,6 @@ class Cast:
     invoice: str
     number: str
     payment: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """What is paid with what, in minor units of USD."""
-
-    credits: int
-    card: int
-
-    @property
-    def total(self) -> int:
-        """What the invoice bills."""
-        return self.credits + self.card
 
 
 def play(stage: Stage, tape: Tape, sums: Sums) -> Outcome:

@@ -23,7 +23,7 @@ from counterfoil.cli.demo.waiting import DemoStuck, until
 from counterfoil.cli.serving import progress
 
 if TYPE_CHECKING:
-    from counterfoil.cli.demo.either_first import Sums
+    from counterfoil.cli.demo.sums import Sums
     from counterfoil.sandbox.server import SandboxServer
 
 KEY: Final = "sk_test_naive"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.cli.demo import either_first, naive, telling
-from counterfoil.cli.demo.either_first import Sums
 from counterfoil.cli.demo.outcome import Outcome
 from counterfoil.cli.demo.stage import Stage, stage
+from counterfoil.cli.demo.sums import Sums
 from counterfoil.cli.demo.tape import Tape, tape_of
 from counterfoil.cli.rooms import Entry
 from counterfoil.cli.troubles import Exit, Trouble
@@ -20,7 +20,7 @@ class StoryUnknown(Trouble):
     """There is no story of this name."""
 
     code = "story_unknown"
-    remedy = "See counterfoil demo --help for those there are"
+    remedy = "Name one of them, or none for the first"
     exit_code = Exit.USAGE
 
 
@@ -52,5 +52,5 @@ def named(name: str) -> Story:
     """Give a story. Raises StoryUnknown."""
     found = next((story for story in STORIES if story.name == name), None)
     if found is None:
-        raise StoryUnknown(f"there is no story {name!r}")
+        raise StoryUnknown(f"there is no story {name!r}; there are: {', '.join(NAMES)}")
     return found

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from counterfoil.cli.demo.either_first import Sums
     from counterfoil.cli.demo.naive import Ending
+    from counterfoil.cli.demo.sums import Sums
     from counterfoil.cli.settings import Settings
 
 SIDES: Final = ("debit", "credit")
