@@ -1,0 +1,257 @@
+"""The predicates by themselves: each names what is wrong, and says nothing of what is right."""
+
+from typing import Any
+
+import pytest
+
+from behaviours import behaviour
+from core.factories import NOW
+from counterfoil.core.invariants import INVARIANTS, Breach, differences
+
+POSTING = {
+    "tenant": "tnt",
+    "entry": "e",
+    "n": 1,
+    "of_n": 1,
+    "debit": "clearing:a",
+    "credit": "revenue",
+    "unit": "USD",
+    "amount": 5,
+    "recorded_at": NOW,
+}
+LOT = {
+    "lot": "g",
+    "amount": 10,
+    "remaining": 6,
+    "held": 2,
+    "cost_minor": 8,
+    "released_minor": 3,
+    "drawn": 4,
+    "reserved": 2,
+    "recognised": 3,
+}
+LEG = {"subject": "leg", "status": "settled", "charge": "ch", "received": 7, "posted": 7, "currency": "USD"}
+PAYMENT = {
+    "subject": "pmt",
+    "stored": "processing",
+    "statuses": ["reserved", "processing"],
+    "amount": 10,
+    "settled": 0,
+    "invoice_status": None,
+}
+MOVES = {
+    "machine": "leg",
+    "subject": "leg",
+    "status": "settled",
+    "moves": [[None, "processing"], ["processing", "settled"]],
+    "complete": True,
+}
+PAID = {
+    "invoice": "inv",
+    "status": "paid",
+    "payment_status": "succeeded",
+    "total": 10,
+    "paid": 10,
+    "paid_at": NOW,
+    "paid_with": "visa",
+    "lines": 10,
+}
+OPEN = PAID | {"status": "open", "payment_status": "pending", "paid": 4, "paid_at": None, "paid_with": None}
+NEWS = {"inbox": "pevt", "status": "decided", "decisions": 1, "provider_event": None, "at_rest": False}
+CLEARING = {"account": "a", "unit": "USD", "clearing": 6, "received": 7, "fees": 1, "other": 0}
+GOOD: dict[str, dict[str, Any]] = {
+    "I1": POSTING,
+    "I2": {"entry": "e", "decision": "d", "posted": [["a", "b", "USD", 1]], "decided": [["a", "b", "USD", 1]]},
+    "I3": {"entry": "e", "subject": "s", "decision": "d", "cause": "d", "reverses": None, "mirrored": None},
+    "I4": {"account": "receivable:c", "unit": "USD", "stored": 5, "posted": 5},
+    "I5": LOT,
+    "I6": {"subject": "e", "units": ["USD", "usd-credit"], "largest": 9, "smallest": 1},
+    "I7": LEG,
+    "I10": PAYMENT,
+    "I11": MOVES,
+    "I13": PAID,
+    "I22": NEWS,
+    "I27": CLEARING,
+}
+
+
+def breaches(identity: str, *rows: dict[str, Any]) -> list[Breach]:
+    return list(INVARIANTS[identity].breaches(rows))
+
+
+@pytest.mark.parametrize("identity", INVARIANTS)
+def test_a_good_row_is_no_breach_and_neither_is_none(identity: str) -> None:
+    assert breaches(identity, GOOD[identity]) == []
+    assert breaches(identity) == []
+
+
+@pytest.mark.parametrize("identity", INVARIANTS)
+def test_every_invariant_is_said_in_one_sentence(identity: str) -> None:
+    sentence = INVARIANTS[identity].sentence
+
+    assert sentence[0].isupper()
+    assert sentence.endswith(".")
+    assert INVARIANTS[identity].id == identity
+
+
+@pytest.mark.parametrize(
+    ("identity", "changes"),
+    [
+        ("I1", {"debit": "revenue"}),
+        ("I1", {"amount": 0}),
+        ("I1", {"amount": -5}),
+        ("I1", {"of_n": 2}),
+        ("I1", {"n": 2}),
+        ("I1", {"unit": "usd-credit"}),
+        ("I1", {"credit": "grant:g"}),
+        ("I1", {"credit": "savings"}),
+        ("I2", {"posted": None}),
+        ("I2", {"decided": None}),
+        ("I2", {"posted": [["a", "b", "USD", 2]]}),
+        ("I2", {"posted": [["b", "a", "USD", 1]]}),
+        ("I3", {"cause": None}),
+        ("I3", {"reverses": "x", "mirrored": False}),
+        ("I3", {"reverses": "x", "mirrored": None}),
+        ("I4", {"stored": 4}),
+        ("I5", {"remaining": 11, "drawn": -1}),
+        ("I5", {"remaining": -1, "drawn": 11, "held": -1, "reserved": -1}),
+        ("I5", {"held": 7, "reserved": 7}),
+        ("I5", {"reserved": 1}),
+        ("I5", {"drawn": 5}),
+        ("I5", {"recognised": 2}),
+        ("I5", {"released_minor": 9, "recognised": 9}),
+        ("I6", {"units": ["EUR", "USD"]}),
+        ("I6", {"units": ["XYZ"]}),
+        ("I6", {"largest": 2**63}),
+        ("I6", {"smallest": -1}),
+        ("I7", {"charge": None}),
+        ("I7", {"received": 6}),
+        ("I7", {"posted": 0}),
+        ("I7", {"status": "refused"}),
+        ("I7", {"status": "processing", "charge": None, "posted": 0}),
+        ("I7", {"theirs": []}),
+        ("I7", {"theirs": [("ch", 6, "USD")]}),
+        ("I7", {"theirs": [("ch", 7, "USD"), ("ch2", 7, "USD")]}),
+        ("I10", {"stored": "succeeded"}),
+        ("I10", {"settled": 10}),
+        ("I10", {"statuses": ["refused", "reserved"]}),
+        ("I11", {"moves": [[None, "settled"], ["settled", "processing"]], "status": "processing"}),
+        ("I11", {"status": "canceled"}),
+        ("I11", {"status": None}),
+        ("I11", {"moves": []}),
+        ("I11", {"moves": [[None, "processing"], ["refused", "settled"]]}),
+        ("I13", {"paid_at": None}),
+        ("I13", {"paid_with": None}),
+        ("I13", {"payment_status": "processing"}),
+        ("I13", {"paid": 9}),
+        ("I13", {"paid": 11}),
+        ("I13", {"status": "open"}),
+        ("I13", {"status": "void"}),
+        ("I13", {"lines": 9}),
+        ("I22", {"decisions": 0}),
+        ("I22", {"decisions": 2}),
+        ("I22", {"status": "received"}),
+        ("I22", {"status": "waiting", "decisions": 0, "at_rest": True}),
+        ("I27", {"clearing": 7}),
+        ("I27", {"fees": 0}),
+        ("I27", {"theirs": 7}),
+    ],
+)
+def test_a_broken_row_is_named(identity: str, changes: dict[str, Any]) -> None:
+    found = breaches(identity, GOOD[identity] | changes)
+
+    assert {each.invariant for each in found} == {identity}
+    assert all(each.subject and each.detail for each in found)
+
+
+def test_an_entry_that_grew_is_named() -> None:
+    first, second = POSTING | {"of_n": 2}, POSTING | {"of_n": 2, "n": 2}
+
+    assert breaches("I1", first, second) == []
+    assert breaches("I1", first, second | {"recorded_at": NOW.replace(hour=5)}) != []
+    assert breaches("I1", first, second | {"tenant": "other"}) != []
+    assert breaches("I1", first, second, POSTING | {"of_n": 2, "n": 3}) != []
+
+
+def test_two_causes_of_one_entry_are_named() -> None:
+    cause = GOOD["I3"]
+
+    assert breaches("I3", cause, cause) == []
+    assert breaches("I3", cause, cause | {"decision": "d2", "cause": "d2"}) == [Breach("I3", "e", "has 2 causes")]
+
+
+def test_an_event_stored_twice_is_named() -> None:
+    first, second = NEWS | {"provider_event": "a evt_1"}, NEWS | {"inbox": "pevt_2", "provider_event": "a evt_2"}
+
+    assert breaches("I22", first, second) == []
+    assert [each.subject for each in breaches("I22", first, second | {"provider_event": "a evt_1"})] == ["pevt_2"]
+    assert breaches("I22", NEWS, NEWS) == [], "what is no event has nothing to repeat"
+
+
+@behaviour("R-SU-3", "R-SU-7")
+@pytest.mark.parametrize(
+    ("statuses", "settled", "expected"),
+    [
+        ([], 0, "pending"),
+        (["reserved"], 0, "pending"),
+        (["reserved", "waiting"], 0, "processing"),
+        (["reserved", "processing"], 0, "processing"),
+        (["reserved", "requires_action", "processing"], 0, "requires_action"),
+        (["reserved", "refused"], 0, "failed"),
+        (["released", "refused"], 0, "failed"),
+        (["refused", "processing"], 0, "processing"),
+        (["released", "canceled"], 0, "canceled"),
+        (["returned"], 0, "canceled"),
+        (["settled"], 10, "succeeded"),
+        (["settled", "canceled"], 10, "succeeded"),
+        # It collected less than it was to, and nothing of it is open any more.
+        (["settled", "released"], 7, "succeeded"),
+        (["settled", "processing"], 7, "processing"),
+    ],
+)
+def test_a_payment_s_status_is_what_its_legs_say(statuses: list[str], settled: int, expected: str) -> None:
+    row = PAYMENT | {"statuses": statuses, "settled": settled, "amount": 10}
+
+    assert breaches("I10", row | {"stored": expected}) == []
+    others = {"pending", "processing", "requires_action", "failed", "canceled", "succeeded"} - {expected}
+    assert all(breaches("I10", row | {"stored": each}) for each in others)
+
+
+@pytest.mark.parametrize(
+    ("status", "statuses", "expected"),
+    [
+        ("draft", [], "pending"),
+        ("open", [], "pending"),
+        ("open", ["canceled", "released"], "pending"),
+        ("open", ["settled"], "pending"),
+        ("open", ["refused", "reserved"], "failed"),
+        ("open", ["processing"], "processing"),
+        ("paid", ["settled", "refused"], "succeeded"),
+        ("void", ["refused"], "pending"),
+        ("uncollectible", ["refused"], "failed"),
+    ],
+)
+def test_an_invoice_s_payment_status_is_what_its_legs_and_its_debt_say(
+    status: str, statuses: list[str], expected: str
+) -> None:
+    row = PAYMENT | {"invoice_status": status, "statuses": statuses, "stored": expected}
+
+    assert breaches("I10", row) == []
+    assert breaches("I10", row | {"stored": "requires_action"}) != []
+
+
+def test_an_open_invoice_that_is_partly_paid_is_no_breach() -> None:
+    assert breaches("I13", OPEN) == []
+    assert breaches("I13", OPEN | {"status": "uncollectible"}) == []
+    assert breaches("I13", OPEN | {"paid": 10}) != []
+
+
+def test_two_empty_books_do_not_differ() -> None:
+    assert list(differences([], [])) == []
+
+
+def test_a_row_that_is_there_twice_differs_from_one_that_is_there_once() -> None:
+    row = {"kind": "posting", "debit": "bank", "credit": "opening", "amount": 5}
+
+    assert [each.detail for each in differences([row, row], [row])] == ["is in the first books only"]
+    assert [each.detail for each in differences([row], [row, row])] == ["is in the second books only"]
