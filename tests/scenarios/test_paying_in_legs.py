@@ -1,6 +1,7 @@
 """An invoice paid in legs: credits first, the provider for the rest, and no outcome guessed at."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,10 +14,11 @@ from counterfoil.core.money import ServiceUnit
 from counterfoil.engine import operations
 from counterfoil.engine.commands import Request
 from counterfoil.engine.operations import Asked
-from counterfoil.sim.desk import Terms, read
+from counterfoil.sim.desk import Desk, Terms, read
 from counterfoil.sim.trouble import Trouble
 from counterfoil.store import accounts
 from counterfoil.store.database import CommitUnknown
+from scenarios.meeting import Meeting
 from scenarios.stage import BROWSER, Stage, assert_golden
 
 GIFT = ServiceUnit("gift-credit", 2, 100, "USD")
@@ -367,6 +369,94 @@ def test_fifty_clicks_at_once_make_one_charge(stage: Stage) -> None:
 
     assert sorted(statuses) == [202] + [409] * 49
     assert stage.charged() == [10000]
+    assert stage.at_rest()
+
+
+def test_two_launches_in_one_moment_make_one_payment(stage: Stage) -> None:
+    """Two tabs, and nothing but the customer's lock between them: the second reads what the first has written."""
+    customer = stage.customer("pm_card_visa")
+    invoice = stage.bill(customer, 10000)
+    house = replace(stage.site.house, database=Meeting(stage.database, threading.Barrier(2)))
+    desk = Desk(replace(stage.site, house=house))
+    statuses: list[int] = []
+
+    def click(key: str) -> None:
+        statuses.append(desk.pay(invoice, key=key).answer.status)
+
+    threads = [threading.Thread(target=click, args=(key,)) for key in ("first", "second")]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    stage.run()
+
+    assert sorted(statuses) == [202, 409]
+    assert len(stage.rows("select id from payment where tenant = %(tenant)s")) == 1
+    assert stage.charged() == [10000]
+    assert stage.at_rest()
+
+
+def test_two_launches_in_one_moment_share_the_credits(stage: Stage) -> None:
+    """Two invoices, 30 of credits, both paid at once: the credits are there once."""
+    customer = stage.customer("pm_card_visa")
+    stage.credits(customer, 3000)
+    invoices = [stage.bill(customer, 10000), stage.bill(customer, 10000)]
+    house = replace(stage.site.house, database=Meeting(stage.database, threading.Barrier(2)))
+    desk = Desk(replace(stage.site, house=house))
+
+    threads = [threading.Thread(target=desk.pay, args=(each,)) for each in invoices]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert stage.sound()
+    stage.run()
+
+    assert sorted(stage.charged()) == [7000, 10000]
+    assert [stage.invoice(each)["status"] for each in invoices] == ["paid", "paid"]
+    assert stage.at_rest()
+
+
+def test_a_retry_begins_only_when_the_earlier_try_has_ended(stage: Stage) -> None:
+    """No two of our payments could ever capture at once: the cancel is on its way, and nothing new is made before."""
+    customer = stage.customer("pm_card_visa", "pm_card_chargeCustomerFail")
+    invoice = stage.bill(customer, 10000)
+    payment = stage.pay(invoice)
+    stage.run()
+    stage.trouble("refuse", "/v1/payment_intents/*/cancel", times=2)
+
+    stage.pay(invoice, terms=Terms(method=visa(stage, customer)))
+    stage.run()
+    assert stage.statuses(payment) == ["provider 10000 refused", "provider 10000 waiting"]
+    assert len(list(stage.site.provider.objects("/v1/payment_intents"))) == 1
+    assert stage.sound()
+
+    stage.site.pass_time(timedelta(minutes=1))
+    stage.run()
+    stage.site.pass_time(timedelta(minutes=1))
+    stage.run()
+    assert stage.statuses(payment) == ["provider 10000 canceled", "provider 10000 settled"]
+    assert stage.charged() == [10000]
+    stage.site.pass_time(timedelta(hours=24))
+    stage.rest()
+    assert stage.at_rest()
+
+
+def test_an_earlier_try_that_succeeds_after_all_stops_the_retry(stage: Stage) -> None:
+    customer = stage.customer("pm_card_visa", "pm_card_chargeCustomerFail")
+    invoice = stage.bill(customer, 10000)
+    payment = stage.pay(invoice)
+    stage.run()
+    first = stage.intent_of(payment)
+
+    stage.pay(invoice, terms=Terms(method=visa(stage, customer)))
+    assert stage.confirm(first, "pm_card_visa") == "succeeded"
+    stage.run()
+
+    assert stage.statuses(payment) == ["provider 10000 settled", "provider 10000 canceled"]
+    assert stage.charged() == [10000]
+    stage.site.pass_time(timedelta(hours=24))
+    stage.rest()
     assert stage.at_rest()
 
 

@@ -1,9 +1,7 @@
 """A payment that the host application made, claimed for our invoice: whatever the order of the news, one settlement."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -13,7 +11,8 @@ from counterfoil.engine.house import House
 from counterfoil.engine.phases import Phase
 from counterfoil.sim.desk import Terms, read
 from counterfoil.sim.trouble import Trouble
-from counterfoil.store.database import CommitUnknown, Database, Tx
+from counterfoil.store.database import CommitUnknown
+from scenarios.meeting import Meeting
 from scenarios.stage import BROWSER, Stage, assert_golden
 
 CLAIM = "the claim"
@@ -128,41 +127,6 @@ def test_money_that_came_before_its_claim_leaves_suspense(stage: Stage) -> None:
 
 
 # --- at the same time ---
-
-
-@dataclass(slots=True)
-class Meeting:
-    """A database whose transactions wait for each other before they commit, unless a lock keeps them apart."""
-
-    database: Database
-    barrier: threading.Barrier
-
-    @contextmanager
-    def transaction(self, tenant: str) -> Iterator[Tx]:
-        with self.database.transaction(tenant) as tx:
-            yield tx
-            self._meet()
-
-    @contextmanager
-    def claims(self) -> Iterator[Tx]:
-        with self.database.claims() as tx:
-            yield tx
-
-    @contextmanager
-    def owner(self, tenant: str) -> Iterator[Tx]:
-        with self.database.owner(tenant) as tx:
-            yield tx
-
-    @contextmanager
-    def snapshot(self, tenant: str) -> Iterator[Tx]:
-        with self.database.snapshot(tenant) as tx:
-            yield tx
-
-    def _meet(self) -> None:
-        try:
-            self.barrier.wait(0.5)
-        except threading.BrokenBarrierError:
-            self.barrier.reset()
 
 
 @behaviour("R-CO-9")
