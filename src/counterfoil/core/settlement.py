@@ -181,6 +181,8 @@ def _decide_status(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_
             return _parked(books, leg, fact, nothing, now, new_id)
         case IntentStatus.SUCCEEDED:
             return _settle(books, leg, fact, now, new_id)
+        case status if leg.status is LegStatus.CANCELED and status in CANCELABLE:
+            return _give_up(books, legs.the_payment(books, leg), leg, fact, now, new_id)
         case IntentStatus.PROCESSING:
             return _move(books, leg, fact, LegStatus.PROCESSING, Reason.INTENT_PROCESSING, "is being processed")
         case IntentStatus.NEEDS_ACTION:
