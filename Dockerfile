@@ -17,6 +17,7 @@ COPY --from=build /opt/counterfoil /opt/counterfoil
 ENV PATH=/opt/counterfoil/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    COUNTERFOIL_HOST=0.0.0.0 \
     COUNTERFOIL_PORT=4747 \
     COUNTERFOIL_DATA_DIR=/tmp/counterfoil
 # An account of the base image: nothing to create, and no name that a mounted volume could clash with.

@@ -72,6 +72,7 @@ class Process:
     """The program running. What it says is collected as it says it."""
 
     process: subprocess.Popen[str]
+    log: Path
     out: list[str] = field(default_factory=list)
     heard: threading.Condition = field(default_factory=threading.Condition)
     ended: bool = False
@@ -95,7 +96,7 @@ class Process:
         with self.heard:
             assert self.heard.wait_for(found, SAYS_WITHIN_S), f"no {start!r} in {self.out}"
             said = [line.removeprefix(start).strip() for line in self.out if line.startswith(start)]
-        assert said, f"it ended and never said {start!r}: {self.out}"
+        assert said, f"it ended and never said {start!r}: {self.out} {self.log.read_text()[-3000:]}"
         return said[0]
 
     @property
@@ -118,11 +119,12 @@ class Program:
     @contextmanager
     def started(self, data_dir: Path, *arguments: str, **env: str) -> Iterator[Process]:
         """Start it; what is left of it at the end is killed."""
-        with (data_dir / "said.log").open("a") as log:
+        path = data_dir / "said.log"
+        with path.open("a") as log:
             process = subprocess.Popen(
                 [*self.command, *arguments], env=_told(data_dir, env), stdout=subprocess.PIPE, stderr=log, text=True
             )
-        running = Process(process)
+        running = Process(process, path)
         listener = threading.Thread(target=running.listen)
         listener.start()
         try:

@@ -78,6 +78,35 @@ def test_commands_work_beside_a_running_server_and_without_one(home: Path) -> No
     assert ended(home, "verify").code == 0
 
 
+def test_business_time_starts_where_it_is_told_and_the_sandbox_follows(home: Path) -> None:
+    with started(home, *UP, COUNTERFOIL_CLOCK="2026-06-14T04:04:00Z") as up:
+        told, url = json.loads(up.line("")), up.url
+        key = told["api_key"]
+        customer = call(url, key, "POST", "/v1/customers", {"name": "Dana"})
+        began = control(told["sandbox"], "GET", "/_sandbox/clock")["now"]
+        call(url, key, "POST", "/v1/test/clock", {"advance": "2d"})
+        eventually(lambda: control(told["sandbox"], "GET", "/_sandbox/clock")["now"] > began + 2 * 86_400)
+        later = call(url, key, "POST", "/v1/customers", {"name": "Dana"})
+        up.stop()
+
+    assert customer["created_at"].startswith("2026-06-14T04:04")
+    assert later["created_at"].startswith("2026-06-16T04:")
+    assert abs(began - _epoch("2026-06-14T04:04:00Z")) < 60
+
+
+def test_decisions_are_followed_as_they_are_made(home: Path, database: str) -> None:
+    env = {"DATABASE_URL": database}
+    key = ended(home, "keys", "create", **env).out.strip()
+    with started(home, *UP, **env) as up, started(home, "tail", "--follow", "--json", **env) as tail:
+        call(up.url, key, "POST", "/v1/customers", {"name": "Dana"})
+        seen = json.loads(tail.line(""))
+        code = tail.stop()
+        up.stop()
+
+    assert (seen["kind"], seen["outcome"]) == ("POST /v1/customers", "applied")
+    assert code == 0
+
+
 def test_a_second_start_on_the_same_directory_is_refused(home: Path) -> None:
     with started(home, *UP) as up:
         assert up.url
