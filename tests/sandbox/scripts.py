@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from counterfoil.sandbox.sandbox import Sandbox
 from counterfoil.sandbox.server import SandboxServer
 from counterfoil.sandbox.wire import Request
 
 _REFERENCE = re.compile(r"\$\{([^:}]+):([^|}]+)(?:\|([^}]*))?\}")
 
 
-def run_script(server: SandboxServer, path: Path, key: str) -> None:
-    """Make every call of a script; fails at the first reply that the script does not expect."""
+def run_script(server: SandboxServer | Sandbox, path: Path, key: str) -> dict[str, Any]:
+    """Make every call of a script and give its replies; fails at the first that the script does not expect."""
     script = json.loads(path.read_text())
     replies: dict[str, Any] = {}
     for step in script["fixtures"]:
@@ -22,9 +23,10 @@ def run_script(server: SandboxServer, path: Path, key: str) -> None:
         error = reply.get("error", {}).get("type") if isinstance(reply.get("error"), dict) else None
         assert error == wanted, f"{path.name} {step['name']}: {reply}"
         replies[step["name"]] = reply
+    return replies
 
 
-def _call(server: SandboxServer, step: dict[str, Any], replies: dict[str, Any], key: str) -> Any:
+def _call(server: SandboxServer | Sandbox, step: dict[str, Any], replies: dict[str, Any], key: str) -> Any:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-www-form-urlencoded"}
     if step.get("idempotency_key"):
         headers["Idempotency-Key"] = step["idempotency_key"]

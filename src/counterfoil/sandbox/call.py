@@ -65,7 +65,7 @@ class Call:
         """False for what a list or search does not show: deleted objects, and those too young for a stale read."""
         if doc.get("deleted"):
             return False
-        return not self.stale_s or bool(doc.get("created", 0) <= self.world.now() - self.stale_s)
+        return not self.stale_s or bool((doc.get("created") or doc.get("date") or 0) <= self.world.now() - self.stale_s)
 
     def create(self, doc: Doc, event: str | None = None) -> Doc:
         """Store a new object, journal it, and tell it by an event."""

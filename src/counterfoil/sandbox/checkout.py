@@ -166,7 +166,7 @@ def _expire(call: Call, session: Doc) -> Doc:
 def _pay(call: Call, session: Doc, method: Doc, return_url: str | None) -> None:
     intent = intent_of(call, session) or _open_payment(call, session)
     intent |= {"customer": session["customer"], "_return_url": return_url, "_authenticated": False}
-    paying.pay(call, intent, method, off_session=False)
+    paying.pay(call, intent, method, off_session=False, refuse_challenge=False)
 
 
 def _open_payment(call: Call, session: Doc) -> Doc:

@@ -14,7 +14,9 @@ from counterfoil.sandbox.routing import Route
 KIND = "customer_balance_transaction"
 
 
-def move(call: Call, customer: Doc, amount: int, currency: str, kind: str = "adjustment") -> Doc:
+def move(
+    call: Call, customer: Doc, amount: int, currency: str, kind: str = "adjustment", invoice: str | None = None
+) -> Doc:
     """Change a customer's balance by `amount` and record it. The customer is the caller's to save."""
     if customer["currency"] not in (None, currency):
         raise invalid(
@@ -36,7 +38,7 @@ def move(call: Call, customer: Doc, amount: int, currency: str, kind: str = "adj
             "customer_account": None,
             "description": None,
             "ending_balance": customer["balance"],
-            "invoice": None,
+            "invoice": invoice,
             "livemode": call.livemode,
             "metadata": {},
             "type": kind,

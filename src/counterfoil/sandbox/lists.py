@@ -31,10 +31,16 @@ class Page:
 
 def page_of(call: Call, kind: str, keep: Callable[[Doc], bool] = lambda doc: True) -> Page:
     """One page of an account's objects of a kind that `keep` wants, by the paging parameters given."""
+    return page_of_rows(call, kind, call.shelf.newest_first(kind), keep)
+
+
+def page_of_rows(
+    call: Call, kind: str, rows: Iterator[tuple[str, Doc]], keep: Callable[[Doc], bool] = lambda doc: True
+) -> Page:
+    """One page of rows that are already in the order in which they are shown."""
     after, before = call.given.get("starting_after"), call.given.get("ending_before")
     if after and before:
         raise invalid("Received both ending_before and starting_after parameters. Please pass in only one.")
-    rows = call.shelf.newest_first(kind)
 
     def shown(row: tuple[str, Doc]) -> bool:
         return call.sees(row[1]) and keep(row[1])

@@ -33,15 +33,18 @@ def check_usable(method: Doc, customer: str | None) -> None:
     raise payment_methods.not_of_customer(method["id"])
 
 
-def pay(call: Call, intent: Doc, method: Doc, off_session: bool, refuse_challenge: bool = False) -> Doc:
-    """Try to take the money of an intent from a method; a refusal raises the 402 after it is recorded."""
+def pay(call: Call, intent: Doc, method: Doc, off_session: bool, refuse_challenge: bool) -> Doc:
+    """Try to take the money of an intent from a method; a refusal raises the 402 after it is recorded.
+
+    `off_session`: the customer is away. `refuse_challenge`: a challenge is a refusal, as nobody would answer it.
+    """
     intent |= {"payment_method": method["id"], "last_payment_error": None, "next_action": None}
     if method["type"] == "us_bank_account":
         return _debit(call, intent, method)
     card = payment_methods.behaviour(method)
     authenticated = bool(intent.get("_authenticated"))
     if not authenticated and challenged(card, method, off_session, _asks_for_challenge(intent)):
-        if off_session or refuse_challenge:
+        if refuse_challenge:
             return _refuse(call, intent, method, DECLINES["authentication_required"], authenticated)
         return _challenge(call, intent)
     if card.decline:
@@ -83,7 +86,7 @@ def authenticate(call: Call, intent: Doc, succeeded: bool) -> Doc:
         intent["status"] = "requires_confirmation"
         return call.save(intent)
     try:
-        return pay(call, intent, method, off_session=False)
+        return pay(call, intent, method, off_session=False, refuse_challenge=False)
     except StripeError:
         # The customer's browser sees the refusal on the intent; the challenge itself went well.
         return intent

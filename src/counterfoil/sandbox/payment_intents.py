@@ -87,6 +87,8 @@ def _update(call: Call) -> Doc:
             f"This PaymentIntent's {_listed(call.given)} could not be updated "
             f"because it has a status of {intent['status']}.",
         )
+    if {"amount", "currency", "customer"} & set(call.given):
+        check_own(call, intent, "change")
     currency = check_currency(call.given) if call.given.get("currency") else intent["currency"]
     amount = call.chosen("amount", intent["amount"])
     check_charge(amount, currency)
@@ -166,9 +168,8 @@ def _confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
     _check_type(intent, method)
     if call.given.get("return_url"):
         intent["_return_url"] = call.given["return_url"]
-    return paying.pay(
-        call, intent, method, flagged(call.given.get("off_session")), bool(call.given.get("error_on_requires_action"))
-    )
+    is_away = flagged(call.given.get("off_session"))
+    return paying.pay(call, intent, method, is_away, is_away or bool(call.given.get("error_on_requires_action")))
 
 
 def _own_method(call: Call, intent: Doc) -> Doc | None:
@@ -253,7 +254,14 @@ def _release(call: Call, intent: Doc) -> None:
 
 
 def check_own(call: Call, intent: Doc, verb: str) -> None:
-    """An intent of a checkout session is confirmed and canceled through its session, as long as that is open."""
+    """An intent of a checkout session is confirmed and canceled through its session, as long as that is open; one that
+    an invoice made is changed and canceled through the invoice.
+    """
+    if intent.get("_invoice") and verb != "confirm":
+        raise invalid(
+            f"You cannot {verb} this PaymentIntent because it belongs to the invoice {intent['_invoice']}. To cancel "
+            "it, void the invoice."
+        )
     session = call.shelf.get("checkout.session", intent.get("_session") or "")
     if session is not None and session["status"] == "open":
         kind = "PaymentIntent" if intent["object"] == "payment_intent" else "SetupIntent"

@@ -69,7 +69,7 @@ def create_price(call: Call, given: Given, product: Doc | None = None, active: b
     recurring = _recurring(given.get("recurring"))
     lookup_key = _lookup_key(call, given, None)
     owner = product or _product(call, given, active)
-    price = _blank(call, owner, currency, amount)
+    price = blank_price(call, owner, currency, amount)
     price |= {"active": given.get("active", active), "lookup_key": lookup_key, "recurring": recurring}
     price |= {"type": "recurring" if recurring else "one_time", "nickname": given.get("nickname")}
     price["tax_behavior"] = given.get("tax_behavior") or "unspecified"
@@ -219,7 +219,8 @@ def _product(call: Call, given: Given, active: bool) -> Doc:
     return call.create(product, "product.created")
 
 
-def _blank(call: Call, product: Doc, currency: str, amount: str) -> Doc:
+def blank_price(call: Call, product: Doc, currency: str, amount: str) -> Doc:
+    """A one-time price of an exact unit amount, not yet stored."""
     exact = Decimal(amount)
     return {
         "id": call.world.new_id("price_1"),

@@ -17,6 +17,8 @@ from counterfoil.sandbox.shapes import (
     INCLUDABLE,
     NESTED_SINCE,
     NESTED_UNTIL,
+    ON_REQUEST,
+    OTHERWISE,
     PATHS,
     SINCE,
     SOURCES,
@@ -52,9 +54,19 @@ def expand_tree(paths: list[Any], of_list: bool) -> Tree:
 def render(doc: Doc, version: str, tree: Tree, fetch: Fetch, lists: Callable[[str, str, str], list[Doc]]) -> Doc:
     """The document as `version` shows it, with `tree` expanded."""
     shown = plain(doc, version)
+    kind = str(doc["object"])
     for name, below in tree.items():
-        _expand(shown, str(doc["object"]), name, below, version, fetch, lists)
+        if name in ON_REQUEST.get(kind, {}) and exists(kind, name, version):
+            shown[name] = _public(doc[ON_REQUEST[kind][name]], version)
+        else:
+            _expand(shown, kind, name, below, version, fetch, lists)
     return shown
+
+
+def exists(kind: str, name: str, version: str) -> bool:
+    """False for a field that an object has only before or after a version."""
+    start, end = SINCE.get(kind, {}).get(name), UNTIL.get(kind, {}).get(name)
+    return not (start and not since(version, start)) and not (end and since(version, end))
 
 
 def plain(doc: Doc, version: str) -> Doc:
@@ -97,15 +109,17 @@ def _public(value: Any, version: str) -> Any:
         if not name.startswith("_")
     }
     kind = value.get("object")
-    return _at_version(shown, kind, version) if isinstance(kind, str) else shown
+    if not isinstance(kind, str):
+        return shown
+    start, others = OTHERWISE.get(kind, ("", {}))
+    if not since(version, start):
+        shown |= {name: value[kept] for name, kept in others.items() if kept in value}
+    return _at_version(shown, kind, version)
 
 
 def _at_version(shown: Doc, kind: str, version: str) -> Doc:
-    for name, start in SINCE.get(kind, {}).items():
-        if not since(version, start):
-            shown.pop(name, None)
-    for name, end in UNTIL.get(kind, {}).items():
-        if since(version, end):
+    for name in (*SINCE.get(kind, {}), *UNTIL.get(kind, {})):
+        if not exists(kind, name, version):
             shown.pop(name, None)
     for path, names, start in NESTED_SINCE.get(kind, ()):
         if not since(version, start):
@@ -145,6 +159,8 @@ def _expand(
     """Expand one property of an object, or go down into a map that holds expandable properties."""
     full = prefix + name
     references = EXPANDABLE.get(kind, {})
+    if not exists(kind, full, version):
+        raise _not_expandable(full)
     if not prefix and name in INCLUDABLE.get(kind, {}):
         shown[name] = _included(shown, kind, name, below, version, fetch, lists)
     elif full in references:
@@ -153,8 +169,20 @@ def _expand(
         for key, deeper in below.items():
             if isinstance(shown.get(name), dict):
                 _expand(shown[name], kind, key, deeper, version, fetch, lists, full + ".")
-    elif not (full in shown and isinstance(shown[full], dict | list)):
+    elif isinstance(shown.get(name), dict):
+        _descend(shown[name], below, version, fetch, lists)
+    elif not isinstance(shown.get(name), list):
         raise _not_expandable(full)
+
+
+def _descend(value: Doc, below: Tree, version: str, fetch: Fetch, lists: Callable[[str, str, str], list[Doc]]) -> None:
+    """Expand inside an object, or inside the items of a list, that is shown whole anyway."""
+    items = value["data"] if value.get("object") == "list" else [value]
+    deeper = below.get("data", {}) if value.get("object") == "list" else below
+    for item in items:
+        for key, rest in deeper.items():
+            if isinstance(item.get("object"), str):
+                _expand(item, item["object"], key, rest, version, fetch, lists)
 
 
 def _referred(

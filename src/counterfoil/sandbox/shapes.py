@@ -23,7 +23,38 @@ SINCE: dict[str, dict[str, str]] = {
         "ui_mode": "2023-10-16",
         "wallet_options": BASIL,
     },
+    "invoice": {
+        "amount_overpaid": BASIL,
+        "amount_paid_off_stripe": "2026-05-27",
+        "automatically_finalizes_at": "2024-09-30",
+        "confirmation_secret": BASIL,
+        "customer_account": CLOVER,
+        "effective_at": "2023-08-16",
+        "issuer": "2023-10-16",
+        "parent": BASIL,
+        "payments": BASIL,
+        "rendering": "2023-10-16",
+        "status_details": ENDIVE,
+        "total_pretax_credit_amounts": "2024-09-30",
+        "total_taxes": BASIL,
+    },
+    "invoiceitem": {
+        "customer_account": CLOVER,
+        "net_amount": CLOVER,
+        "parent": BASIL,
+        "pricing": BASIL,
+        "quantity_decimal": DAHLIA,
+    },
     "item": {"adjustable_quantity": DAHLIA, "metadata": DAHLIA},
+    "line_item": {
+        "invoice": "2023-10-16",
+        "parent": BASIL,
+        "pretax_credit_amounts": "2024-09-30",
+        "pricing": BASIL,
+        "quantity_decimal": DAHLIA,
+        "subtotal": CLOVER,
+        "taxes": BASIL,
+    },
     "product": {"marketing_features": "2024-04-10", "tax_details": ENDIVE},
     "customer": {"customer_account": CLOVER},
     "payment_intent": {
@@ -31,6 +62,7 @@ SINCE: dict[str, dict[str, str]] = {
         "customer_account": CLOVER,
         "allowed_payment_method_types": "2026-07-29",
         "managed_payments": "2026-07-29",
+        "payment_details": CLOVER,
         "payment_record": "2026-10-28",
     },
     "setup_intent": {
@@ -50,6 +82,39 @@ SINCE: dict[str, dict[str, str]] = {
 
 UNTIL: dict[str, dict[str, str]] = {
     "checkout.session": {"shipping_details": BASIL},
+    "invoice": {
+        "application_fee_amount": BASIL,
+        "charge": BASIL,
+        "discount": BASIL,
+        "paid": BASIL,
+        "paid_out_of_band": BASIL,
+        "payment_intent": BASIL,
+        "quote": BASIL,
+        "subscription": BASIL,
+        "subscription_details": BASIL,
+        "tax": BASIL,
+        "total_tax_amounts": BASIL,
+        "transfer_data": BASIL,
+    },
+    "invoiceitem": {
+        "plan": BASIL,
+        "price": BASIL,
+        "subscription": BASIL,
+        "unit_amount": BASIL,
+        "unit_amount_decimal": BASIL,
+    },
+    "line_item": {
+        "amount_excluding_tax": BASIL,
+        "invoice_item": BASIL,
+        "plan": BASIL,
+        "price": BASIL,
+        "proration": BASIL,
+        "proration_details": BASIL,
+        "tax_amounts": BASIL,
+        "tax_rates": BASIL,
+        "type": BASIL,
+        "unit_amount_excluding_tax": BASIL,
+    },
     "product": {"attributes": "2024-04-10", "features": BASIL},
     "payment_intent": {"invoice": BASIL},
     "charge": {"invoice": BASIL},
@@ -75,6 +140,7 @@ NESTED_SINCE: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
         ("invoice_creation.invoice_data", ("issuer",), BASIL),
         ("payment_method_options.card", ("request_three_d_secure",), BASIL),
     ),
+    "invoice": (("automatic_tax", ("disabled_reason", "liability", "provider"), BASIL),),
     "price": (("recurring", ("meter",), BASIL),),
     "charge": (
         ("payment_method_details.card", _CARD_SINCE_BASIL, BASIL),
@@ -111,6 +177,11 @@ FORMER: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
 }
 """Values that had other names: the version that renamed them, and each value's former name."""
 
+OTHERWISE: dict[str, tuple[str, dict[str, str]]] = {
+    "invoice": (BASIL, {"amount_paid": "_on_stripe", "amount_remaining": "_off_stripe_owed"}),
+}
+"""Fields that meant something else before a version: where that is kept."""
+
 EXPANDABLE: dict[str, dict[str, str]] = {
     "checkout.session": {
         "customer": "customer",
@@ -120,7 +191,34 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "setup_intent": "setup_intent",
         "subscription": "subscription",
     },
-    "item": {"price.product": "product"},
+    "invoice": {
+        "application": "application",
+        "charge": "charge",
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "default_source": "source",
+        "latest_revision": "invoice",
+        "on_behalf_of": "account",
+        "parent.subscription_details.subscription": "subscription",
+        "payment_intent": "payment_intent",
+        "quote": "quote",
+        "subscription": "subscription",
+        "test_clock": "test_clock",
+    },
+    "invoice_payment": {
+        "invoice": "invoice",
+        "payment.charge": "charge",
+        "payment.payment_intent": "payment_intent",
+        "payment.payment_record": "payment_record",
+    },
+    "invoiceitem": {
+        "customer": "customer",
+        "invoice": "invoice",
+        "pricing.price_details.price": "price",
+        "subscription": "subscription",
+        "test_clock": "test_clock",
+    },
+    "line_item": {"pricing.price_details.price": "price", "subscription": "subscription"},
     "price": {"product": "product"},
     "product": {"default_price": "price", "tax_code": "tax_code"},
     "customer": {
@@ -180,10 +278,14 @@ EXPANDABLE: dict[str, dict[str, str]] = {
 
 INCLUDABLE: dict[str, dict[str, tuple[str, str]]] = {
     "checkout.session": {"line_items": ("item", "_session")},
+    "invoice": {"payments": ("invoice_payment", "invoice")},
     "charge": {"refunds": ("refund", "charge")},
     "customer": {"sources": ("", ""), "subscriptions": ("subscription", "customer"), "tax_ids": ("tax_id", "customer")},
 }
 """Lists that are absent unless asked for: the kind they hold and the field that points back."""
+
+ON_REQUEST: dict[str, dict[str, str]] = {"invoice": {"confirmation_secret": "_confirmation_secret"}}
+"""Values that are absent unless asked for: where they are kept."""
 
 PATHS = {"checkout.session": "checkout/sessions"}
 """Where objects are found, when it is not their kind in the plural."""

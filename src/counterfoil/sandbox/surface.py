@@ -13,6 +13,10 @@ from counterfoil.sandbox import (
     customers,
     disputes,
     event_routes,
+    invoice_collecting,
+    invoice_items,
+    invoice_payments,
+    invoices,
     paying,
     payment_intents,
     payment_methods,
@@ -41,12 +45,16 @@ ROUTES: tuple[Route, ...] = (
     *prices.ROUTES,
     *checkout.ROUTES,
     *payment_pages.ROUTES,
+    *invoice_items.ROUTES,
+    *invoices.ROUTES,
+    *invoice_payments.ROUTES,
     *event_routes.ROUTES,
     *webhook_endpoints.ROUTES,
     *account_routes.ROUTES,
 )
 
 TIMERS: dict[str, Callable[[Call, str], None]] = {
+    "advance_invoice": invoice_collecting.advance_invoice,
     "balance_available": balance.become_available,
     "expire_session": checkout.expire_session,
     "expire_authorization": paying.expire_authorization,
@@ -57,9 +65,11 @@ TIMERS: dict[str, Callable[[Call, str], None]] = {
 
 FOLLOWERS: dict[str, tuple[Callable[[Call, Doc], None], ...]] = {
     "payment_intent.amount_capturable_updated": (checkout.payment_pending,),
-    "payment_intent.payment_failed": (checkout.payment_failed,),
-    "payment_intent.processing": (checkout.payment_pending,),
-    "payment_intent.succeeded": (checkout.payment_succeeded,),
+    "payment_intent.canceled": (invoice_payments.payment_canceled,),
+    "payment_intent.payment_failed": (checkout.payment_failed, invoice_payments.payment_failed),
+    "payment_intent.processing": (checkout.payment_pending, invoice_payments.payment_processing),
+    "payment_intent.requires_action": (invoice_payments.payment_challenged,),
+    "payment_intent.succeeded": (checkout.payment_succeeded, invoice_payments.payment_succeeded),
     "setup_intent.succeeded": (checkout.setup_succeeded,),
 }
 """What an event means to other objects than its own."""

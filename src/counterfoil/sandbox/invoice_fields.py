@@ -1,0 +1,213 @@
+"""The parameters that an invoice takes, what it is when it is new, and its sums."""
+
+from __future__ import annotations
+
+from counterfoil.sandbox.call import Call
+from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.fields import METADATA
+from counterfoil.sandbox.params import Choice, Flag, Hash, Items, Kind, Need, Text, Whole, uncovered
+
+GRACE_S = 3_600
+"""How long a draft that advances by itself stays a draft, for those who want to change it."""
+SHOWN_LINES = 10
+
+_OFF = Hash({"enabled": Need(Flag())})
+_TYPES = Items(Choice(("card", "us_bank_account"), clears=False))
+_PAYMENT_SETTINGS = Hash(
+    {"payment_method_types": _TYPES, **uncovered("default_mandate", "payment_method_options")},
+)
+KEPT: dict[str, Kind] = {
+    **METADATA,
+    "auto_advance": Flag(),
+    "automatic_tax": _OFF,
+    "automatically_finalizes_at": Whole(),
+    "collection_method": Choice(("charge_automatically", "send_invoice"), clears=False),
+    "custom_fields": Items(Hash({"name": Need(Text(40)), "value": Need(Text(140))})),
+    "days_until_due": Whole(least=0),
+    "default_payment_method": Text(),
+    "description": Text(1500),
+    "due_date": Whole(),
+    "effective_at": Whole(),
+    "footer": Text(),
+    "number": Text(26),
+    "payment_settings": _PAYMENT_SETTINGS,
+    "rendering": Hash({"pdf": Hash({"page_size": Choice(("a4", "auto", "letter"))}), "amount_tax_display": Text()}),
+    "statement_descriptor": Text(22),
+    **uncovered(
+        "account_tax_ids",
+        "application_fee_amount",
+        "default_source",
+        "default_tax_rates",
+        "discounts",
+        "issuer",
+        "on_behalf_of",
+        "shipping_cost",
+        "shipping_details",
+        "transfer_data",
+    ),
+}
+CREATE: dict[str, Kind] = {
+    **KEPT,
+    "currency": Text(),
+    "customer": Need(Text()),
+    "pending_invoice_items_behavior": Choice(("exclude", "include"), clears=False),
+    **uncovered("customer_account", "from_invoice", "subscription"),
+}
+PAY: dict[str, Kind] = {
+    "off_session": Flag(),
+    "paid_out_of_band": Flag(),
+    "payment_method": Text(),
+    **uncovered("forgive", "mandate", "source"),
+}
+
+
+def blank_invoice(call: Call, customer: Doc, currency: str) -> Doc:
+    """A draft with every field, without lines."""
+    invoice: Doc = {
+        "id": call.world.new_id("in_1"),
+        "object": "invoice",
+        "account_country": call.shelf.account["country"],
+        "account_name": "Counterfoil sandbox",
+        "account_tax_ids": None,
+        "amount_due": 0,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_remaining": 0,
+        "amount_shipping": 0,
+        "application": None,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": False,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": False,
+            "liability": None,
+            "provider": None,
+            "status": None,
+        },
+        "automatically_finalizes_at": None,
+        "billing_reason": "manual",
+        "collection_method": "charge_automatically",
+        "created": call.now,
+        "currency": currency,
+        "custom_fields": None,
+        "customer": customer["id"],
+        "customer_account": None,
+        **customer_facts(customer),
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "due_date": None,
+        "effective_at": None,
+        "ending_balance": None,
+        "footer": None,
+        "from_invoice": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "issuer": {"type": "self"},
+        "last_finalization_error": None,
+        "latest_revision": None,
+        "lines": {},
+        "livemode": call.livemode,
+        "metadata": {},
+        "next_payment_attempt": None,
+        "number": None,
+        "on_behalf_of": None,
+        "parent": None,
+        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+        "period_end": call.now,
+        "period_start": call.now,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": None,
+        "rendering": {
+            "amount_tax_display": None,
+            "pdf": {"page_size": "letter"},
+            "template": None,
+            "template_version": None,
+        },
+        "shipping_cost": None,
+        "shipping_details": None,
+        "starting_balance": 0,
+        "statement_descriptor": None,
+        "status": "draft",
+        "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
+        "subtotal": 0,
+        "subtotal_excluding_tax": 0,
+        "test_clock": None,
+        "total": 0,
+        "total_discount_amounts": [],
+        "total_excluding_tax": 0,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": call.now,
+        **_before_basil(),
+        "_lines": [],
+        "_due_days": None,
+        "_on_stripe": 0,
+        "_off_stripe_owed": 0,
+        "_confirmation_secret": None,
+    }
+    recount(invoice, customer)
+    return invoice
+
+
+def customer_facts(customer: Doc) -> Doc:
+    """What an invoice says of its customer, as they are until it is finalized."""
+    names = ("address", "email", "name", "phone", "shipping", "tax_exempt")
+    return {f"customer_{name}": customer[name] for name in names} | {"customer_tax_ids": []}
+
+
+def recount(invoice: Doc, customer: Doc) -> None:
+    """Sum the lines of a draft up, and say what would be due with the customer's balance as it is."""
+    total = sum(line["amount"] for line in invoice["_lines"])
+    invoice |= {"subtotal": total, "total": total, "subtotal_excluding_tax": total, "total_excluding_tax": total}
+    invoice["starting_balance"] = usable_balance(customer, invoice["currency"])
+    invoice["amount_due"] = max(0, total + invoice["starting_balance"])
+    show_lines(invoice)
+    count_remaining(invoice)
+
+
+def count_remaining(invoice: Doc) -> None:
+    """What is left of what is due: by all payments, and by those through Stripe alone, which older versions show."""
+    invoice["amount_remaining"] = invoice["amount_due"] - invoice["amount_paid"]
+    invoice["_on_stripe"] = invoice["amount_paid"] - invoice["amount_paid_off_stripe"]
+    invoice["_off_stripe_owed"] = invoice["amount_due"] - invoice["_on_stripe"]
+
+
+def show_lines(invoice: Doc) -> None:
+    """The first lines are part of the invoice; all of them are listed at its `lines`."""
+    lines = invoice["_lines"]
+    invoice["lines"] = {
+        "object": "list",
+        "data": lines[:SHOWN_LINES],
+        "has_more": len(lines) > SHOWN_LINES,
+        "total_count": len(lines),
+        "url": f"/v1/invoices/{invoice['id']}/lines",
+    }
+
+
+def usable_balance(customer: Doc, currency: str) -> int:
+    """The customer's balance where it is in an invoice's currency, else nothing."""
+    return int(customer["balance"]) if customer["currency"] in (None, currency) else 0
+
+
+def _before_basil() -> Doc:
+    """Fields that 2025-03-31 took away, kept for the versions before it."""
+    return {
+        "application_fee_amount": None,
+        "charge": None,
+        "discount": None,
+        "paid": False,
+        "paid_out_of_band": False,
+        "payment_intent": None,
+        "quote": None,
+        "subscription": None,
+        "subscription_details": None,
+        "tax": None,
+        "total_tax_amounts": [],
+        "transfer_data": None,
+    }

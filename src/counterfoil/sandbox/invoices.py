@@ -1,0 +1,333 @@
+"""Invoices: drafts that become open, then paid, void or uncollectible."""
+
+from __future__ import annotations
+
+from counterfoil.sandbox import customer_balance, invoice_collecting, invoice_fields, invoice_items, invoice_payments
+from counterfoil.sandbox.call import Call, apply_given
+from counterfoil.sandbox.currencies import check_currency
+from counterfoil.sandbox.documents import Doc, copy_of
+from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
+from counterfoil.sandbox.fields import METADATA
+from counterfoil.sandbox.invoice_fields import CREATE, KEPT, PAY
+from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of, page_of_rows, within
+from counterfoil.sandbox.params import Choice, Flag, Hash, Items, Need, Range, Text, uncovered
+from counterfoil.sandbox.payment_methods import not_of_customer
+from counterfoil.sandbox.routing import Route
+from counterfoil.sandbox.search import SEARCH, search_of
+
+_PLAIN = ("custom_fields", "description", "effective_at", "footer", "metadata", "number", "statement_descriptor")
+_FINAL = ("auto_advance", "default_payment_method", "metadata", "payment_settings")
+"""What can still be changed once an invoice is finalized."""
+
+
+def _create(call: Call) -> Doc:
+    given = call.given
+    customer = call.referred("customer", given["customer"], "customer")
+    default = customer["currency"] or call.shelf.account["default_currency"]
+    invoice = invoice_fields.blank_invoice(
+        call, customer, check_currency({"currency": given.get("currency") or default})
+    )
+    _apply(call, invoice, customer)
+    if given.get("pending_invoice_items_behavior") == "include":
+        pending = invoice_items.pending_items(call, customer["id"], invoice["currency"])
+        invoice_items.take_up(call, invoice, pending, first=True)
+    invoice_fields.recount(invoice, customer)
+    invoice_collecting.schedule_advance(call, invoice)
+    call.create(invoice, "invoice.created")
+    if customer["currency"] is None:
+        before = copy_of(customer)
+        customer["currency"] = invoice["currency"]
+        call.save(customer, "customer.updated", before)
+    return invoice
+
+
+def _retrieve(call: Call) -> Doc:
+    return call.find("invoice", "invoice")
+
+
+def _update(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    customer = call.shelf.get("customer", invoice["customer"]) or {}
+    if invoice["status"] != "draft" and set(call.given) - set(_FINAL):
+        raise StripeError(
+            f"Finalized invoices can't be updated in this way: {', '.join(sorted(set(call.given) - set(_FINAL)))}.",
+            code="invoice_not_editable",
+        )
+    before = copy_of(invoice)
+    _apply(call, invoice, customer)
+    if {"auto_advance", "automatically_finalizes_at", "collection_method"} & set(call.given):
+        invoice_collecting.schedule_advance(call, invoice)
+    return call.save(invoice, "invoice.updated", before)
+
+
+def _delete(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if invoice["status"] != "draft":
+        raise StripeError(
+            "You can only delete draft invoices. To cancel a finalized invoice, void it.", code="invoice_not_editable"
+        )
+    for item in call.shelf.rows("invoiceitem"):
+        if item["invoice"] == invoice["id"]:
+            _release(call, item)
+    stub = call.shelf.bury(invoice)
+    call.emit("invoice.deleted", invoice)
+    return stub
+
+
+def _list(call: Call) -> Page:
+    keep = matches(call.given, "collection_method", "customer", "status", "subscription")
+    due = call.given.get("due_date")
+    return page_of(call, "invoice", lambda doc: keep(doc) and (due is None or within(doc["due_date"] or 0, due)))
+
+
+def _search(call: Call) -> Page:
+    fields = {
+        "created",
+        "currency",
+        "customer",
+        "metadata",
+        "number",
+        "receipt_number",
+        "status",
+        "subscription",
+        "total",
+    }
+    return search_of(call, "invoice", fields)
+
+
+def _lines(call: Call) -> Page:
+    invoice = call.find("invoice", "invoice")
+    return page_of_rows(call, "line_item", iter([(line["id"], line) for line in invoice["_lines"]]))
+
+
+def _add_lines(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if invoice["status"] != "draft":
+        raise invoice_items.not_editable(invoice)
+    customer = call.shelf.find("customer", invoice["customer"], "customer", 400)
+    before = copy_of(invoice)
+    for position, line in enumerate(call.given["lines"]):
+        item = _item_of_line(call, invoice, line, customer, f"lines[{position}]")
+        invoice_items.take_up(call, invoice, [item])
+    if "invoice_metadata" in call.given:
+        apply_given(invoice, {"metadata": call.given["invoice_metadata"]}, ("metadata",))
+    invoice_fields.recount(invoice, customer)
+    return call.save(invoice, "invoice.updated", before)
+
+
+def _finalize(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if invoice["status"] != "draft":
+        raise StripeError(
+            "This invoice is already finalized, you can't re-finalize a non-draft invoice.", code="invoice_not_editable"
+        )
+    if "auto_advance" in call.given:
+        invoice["auto_advance"] = call.given["auto_advance"]
+    return invoice_collecting.finalize(call, invoice)
+
+
+def _pay(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if invoice["status"] == "paid":
+        raise invalid("Invoice is already paid")
+    if invoice["status"] == "void":
+        raise invalid("This invoice is void, so it can't be paid.")
+    if invoice["status"] == "draft":
+        invoice_collecting.finalize(call, invoice)
+    if invoice["status"] == "paid":
+        return invoice
+    if call.given.get("paid_out_of_band"):
+        return invoice_collecting.pay_out_of_band(call, invoice)
+    method = invoice_collecting.method_to_pay_with(call, invoice)
+    return invoice_collecting.collect(call, invoice, method, "manual", call.chosen("off_session", True))
+
+
+def _attach_payment(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if not call.given.get("payment_intent"):
+        raise parameter_missing("payment_intent")
+    intent = call.referred("payment_intent", call.given["payment_intent"], "payment_intent")
+    invoice_payments.attach(call, invoice, intent)
+    return invoice
+
+
+def _send(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if invoice["collection_method"] != "send_invoice":
+        raise invalid("You can only manually send an invoice if its collection method is 'send_invoice'.")
+    if invoice["status"] in ("void", "uncollectible"):
+        raise invalid(f"You can't send an invoice that is {invoice['status']}.")
+    if not invoice["customer_email"]:
+        raise invalid("Missing email. In order to send an invoice, its customer must have a valid email.")
+    if invoice["status"] == "draft":
+        invoice_collecting.finalize(call, invoice)
+    call.emit("invoice.sent", invoice)
+    return invoice
+
+
+def _void(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise invalid(f"You can only void open or uncollectible invoices; this one is {invoice['status']}.")
+    invoice_payments.check_idle(call, invoice, "void")
+    before = copy_of(invoice)
+    invoice |= {"status": "void", "auto_advance": False, "next_payment_attempt": None}
+    invoice["status_transitions"]["voided_at"] = call.now
+    call.shelf.save(invoice)
+    invoice_payments.cancel_default(call, invoice, "void_invoice")
+    _return_balance(call, invoice)
+    call.emit("invoice.updated", invoice, before)
+    call.emit("invoice.voided", invoice)
+    return invoice
+
+
+def _mark_uncollectible(call: Call) -> Doc:
+    invoice = call.find("invoice", "invoice")
+    if invoice["status"] != "open":
+        raise invalid(f"You can only mark open invoices as uncollectible; this one is {invoice['status']}.")
+    invoice_payments.check_idle(call, invoice, "write off")
+    before = copy_of(invoice)
+    invoice |= {"status": "uncollectible", "auto_advance": False, "next_payment_attempt": None}
+    invoice["status_details"] = {"uncollectible": {"reason": "user_forgiven"}}
+    invoice["status_transitions"]["marked_uncollectible_at"] = call.now
+    call.shelf.save(invoice)
+    call.emit("invoice.updated", invoice, before)
+    call.emit("invoice.marked_uncollectible", invoice)
+    return invoice
+
+
+def _apply(call: Call, invoice: Doc, customer: Doc) -> None:
+    given = call.given
+    if (given.get("automatic_tax") or {}).get("enabled"):
+        raise StripeError("The sandbox does not cover automatic tax, which Stripe has.", param="automatic_tax[enabled]")
+    method = _default_method(call, invoice)
+    _apply_collection(call, invoice, customer)
+    apply_given(invoice, given, _PLAIN)
+    invoice["default_payment_method"] = method
+    for name in ("auto_advance", "automatically_finalizes_at"):
+        if name in given:
+            invoice[name] = given[name]
+    if "automatically_finalizes_at" in given:
+        invoice["auto_advance"] = True
+    if given.get("payment_settings"):
+        invoice["payment_settings"]["payment_method_types"] = (
+            given["payment_settings"].get("payment_method_types") or None
+        )
+    if given.get("rendering"):
+        invoice["rendering"] |= given["rendering"]
+    if "custom_fields" in given:
+        invoice["custom_fields"] = given["custom_fields"] or None
+
+
+def _apply_collection(call: Call, invoice: Doc, customer: Doc) -> None:
+    """How an invoice is collected: a sent one has a day until which it is due, and a customer who can be written to."""
+    given = call.given
+    collection = given.get("collection_method", invoice["collection_method"])
+    days, due = given.get("days_until_due"), given.get("due_date")
+    if collection == "charge_automatically" and (days is not None or due is not None):
+        raise invalid(
+            "You can only set `days_until_due` or `due_date` if the invoice's collection method is 'send_invoice'.",
+            "days_until_due" if days is not None else "due_date",
+        )
+    if days is not None and due is not None:
+        raise invalid("You may only specify one of these parameters: days_until_due, due_date.", "due_date")
+    if collection == "send_invoice" and days is None and due is None and invoice["due_date"] is None:
+        raise invalid(
+            "If `collection_method` is 'send_invoice', you must set `days_until_due` or `due_date`.", "days_until_due"
+        )
+    if collection == "send_invoice" and not customer.get("email"):
+        raise invalid(
+            "Missing email. In order to create invoices that are sent to the customer, the customer must have a valid "
+            "email.",
+            "collection_method",
+        )
+    invoice["collection_method"] = collection
+    if days is not None:
+        invoice |= {"_due_days": days, "due_date": invoice["created"] + days * 86_400}
+    if due is not None:
+        invoice |= {"_due_days": None, "due_date": due}
+
+
+def _default_method(call: Call, invoice: Doc) -> str | None:
+    current: str | None = invoice["default_payment_method"]
+    if "default_payment_method" not in call.given:
+        return current
+    if not call.given["default_payment_method"]:
+        return None
+    method = call.referred("payment_method", call.given["default_payment_method"], "default_payment_method")
+    if method["customer"] != invoice["customer"]:
+        raise not_of_customer(method["id"])
+    return str(method["id"])
+
+
+def _item_of_line(call: Call, invoice: Doc, line: Doc, customer: Doc, path: str) -> Doc:
+    """The waiting item that a line names, or a new one."""
+    if not line.get("invoice_item"):
+        return invoice_items.add_item(call, line, customer, invoice)
+    item = call.referred("invoiceitem", line["invoice_item"], f"{path}[invoice_item]")
+    if item["customer"] != customer["id"] or item["invoice"] is not None or item["currency"] != invoice["currency"]:
+        raise invalid(f"The invoice item {item['id']} can't be added to this invoice.", f"{path}[invoice_item]")
+    return item
+
+
+def _release(call: Call, item: Doc) -> None:
+    """What becomes of an item when its draft is deleted: one that waited before waits again."""
+    if item["_own"]:
+        call.shelf.bury(item)
+        call.emit("invoiceitem.deleted", item)
+        return
+    item["invoice"] = None
+    call.shelf.save(item)
+
+
+def _return_balance(call: Call, invoice: Doc) -> None:
+    """A void invoice takes nothing: what it moved on the customer's balance moves back."""
+    customer = call.shelf.get("customer", invoice["customer"])
+    moved = sum(row["amount"] for row in call.shelf.rows(customer_balance.KIND) if row["invoice"] == invoice["id"])
+    if customer is None or customer.get("deleted") or not moved:
+        return
+    before = copy_of(customer)
+    customer_balance.move(call, customer, -moved, invoice["currency"], "unapplied_from_invoice", invoice["id"])
+    call.save(customer, "customer.updated", before)
+
+
+_PATH = "/v1/invoices"
+ROUTES = (
+    Route("POST", _PATH, _create, CREATE),
+    Route("GET", _PATH + "/search", _search, SEARCH),
+    Route("GET", _PATH + "/{id}", _retrieve),
+    Route("POST", _PATH + "/{id}", _update, KEPT),
+    Route("DELETE", _PATH + "/{id}", _delete),
+    Route("GET", _PATH + "/{id}/lines", _lines, PAGING),
+    Route(
+        "POST",
+        _PATH + "/{id}/add_lines",
+        _add_lines,
+        {"lines": Need(Items(Hash(invoice_items.LINE))), "invoice_metadata": METADATA["metadata"]},
+    ),
+    Route("POST", _PATH + "/{id}/finalize", _finalize, {"auto_advance": Flag()}),
+    Route("POST", _PATH + "/{id}/pay", _pay, PAY),
+    Route(
+        "POST",
+        _PATH + "/{id}/attach_payment",
+        _attach_payment,
+        {"payment_intent": Text(), **uncovered("payment_record")},
+    ),
+    Route("POST", _PATH + "/{id}/send", _send),
+    Route("POST", _PATH + "/{id}/void", _void),
+    Route("POST", _PATH + "/{id}/mark_uncollectible", _mark_uncollectible),
+    Route(
+        "GET",
+        _PATH,
+        _list,
+        {
+            **PAGING,
+            **CREATED,
+            "collection_method": Choice(("charge_automatically", "send_invoice"), clears=False),
+            "customer": Text(),
+            "due_date": Range(),
+            "status": Choice(("draft", "open", "paid", "uncollectible", "void"), clears=False),
+            "subscription": Text(),
+        },
+    ),
+)
