@@ -55,9 +55,10 @@ def test_people_are_shown_timeline_equation_journal_charge_and_pages(home: Path)
     said = ended(home, "demo", COLUMNS="120")
 
     assert "100.00 = 30.00 credits + 70.00 card" in said.out
-    assert "The sandbox saw exactly 1 charge(s)" in said.out
+    assert "The sandbox saw exactly one charge: ch_" in said.out
     assert "payment_intent.succeeded" in said.out
     assert "no effect" in said.out
+    assert "They came in as " in said.out
     assert "clearing:" in said.out
     assert "http://127.0.0.1:4747/invoices/inv_" in said.out
     assert "Killed the worker" in said.err

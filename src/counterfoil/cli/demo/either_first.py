@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 NAME: Final = "either-first"
 CONFIRM: Final = "/v1/payment_intents/*/confirm"
-FROM_THE_PROVIDER: Final = frozenset({"webhook", "poll"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,9 @@ def kill_between_charge_and_booking(stage: Stage, tape: Tape, cast: Cast, line: 
         until(stage.looks, "the worker looks the payment up")
     stage.worker.kill()
     seen = {"invoice": stage.caller.get(f"/v1/invoices/{cast.invoice}"), "charges": len(stage.charges(line))}
-    progress(f"Killed the worker {tape.kill}: charged {seen['charges']} time(s), invoice {seen['invoice']['status']}.")
+    progress(
+        f"Killed the worker {tape.kill}: {seen['charges']} charge, and the invoice is {seen['invoice']['status']}."
+    )
     return seen
 
 
@@ -87,7 +88,7 @@ def read(stage: Stage, tape: Tape, sums: Sums, cast: Cast, line: int, seen: dict
     invoice = stage.caller.get(f"/v1/invoices/{cast.invoice}")
     legs = tuple(Leg(each["kind"], each["amount"]["amount"]) for each in _payment(stage, cast)["legs"])
     told = explain.explain(stage.house, stage.tenant, cast.invoice)
-    notices = [step for step in told["timeline"] if step["source"] in FROM_THE_PROVIDER]
+    notices = [step for step in told["timeline"] if is_notice(step)]
     outcomes = [step["outcome"] for step in notices if step["decision"]]
     trial, breaches = books(stage)
     charges = stage.charges(line)
@@ -108,6 +109,7 @@ def read(stage: Stage, tape: Tape, sums: Sums, cast: Cast, line: int, seen: dict
         shown={
             "explanation": told,
             "notices": notices,
+            "arrivals": arrivals(stage, cast),
             "trial": trial,
             "charges": charges,
             "cast": cast,
@@ -116,6 +118,32 @@ def read(stage: Stage, tape: Tape, sums: Sums, cast: Cast, line: int, seen: dict
         },
     )
     return judged(outcome, sums, breaches)
+
+
+def is_notice(step: dict[str, Any]) -> bool:
+    """Say whether a step of a timeline is an event that the provider sent, or that a sweep found in its list."""
+    return step["source"] == "webhook" or (step["source"] == "poll" and not step["kind"].endswith(".looked_at"))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event of the provider as it came in: how many of the payment's events were made before it, from 1."""
+
+    made: int
+    kind: str
+    deliveries: int
+
+
+def arrivals(stage: Stage, cast: Cast) -> tuple[Arrival, ...]:
+    """Give the events of the payment in the order in which they came in."""
+    from counterfoil.store import census
+
+    leg = next(each for each in _payment(stage, cast)["legs"] if each["kind"] == "provider")
+    made = stage.events_of(leg["provider_ref"])
+    with stage.house.database.transaction(stage.tenant) as tx:
+        rows = census.deliveries(tx)
+    came = ((row["identity"].rpartition(":")[2], row["deliveries"]) for row in rows)
+    return tuple(Arrival(list(made).index(ref) + 1, made[ref], count) for ref, count in came if ref in made)
 
 
 def judged(outcome: Outcome, sums: Sums, breaches: tuple[str, ...]) -> Outcome:

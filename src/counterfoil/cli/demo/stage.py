@@ -58,6 +58,13 @@ class Stage:
         with self.sandbox.locked() as core:
             return list(core.journal())
 
+    def events_of(self, intent: str) -> dict[str, str]:
+        """Give the events that the provider made about a payment, in that order: their ids, and of what kind."""
+        with self.sandbox.locked() as core:
+            newest_first = stand_in.ask(core, "GET", "/v1/events?limit=100")["data"]
+        told = ((event, event["data"]["object"]) for event in reversed(newest_first))
+        return {event["id"]: event["type"] for event, of in told if intent in (of["id"], of.get("payment_intent"))}
+
     def looks(self) -> int:
         """Count the payments that were looked up at the provider and not answered yet."""
         with self.sandbox.locked() as core:

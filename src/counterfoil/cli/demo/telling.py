@@ -33,6 +33,7 @@ def tell(outcome: Outcome, sums: "Sums", settings: "Settings", data_dir: Path, *
     console, told = paper.console(), outcome.shown["explanation"]
     console.print(Rule("What came in, and what became of it", align="left", style="dim"))
     show_timeline(console, told["timeline"])
+    _arrivals(console, outcome)
     console.print(Rule("The journal of this invoice", align="left", style="dim"))
     console.print(entries_table(told["entries"]))
     console.print(Rule("Trial balance of the whole journal", align="left", style="dim"))
@@ -42,14 +43,26 @@ def tell(outcome: Outcome, sums: "Sums", settings: "Settings", data_dir: Path, *
     _pages(console, outcome, settings, data_dir)
 
 
+def _arrivals(console: "Console", outcome: Outcome) -> None:
+    """Say in which order the provider made its events, and in which order they came."""
+    came = outcome.shown["arrivals"]
+    order = " ".join(str(each.made) for each in came)
+    console.print(f"\nThe provider made {len(came)} events, 1 to {len(came)}. They came in as {order}:")
+    for each in came:
+        times = "" if each.deliveries == 1 else f", {each.deliveries} times"
+        console.print(f"  {each.made}  {each.kind}{times}")
+    console.print()
+
+
 def _ending(console: "Console", outcome: Outcome) -> None:
     told, tape = outcome.shown["explanation"], outcome.shown["tape"]
     charges = ", ".join(f"{line['object']} over {_money(line['amount'])}" for line in outcome.shown["charges"])
+    seen = "exactly one charge" if outcome.provider_charges == 1 else f"{outcome.provider_charges} charges"
     console.print(f"[bold]{equation(told['equation'])}[/]")
     console.print(told["finding"], soft_wrap=True, markup=False)
     console.print(
-        f"The worker was killed {tape.kill}, and started again {outcome.restarts} time(s).\n"
-        f"The sandbox saw exactly {outcome.provider_charges} charge(s): {charges}.\n"
+        f"The worker was killed {tape.kill}, and started again.\n"
+        f"The sandbox saw {seen}: {charges}.\n"
         f"{outcome.notices} notices, {outcome.decisions} decisions: {outcome.applied} applied, "
         f"{outcome.no_effect} without effect. The journal {'balances' if outcome.journal_balanced else 'is broken'}.",
         soft_wrap=True,
