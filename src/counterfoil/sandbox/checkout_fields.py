@@ -160,6 +160,17 @@ def payment_types(call: Call, currency: str | None) -> list[str]:
     return [kind for kind in types if kind not in excluded]
 
 
+_NULLS = (
+    "after_expiration allow_promotion_codes amount_subtotal amount_total client_secret collected_information "
+    "consent consent_collection currency_conversion customer customer_account customer_details invoice "
+    "managed_payments optional_items origin_context payment_intent payment_link "
+    "payment_method_configuration_details permissions recovered_from saved_payment_method_options setup_intent "
+    "shipping_address_collection shipping_cost shipping_details subscription total_details wallet_options "
+).split()
+_EMPTY = ("custom_fields discounts shipping_options").split()
+"""What a new one has nothing of: fields that are null or empty."""
+
+
 def blank_session(call: Call, currency: str | None, expires_at: int) -> Doc:
     """An open session with every field, without items or intent."""
     given = call.given
@@ -168,67 +179,37 @@ def blank_session(call: Call, currency: str | None, expires_at: int) -> Doc:
     return {
         "id": identifier,
         "object": "checkout.session",
+        **dict.fromkeys(_NULLS),
+        **{name: [] for name in _EMPTY},
         "adaptive_pricing": {"enabled": bool((given.get("adaptive_pricing") or {}).get("enabled"))},
-        "after_expiration": None,
-        "allow_promotion_codes": None,
         "allowed_payment_method_types": given.get("allowed_payment_method_types"),
-        "amount_subtotal": None,
-        "amount_total": None,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "billing_address_collection": given.get("billing_address_collection"),
         "branding_settings": _branding(),
         "cancel_url": given.get("cancel_url"),
         "client_reference_id": given.get("client_reference_id"),
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "created": call.now,
         "currency": currency,
-        "currency_conversion": None,
-        "custom_fields": [],
         "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
-        "customer": None,
-        "customer_account": None,
         "customer_creation": None if given.get("customer") else given.get("customer_creation") or "if_required",
-        "customer_details": None,
         "customer_email": given.get("customer_email"),
-        "discounts": [],
         "expires_at": expires_at,
         "integration_identifier": given.get("integration_identifier"),
-        "invoice": None,
         "invoice_creation": {"enabled": False, "invoice_data": _invoice_data()} if is_payment else None,
         "livemode": call.livemode,
         "locale": given.get("locale"),
-        "managed_payments": None,
         "metadata": {},
         "mode": given["mode"],
-        "optional_items": None,
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
         "payment_method_collection": "if_required" if is_payment else "always",
-        "payment_method_configuration_details": None,
         "payment_method_options": _method_options(call),
         "payment_method_types": payment_types(call, currency),
         "payment_status": "unpaid" if is_payment else "no_payment_required",
-        "permissions": None,
         "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "shipping_options": [],
         "status": "open",
         "submit_type": given.get("submit_type"),
-        "subscription": None,
         "success_url": given["success_url"],
-        "total_details": None,
         "ui_mode": "hosted_page",
         "url": f"{call.world.settings.public_url}{CHECKOUT}{identifier}",
-        "wallet_options": None,
         "_page": call.world.new_id("ppage_1"),
         "_payment_data": given.get("payment_intent_data") or {},
         "_delayed": False,

@@ -61,22 +61,32 @@ PAY: dict[str, Kind] = {
 }
 
 
+_NULLS = (
+    "account_tax_ids application automatically_finalizes_at custom_fields customer_account "
+    "default_payment_method default_source description due_date effective_at ending_balance footer "
+    "from_invoice hosted_invoice_url invoice_pdf last_finalization_error latest_revision next_payment_attempt "
+    "number on_behalf_of parent receipt_number shipping_cost shipping_details statement_descriptor test_clock "
+    "_due_days _confirmation_secret "
+).split()
+_ZEROS = (
+    "amount_due amount_overpaid amount_paid amount_paid_off_stripe amount_remaining amount_shipping "
+    "attempt_count post_payment_credit_notes_amount pre_payment_credit_notes_amount starting_balance subtotal "
+    "subtotal_excluding_tax total total_excluding_tax _on_stripe _off_stripe_owed "
+).split()
+_EMPTY = ("default_tax_rates discounts total_discount_amounts total_pretax_credit_amounts total_taxes _lines").split()
+"""What a new one has nothing of: fields that are null, zero or empty."""
+
+
 def blank_invoice(call: Call, customer: Doc, currency: str) -> Doc:
     """A draft with every field, without lines."""
     invoice: Doc = {
         "id": call.world.new_id("in_1"),
         "object": "invoice",
+        **dict.fromkeys(_NULLS),
+        **dict.fromkeys(_ZEROS, 0),
+        **{name: [] for name in _EMPTY},
         "account_country": call.shelf.account["country"],
         "account_name": "Counterfoil sandbox",
-        "account_tax_ids": None,
-        "amount_due": 0,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_paid_off_stripe": 0,
-        "amount_remaining": 0,
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
         "attempted": False,
         "auto_advance": False,
         "automatic_tax": {
@@ -86,70 +96,29 @@ def blank_invoice(call: Call, customer: Doc, currency: str) -> Doc:
             "provider": None,
             "status": None,
         },
-        "automatically_finalizes_at": None,
         "billing_reason": "manual",
         "collection_method": "charge_automatically",
         "created": call.now,
         "currency": currency,
-        "custom_fields": None,
         "customer": customer["id"],
-        "customer_account": None,
         **customer_facts(customer),
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
         "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
         "lines": {},
         "livemode": call.livemode,
         "metadata": {},
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": None,
         "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
         "period_end": call.now,
         "period_start": call.now,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
         "rendering": {
             "amount_tax_display": None,
             "pdf": {"page_size": "letter"},
             "template": None,
             "template_version": None,
         },
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
         "status": "draft",
         "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
-        "subtotal": 0,
-        "subtotal_excluding_tax": 0,
-        "test_clock": None,
-        "total": 0,
-        "total_discount_amounts": [],
-        "total_excluding_tax": 0,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
         "webhooks_delivered_at": call.now,
         **_before_basil(),
-        "_lines": [],
-        "_due_days": None,
-        "_on_stripe": 0,
-        "_off_stripe_owed": 0,
-        "_confirmation_secret": None,
     }
     recount(invoice, customer)
     return invoice
