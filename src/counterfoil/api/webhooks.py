@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from counterfoil.api.metrics import Metrics
 from counterfoil.api.problems import Problem
-from counterfoil.engine.intake import Accepted, Rejected
+from counterfoil.engine.intake import Accepted, IntakeLane, Rejected, unknown
 
 PATH: Final = "/webhooks/stripe/{endpoint}"
 
@@ -28,12 +28,17 @@ async def receive(request: Request) -> Response:
     """Take one webhook in."""
     metrics: Metrics = request.app.state.metrics
     body = await request.body()
-    slug = str(request.path_params["endpoint"])
-    taken: Accepted | Rejected = await asyncio.wrap_future(
-        request.app.state.intake.submit(slug, dict(request.headers), body)
-    )
+    taken = await _take_in(request, str(request.path_params["endpoint"]), body)
     if isinstance(taken, Rejected):
         metrics.webhooks.labels(taken.code).inc()
         raise Problem(taken.status, taken.code, taken.detail)
     metrics.webhooks.labels("accepted" if taken.new else "duplicate").inc()
     return Response(msgspec.json.encode(Received(taken.inbox)), media_type="application/json")
+
+
+async def _take_in(request: Request, slug: str, body: bytes) -> Accepted | Rejected:
+    if not (slug.isascii() and slug.isprintable()):
+        # It can name nothing, and the database takes not every text.
+        return unknown(slug)
+    intake: IntakeLane = request.app.state.intake
+    return await asyncio.wrap_future(intake.submit(slug, dict(request.headers), body))
