@@ -71,14 +71,19 @@ def secrets_of(house: "House", tenant: str) -> tuple[str, ...]:
 
 
 def connect_given(house: "House", tenant: str, settings: "Settings") -> None:
-    """Connect the account whose key the settings give. Raises AccountMismatch when the books are the sandbox's."""
+    """Connect the account whose key the settings give, unless it is connected so already.
+
+    Raises AccountMismatch when the books are the sandbox's.
+    """
     from counterfoil.engine import setup
 
-    held = account_of(house, tenant)
+    assert settings.stripe_key
+    held, known = account_of(house, tenant), secrets_of(house, tenant)
     if held and held.secret_key == SANDBOX_KEY:
         raise AccountMismatch("the account `default` of these books is the sandbox's, and a Stripe key was given")
-    assert settings.stripe_key
-    secrets = settings.webhook_secrets or secrets_of(house, tenant)
+    secrets = settings.webhook_secrets or known
+    if held and (held.secret_key, held.base_url, known) == (settings.stripe_key, settings.stripe_api_base, secrets):
+        return
     setup.connect(house, tenant, setup.Connection(settings.stripe_key, secrets, settings.stripe_api_base, SLUG))
 
 

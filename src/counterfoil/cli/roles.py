@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from counterfoil.cli import premises, serving
+from counterfoil.cli import installation, premises, serving
 from counterfoil.cli.options import DataDir, Json, entry_of
 from counterfoil.cli.troubles import SettingsInvalid
 
@@ -47,6 +47,9 @@ def api(context: typer.Context, port: Port = None, host: Host = None, data_dir: 
         premises.bring_up_to_date(database)
         with premises.house_on(entry, settings, database.dsn, pool_size=20) as house:
             url = serving.url_of(listener)
+            if settings.stripe_key:
+                tenant = installation.tenant_of(house, is_live=settings.is_live)
+                installation.connect_given(house, tenant.id, settings)
             with serving.web(entry.rooms.application(house), listener):
                 serving.ready(url)
                 serving.wait(stop, lambda: premises.keep_up(entry, house, database))
