@@ -100,6 +100,89 @@ def test_any_one_piece_of_news_settles_alone(stage: Stage, heard: tuple[str, ...
     assert stage.at_rest()
 
 
+# --- a hosted checkout ---
+
+SESSION = "checkout.session.completed"
+
+
+def checkout(stage: Stage, customer: str) -> str:
+    """A checkout session that the host application made for 100. Gives its id."""
+    form = {
+        "mode": "payment",
+        "customer": stage.customer_ref(customer),
+        "success_url": "https://host.test/paid",
+        "line_items[0][quantity]": 1,
+        "line_items[0][price_data][currency]": "usd",
+        "line_items[0][price_data][unit_amount]": 10000,
+        "line_items[0][price_data][product_data][name]": "Pro",
+    }
+    session: str = stage.site.provider.ask("POST", "/v1/checkout/sessions", **form)["id"]
+    return session
+
+
+def pay_on_its_page(stage: Stage, session: str) -> None:
+    card = stage.site.provider.ask("POST", "/v1/payment_methods", **{"type": "card", "card[token]": "tok_visa"})["id"]
+    form = {"payment_method": card, "expected_amount": 10000}
+    stage.site.provider.ask("POST", f"/v1/payment_pages/{session}/confirm", **form)
+
+
+@behaviour("R-CO-5")
+@pytest.mark.parametrize("news", list(permutations((SESSION, INTENT, CHARGE))), ids=" then ".join)
+@pytest.mark.parametrize("work", [True, False], ids=["one by one", "overlapping"])
+@pytest.mark.parametrize("first", [True, False], ids=["claimed before", "claimed after"])
+def test_a_checkout_settles_once_whichever_event_comes_first(
+    stage: Stage, news: tuple[str, ...], work: bool, first: bool
+) -> None:
+    customer = stage.customer()
+    invoice = stage.bill(customer, 10000)
+    session = checkout(stage, customer)
+    if first:
+        stage.pay(invoice, terms=Terms(provider_ref=session))
+        stage.worker.work()
+    pay_on_its_page(stage, session)
+
+    for each in news:
+        stage.bring(each)
+        if work:
+            stage.worker.work()
+    if not first:
+        stage.pay(invoice, terms=Terms(provider_ref=session))
+    stage.worker.work()
+
+    assert is_settled_once(stage, invoice)
+    stage.rest()
+    assert is_settled_once(stage, invoice)
+    assert stage.at_rest()
+
+
+@behaviour("R-CO-6")
+@pytest.mark.parametrize("heard", [SESSION, INTENT, None], ids=["session", "intent", "nothing"])
+def test_a_checkout_settles_by_any_one_event_alone_and_by_none(stage: Stage, heard: str | None) -> None:
+    """The session's event lost, or the payment's, or all of them for ever.
+
+    The session names its payment, and settles at once. A payment does not name its session: its money waits in
+    suspense until the sweep has looked at the session that was claimed.
+    """
+    customer = stage.customer()
+    invoice = stage.bill(customer, 10000)
+    session = checkout(stage, customer)
+    stage.pay(invoice, terms=Terms(provider_ref=session))
+    stage.worker.work()
+    assert stage.invoice(invoice)["status"] == "open"
+    pay_on_its_page(stage, session)
+
+    if heard:
+        stage.bring(heard)
+        stage.worker.work()
+    at_once = stage.invoice(invoice)["status"]
+    stage.lose_post()
+    stage.rest()
+
+    assert at_once == ("paid" if heard == SESSION else "open")
+    assert is_settled_once(stage, invoice)
+    assert stage.at_rest()
+
+
 @behaviour("R-CO-6")
 def test_silence_is_healed_by_the_sweep(stage: Stage) -> None:
     """The customer pays in the browser, and every event of it is lost."""
