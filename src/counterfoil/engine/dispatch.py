@@ -40,7 +40,9 @@ from counterfoil.store.work import Claim
 GATE_PAUSE = timedelta(seconds=5)
 """How long a gated order waits before the gates are asked again."""
 NOT_READY_PAUSE = timedelta(milliseconds=250)
-"""How long an order waits for its customer to be made at the provider."""
+"""How long an order waits at first for its customer to be made at the provider."""
+NOT_READY_DOUBLINGS = 5
+"""How often that pause doubles: up to 8 s, while the provider is slow or away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Take:
             return None
         refs = _refs(tx, order)
         if refs is None or _gated(tx, house, order):
-            pause = GATE_PAUSE if refs else NOT_READY_PAUSE
+            pause = GATE_PAUSE if refs else NOT_READY_PAUSE * 2 ** min(self.claim.attempts - 1, NOT_READY_DOUBLINGS)
             work.postpone(tx, self.claim, house.clock.now() + pause)
             return None
         now = house.clock.now()
