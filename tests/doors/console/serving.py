@@ -1,0 +1,119 @@
+"""The console on a socket, for browsers, and the books that its pages are looked at with."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import uvicorn
+
+from counterfoil.console.app import create_console
+from counterfoil.core.books import LineKind
+from counterfoil.core.ids import InvoiceId
+from counterfoil.core.invoicing import NewLine
+from counterfoil.core.launch import Launch
+from counterfoil.engine import operations
+from counterfoil.engine.house import House
+from counterfoil.sandbox.wire import Request
+from houses import STRIPE_KEY, World, body_of
+from stories import EitherFirst, a_customer, billed, either_first, funded
+
+SCRIPT = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A served console with a story in it. `ids` name one subject of each kind of page."""
+
+    url: str
+    world: World
+    story: EitherFirst
+    ids: dict[str, str]
+
+
+@contextmanager
+def served(house: House) -> Iterator[str]:
+    """Serve the console on a free port and give its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_console(house), log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), name="console")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def furnish(world: World) -> tuple[EitherFirst, dict[str, str]]:
+    """Fill the books: a story that ended well, one with a refused card, money that nobody asked for, and a vandal."""
+    story = either_first(world)
+    world.clock.step(timedelta(hours=2))
+    refused = with_refused_card(world)
+    world.clock.step(timedelta(hours=1))
+    stranger = money_of_a_stranger(world)
+    vandal = with_scripts_for_names(world)
+    return story, {"refused": refused, "stranger": stranger, "vandal": vandal}
+
+
+def with_refused_card(world: World) -> str:
+    """Erin's invoice: credits are reserved, the card was refused."""
+    erin = a_customer(world, "Erin", token="pm_card_chargeCustomerFail")
+    funded(world, erin, 12)
+    invoice = billed(world, erin, 4_900, "Team plan, July")
+    operations.pay(world.ask("POST /v1/payments", "erin-1"), Launch((InvoiceId(invoice),)))
+    world.pump()
+    return invoice
+
+
+def money_of_a_stranger(world: World) -> str:
+    """A payment that somebody made at the provider and told us nothing about: its id there."""
+    frank = a_customer(world, "Frank")
+    held = person_of(world, frank)
+    form = f"amount=1234&currency=usd&customer={held['customer']}&payment_method={held['method']}"
+    made = stripe(world, "/v1/payment_intents", f"{form}&confirm=true&off_session=true")
+    world.pump()
+    world.clock.step(timedelta(minutes=2))
+    world.pump()
+    return str(made["id"])
+
+
+def with_scripts_for_names(world: World) -> str:
+    """Mallory, whose name, metadata and invoice line are markup."""
+    wanted = operations.NewCustomer(name=SCRIPT, email="mallory@example.com", metadata={"note": SCRIPT})
+    mallory: str = body_of(operations.create_customer(world.ask("POST /v1/customers"), wanted))["id"]
+    world.pump()
+    lines = (NewLine(LineKind.GOODS, SCRIPT, 100),)
+    draft = operations.NewInvoice(mallory, "USD", lines, description=SCRIPT)
+    invoice: str = body_of(operations.create_invoice(world.ask("POST /v1/invoices"), draft))["id"]
+    body_of(operations.finalize_invoice(world.ask("POST /v1/invoices/{invoice}/finalize"), invoice))
+    return mallory
+
+
+def person_of(world: World, customer: str) -> dict[str, str]:
+    """The provider's ids of a customer and its card."""
+    with world.house.database.snapshot(world.tenant.id) as tx:
+        row = tx.one(
+            """
+            select c.provider_ref as customer, m.provider_ref as method
+            from customer c join method m on m.tenant = c.tenant and m.customer = c.id
+            where c.tenant = %(tenant)s and c.id = %(id)s
+            """,
+            id=customer,
+        )
+    assert row is not None
+    return dict(row)
+
+
+def stripe(world: World, path: str, form: str) -> Any:
+    """What the host application asks of the provider behind our back."""
+    request = Request("POST", path, {"Authorization": f"Bearer {STRIPE_KEY}"}, form.encode())
+    with world.lock:
+        answer = world.sandbox.handle(request)
+    assert answer.status == 200, answer
+    return answer.json()
