@@ -1,7 +1,6 @@
 """Notices decided and applied by one worker: a payment settles, with its state, journal, decision and event."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from time import perf_counter
@@ -14,6 +13,7 @@ from bench.template import AMOUNT, NEWS, SANDBOX, SLUG, Template, build, copy
 from counterfoil.engine.intake import Accepted, IntakeLane
 from counterfoil.providers.stripe.adapter import StripePort
 from counterfoil.worker import loop
+from counterfoil.worker.crew import Crew
 
 REST_PATH: Final = "/v1/payment_intents/"
 
@@ -45,9 +45,9 @@ class Deciding:
                 answers = [lane.submit(SLUG, *each) for each in sent]
                 assert all(isinstance(each.result(), Accepted) for each in answers)
             threads = loop.Pace().threads
-            with ThreadPoolExecutor(threads) as pool:
+            with Crew(house, threads) as crew:
                 began = perf_counter()
-                while loop.round_of_work(house, pool):
+                while loop.round_of_work(house, crew):
                     pass
                 seconds = perf_counter() - began
         finally:

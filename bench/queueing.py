@@ -1,6 +1,5 @@
 """Jobs of the claim queue that do nothing: what the queue itself costs."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -8,6 +7,7 @@ import psycopg
 
 from bench.template import build
 from counterfoil.worker import loop
+from counterfoil.worker.crew import Crew
 
 THREADS = 10
 
@@ -32,9 +32,9 @@ class Queueing:
             )
         house = build(self.dsn)
         try:
-            with ThreadPoolExecutor(THREADS) as pool:
+            with Crew(house, THREADS) as crew:
                 began = perf_counter()
-                while loop.round_of_work(house, pool):
+                while loop.round_of_work(house, crew):
                     pass
                 seconds = perf_counter() - began
         finally:

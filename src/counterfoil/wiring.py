@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.engine.clock import SystemClock
-from counterfoil.engine.house import House, Settings
+from counterfoil.engine.house import House, Opened, Settings
 from counterfoil.engine.identity import RandomIds
 from counterfoil.providers.port import ProviderPort
 from counterfoil.store import work
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 KEY_FILE = "master.key"
+OPENED_AGE_MAX_S = 1.0
+"""How long a provider's key that was replaced may still be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def build(configuration: Configuration, providers: ProviderPort | None = None) -
         ids=RandomIds(),
         box=SecretBox(configuration.master_key),
         settings=configuration.settings,
+        opened=Opened(OPENED_AGE_MAX_S),
     )
     set_clock(house, clock, configuration.start_at)
     return house

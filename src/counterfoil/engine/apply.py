@@ -17,6 +17,7 @@ from counterfoil.core.effects import (
     Park,
     Post,
     Timer,
+    changes_of,
     effects_of,
     outcome_of,
 )
@@ -47,23 +48,20 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
     effects = effects_of(decision)
     identity = new_id("decision")
     for effect in effects:
-        _apply_effect(tx, effect, identity, now, new_id)
+        apply_effect(tx, effect, identity, now, new_id)
     journal.post(tx, [each.entry for each in effects if isinstance(each, Post)], identity, now)
-    decisions.put(tx, _stored(identity, news_id, decision, customer, now))
+    decisions.put(tx, stored_form(identity, news_id, decision, customer, now))
     status = InboxStatus.PARKED if isinstance(decision, Park) else InboxStatus.DECIDED
     inbox.mark(tx, news_id, status, customer=customer)
-    payments = {each.after.id: each.after for each in effects if isinstance(each, Change) and _is_payment(each)}
-    return Applied(identity, decision, tuple(payments.values()))  # type: ignore[arg-type]
+    payments = {each.id: each for each in changes_of(effects) if isinstance(each, Payment)}
+    return Applied(identity, decision, tuple(payments.values()))
 
 
-def _is_payment(change: Change) -> bool:
-    return isinstance(change.after, Payment)
-
-
-def _apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: NewId) -> None:
+def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: NewId) -> None:
+    """Write one effect. Postings are written apart: one statement per entry."""
     match effect:
         case Post():
-            pass  # Posted together, below: one statement per entry.
+            pass
         case Change(before, after):
             subjects.save(tx, before, after)
             if isinstance(after, Order) and after.status is OrderStatus.QUEUED:
@@ -121,9 +119,10 @@ def enqueue_news(tx: Tx, news: News, due_at: datetime) -> tuple[str, bool]:
     return identity, new
 
 
-def _stored(
+def stored_form(
     identity: str, news_id: str, decision: Decision, customer: str | None, now: datetime
 ) -> decisions.StoredDecision:
+    """Give a decision as it is stored: with its effects in words, and every subject that it is about."""
     effects = effects_of(decision)
     about = {*decision.why.about, *(each for effect in effects for each in subjects_of(effect))}
     if customer:

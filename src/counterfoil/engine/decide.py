@@ -104,11 +104,16 @@ def _held(tx: Tx, fact: IntentFact) -> Held:
 
 def books_for_intent(tx: Tx, customer: str, payment: str, fact: Fact | None) -> Books:
     """Read the books that a payment's news may touch."""
-    refs = tuple(str(ref) for ref in (fact.ref,) if ref) if fact else ()
-    fees = (str(fact.charge_fee.ref),) if isinstance(fact, IntentFact) and fact.charge_fee else ()
-    books = load_books(tx, customer, Scope(payments=(payment,), refs=refs, fees=fees))
+    books = load_books(tx, customer, scope_of_intent(payment, fact))
     assert books is not None, "a leg whose customer is gone"
     return books
+
+
+def scope_of_intent(payment: str, fact: Fact | None) -> Scope:
+    """Say what of a customer's books a payment's news may touch."""
+    refs = tuple(str(ref) for ref in (fact.ref,) if ref) if fact else ()
+    fees = (str(fact.charge_fee.ref),) if isinstance(fact, IntentFact) and fact.charge_fee else ()
+    return Scope(payments=(payment,), refs=refs, fees=fees)
 
 
 # --- customers and methods ---

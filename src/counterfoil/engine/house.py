@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
 from typing import Final, TypeVar
 
 from counterfoil.core.ids import AccountId, NewId
@@ -18,6 +19,9 @@ T = TypeVar("T")
 TRIES_MAX: Final = 5
 """How often one unit of work is done again after a serialization failure, a deadlock or a unique race."""
 
+OPENED_MAX: Final = 1024
+"""How many open provider accounts are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -28,8 +32,33 @@ class Settings:
     retry_max: timedelta = timedelta(minutes=10)
     tries_before_parking: int = 12
     sweep_every: timedelta = timedelta(minutes=5)
-    batch: int = 20
+    batch: int = 100
     allow_clock: bool = False
+
+
+class Opened:
+    """Provider accounts that were opened a moment ago, so that not every call costs a read and a decryption.
+
+    `age_max_s` bounds how long a key that was replaced may still be used; 0 remembers nothing.
+    """
+
+    def __init__(self, age_max_s: float = 0.0, ticks: Callable[[], float] = monotonic) -> None:
+        self._age_max_s = age_max_s
+        self._ticks = ticks
+        self._held: dict[tuple[str, str], tuple[float, Provider]] = {}
+
+    def get(self, tenant: str, account: str, open_it: Callable[[], Provider]) -> Provider:
+        """Give an account that is open, opening it where that was too long ago."""
+        held = self._held.get((tenant, account))
+        if held and self._ticks() - held[0] < self._age_max_s:
+            return held[1]
+        # The age counts from before the read, so that nothing older than the bound is ever used.
+        asked_at = self._ticks()
+        opened = open_it()
+        if len(self._held) >= OPENED_MAX:
+            self._held.clear()
+        self._held[tenant, account] = (asked_at, opened)
+        return opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +71,7 @@ class House:
     ids: Ids
     box: SecretBox
     settings: Settings = field(default_factory=Settings)
+    opened: Opened = field(default_factory=Opened)
 
     @property
     def new_id(self) -> NewId:
@@ -57,8 +87,7 @@ class House:
 
     def provider(self, tenant: str, account: str) -> Provider:
         """Open a provider account. Not inside a transaction: it reads the account in one of its own."""
-        held = self.account(tenant, account)
-        return self.providers.open(credentials(held))
+        return self.opened.get(tenant, account, lambda: self.providers.open(credentials(self.account(tenant, account))))
 
     def transact(self, tenant: str, work: Callable[[Tx], T]) -> T:
         """Do one unit of work in one transaction; do it again, a bounded number of times, when it lost a race.

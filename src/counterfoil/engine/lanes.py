@@ -40,10 +40,18 @@ class Lane(Generic[Item, Answer]):
 
     `write` stores a batch in one transaction and gives an answer for each item. When it fails, the items are written
     one by one, so that only what can't be written fails. A database that is gone is told to everyone who waits.
+    `deliver` gives a batch its answers, each into its own future when nothing else is said.
     """
 
-    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Answer]], executor: Executor, limits: Limits) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[Item]], Sequence[Answer]],
+        executor: Executor,
+        limits: Limits,
+        deliver: "Callable[[Sequence[Waiting[Item, Answer]], Sequence[Answer]], None] | None" = None,
+    ) -> None:
         self._write = write
+        self._deliver = deliver or _deliver_singly
         self._executor = executor
         self._limits = limits
         self._queue: deque[Waiting[Item, Answer]] = deque()
@@ -52,14 +60,18 @@ class Lane(Generic[Item, Answer]):
 
     def put(self, waiting: Waiting[Item, Answer]) -> bool:
         """Let an item into the lane. False when too many wait already; it is then not written."""
+        return self.put_all([waiting])
+
+    def put_all(self, items: Sequence[Waiting[Item, Answer]]) -> bool:
+        """Let items into the lane side by side. False when too many wait already; none of them is then written."""
         with self._lock:
-            if len(self._queue) >= self._limits.waiting:
+            if len(self._queue) + len(items) > self._limits.waiting:
                 return False
             if not self._busy:
                 # First, because it raises when the lane's owner is closing: then nothing has been taken in.
                 self._executor.submit(self._drain)
                 self._busy = True
-            self._queue.append(waiting)
+            self._queue.extend(items)
         return True
 
     def _drain(self) -> None:
@@ -91,16 +103,20 @@ class Lane(Generic[Item, Answer]):
             else:
                 self._flush_singly(batch)
         else:
-            for each, answer in zip(batch, answers, strict=True):
-                each.answer.set_result(answer)
+            self._deliver(batch, answers)
 
     def _flush_singly(self, batch: list[Waiting[Item, Answer]]) -> None:
         for index, each in enumerate(batch):
             self._flush([each])
-            gone = each.answer.exception()
+            gone = each.answer.exception() if each.answer.done() else None
             if isinstance(gone, DatabaseUnavailable):
                 _fail(batch[index + 1 :], gone)
                 return
+
+
+def _deliver_singly(batch: Sequence[Waiting[Item, Answer]], answers: Sequence[Answer]) -> None:
+    for each, answer in zip(batch, answers, strict=True):
+        each.answer.set_result(answer)
 
 
 def _fail(batch: Sequence[Waiting[Item, Answer]], error: Exception) -> None:

@@ -1,12 +1,30 @@
 """Reads the books that a rule may look at, under the locks of the one order: customer, wallets, invoices, payments."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from counterfoil.core.books import Books
+from counterfoil.core.books import (
+    Allocation,
+    Books,
+    Customer,
+    Grant,
+    Hold,
+    Invoice,
+    Leg,
+    Line,
+    Method,
+    Payment,
+    Wallet,
+)
 from counterfoil.core.ids import ProviderRef
+from counterfoil.core.orders import Order
 from counterfoil.store import decisions, journal, subjects
 from counterfoil.store.database import Tx
+
+T = TypeVar("T")
+Row = TypeVar("Row", Grant, Hold, Leg, Order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,44 +40,128 @@ class Scope:
 
 def load_books(tx: Tx, customer: str, scope: Scope) -> Books | None:
     """Lock a customer and read its books. None when there is no such customer."""
-    held = subjects.lock_customer(tx, customer)
-    if held is None:
-        return None
-    invoice_ids, payment_ids = _tied_together(tx, scope)
-    wallets = subjects.wallets(tx, customer)
-    invoices = tuple(each for each in subjects.invoices(tx, invoice_ids) if each.customer == customer)
-    payments = tuple(each for each in subjects.payments(tx, payment_ids) if each.customer == customer)
-    legs = subjects.legs(tx, [each.id for each in payments])
+    return load_all(tx, {customer: scope}).get(customer)
+
+
+def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
+    """Lock customers and read the books of each, in one statement per table whatever their number."""
+    held = subjects.lock_customers(tx, wanted)
+    scopes = [wanted[customer] for customer in held]
+    invoice_ids, payment_ids = _tied_together(tx, scopes)
+    shelves = _read(tx, sorted(held), invoice_ids, payment_ids)
+    beside = _read_beside(tx, scopes)
+    return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """The rows of all customers that were asked for, each under what it belongs to."""
+
+    methods: dict[str, list[Method]]
+    wallets: dict[str, list[Wallet]]
+    grants: dict[str, list[Grant]]
+    holds: dict[str, list[Hold]]
+    invoices: dict[str, list[Invoice]]
+    lines: dict[str, list[Line]]
+    payments: dict[str, list[Payment]]
+    legs: dict[str, list[Leg]]
+    allocations: dict[str, list[Allocation]]
+    orders: dict[str, list[Order]]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside the subjects: money in suspense, questions and fees, by the provider's objects."""
+
+    suspense: dict[str, int]
+    questions: frozenset[tuple[str, str]]
+    charged: frozenset[str]
+
+
+def _read(tx: Tx, customers: Sequence[str], invoice_ids: set[str], payment_ids: set[str]) -> Shelves:
+    """Read in the lock order. What belongs to rows that are not there is not asked for."""
+    wallets = subjects.wallets_of(tx, customers)
+    invoices = subjects.invoices(tx, invoice_ids) if invoice_ids else ()
+    payments = subjects.payments(tx, payment_ids) if payment_ids else ()
+    legs = subjects.legs(tx, [each.id for each in payments]) if payments else ()
     leg_ids = [str(each.id) for each in legs]
-    return Books(
-        customer=held,
-        methods=subjects.methods(tx, customer),
-        wallets=wallets,
-        grants=subjects.grants(tx, [each.id for each in wallets], leg_ids),
-        holds=subjects.holds(tx, leg_ids),
-        invoices=invoices,
-        lines=subjects.lines(tx, [each.id for each in invoices]),
-        payments=payments,
-        legs=legs,
-        allocations=subjects.allocations(tx, leg_ids),
-        orders=subjects.orders(tx, leg_ids),
-        suspense=tuple((ProviderRef(ref), minor) for ref, minor in journal.suspense_of(tx, scope.refs)),
-        questions=frozenset(decisions.questions_about(tx, scope.refs)),
-        charged=_charged(tx, scope.fees),
+    grants = subjects.grants(tx, [each.id for each in wallets], leg_ids) if wallets else ()
+    return Shelves(
+        methods=_by(subjects.methods_of(tx, customers), "customer"),
+        wallets=_by(wallets, "customer"),
+        grants=_by(grants, "wallet"),
+        holds=_by(subjects.holds(tx, leg_ids) if legs and wallets else (), "leg"),
+        invoices=_by(invoices, "customer"),
+        lines=_by(subjects.lines(tx, [each.id for each in invoices]) if invoices else (), "invoice"),
+        payments=_by(payments, "customer"),
+        legs=_by(legs, "payment"),
+        allocations=_by(subjects.allocations(tx, leg_ids) if legs else (), "leg"),
+        orders=_by(subjects.orders(tx, leg_ids) if legs else (), "subject"),
     )
 
 
-def _tied_together(tx: Tx, scope: Scope) -> tuple[set[str], set[str]]:
+def _read_beside(tx: Tx, scopes: Sequence[Scope]) -> Beside:
+    refs = [ref for scope in scopes for ref in scope.refs]
+    keys = [f"fee:{ref}" for scope in scopes for ref in scope.fees]
+    return Beside(
+        suspense=dict(journal.suspense_of(tx, refs)) if refs else {},
+        questions=frozenset(decisions.questions_about(tx, refs)) if refs else frozenset(),
+        charged=frozenset(key.partition(":")[2] for key in journal.booked(tx, keys)) if keys else frozenset(),
+    )
+
+
+def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -> Books:
+    """Give one customer's share of what was read."""
+    wallets = _under(shelves.wallets, [customer.id])
+    invoices = _under(shelves.invoices, [customer.id])
+    payments = _under(shelves.payments, [customer.id])
+    legs = _by_id(_under(shelves.legs, [each.id for each in payments]))
+    leg_ids = [each.id for each in legs]
+    return Books(
+        customer=customer,
+        methods=_under(shelves.methods, [customer.id]),
+        wallets=wallets,
+        grants=_by_id(_under(shelves.grants, [each.id for each in wallets])),
+        holds=_by_id(_under(shelves.holds, leg_ids)),
+        invoices=invoices,
+        lines=_under(shelves.lines, [each.id for each in invoices]),
+        payments=payments,
+        legs=legs,
+        allocations=_under(shelves.allocations, leg_ids),
+        orders=_by_id(_under(shelves.orders, leg_ids)),
+        suspense=tuple((ProviderRef(ref), beside.suspense[ref]) for ref in scope.refs if ref in beside.suspense),
+        questions=frozenset(each for each in beside.questions if each[1] in scope.refs),
+        charged=frozenset(ProviderRef(ref) for ref in scope.fees if ref in beside.charged),
+    )
+
+
+def _by(rows: Iterable[T], name: str) -> dict[str, list[T]]:
+    """Put rows under what they belong to, in the order that they were read."""
+    shelf: dict[str, list[T]] = defaultdict(list)
+    for each in rows:
+        shelf[getattr(each, name)].append(each)
+    return shelf
+
+
+def _under(shelf: Mapping[str, list[T]], owners: Iterable[str]) -> tuple[T, ...]:
+    return tuple(each for owner in owners for each in shelf.get(owner, ()))
+
+
+def _by_id(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The books are ordered by id, whatever they were read by."""
+    return tuple(sorted(rows, key=lambda each: each.id))
+
+
+def _tied_together(tx: Tx, scopes: Iterable[Scope]) -> tuple[set[str], set[str]]:
     """Follow invoices to their payments and payments to their invoices until nothing is added."""
-    invoices, payments = set(scope.invoices), set(scope.payments)
-    while True:
-        more_payments = payments.union(subjects.related_payments(tx, invoices)) if invoices else payments
-        more_invoices = invoices.union(subjects.related_invoices(tx, more_payments)) if more_payments else invoices
-        if (more_invoices, more_payments) == (invoices, payments):
-            return invoices, payments
-        invoices, payments = more_invoices, more_payments
-
-
-def _charged(tx: Tx, fees: Iterable[str]) -> frozenset[ProviderRef]:
-    booked = journal.booked(tx, [f"fee:{ref}" for ref in fees])
-    return frozenset(ProviderRef(key.partition(":")[2]) for key in booked)
+    invoices: set[str] = set()
+    payments: set[str] = set()
+    fresh_invoices = {each for scope in scopes for each in scope.invoices}
+    fresh_payments = {each for scope in scopes for each in scope.payments}
+    while fresh_invoices or fresh_payments:
+        invoices |= fresh_invoices
+        payments |= fresh_payments
+        found_payments = subjects.related_payments(tx, fresh_invoices) if fresh_invoices else ()
+        found_invoices = subjects.related_invoices(tx, fresh_payments) if fresh_payments else ()
+        fresh_invoices, fresh_payments = set(found_invoices) - invoices, set(found_payments) - payments
+    return invoices, payments

@@ -4,13 +4,14 @@ Open ─→ Number ─→ Fetch ─→ Decide
    └──────────────────────────↗ (news that needs no look)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from counterfoil.core.effects import Defer, Reason, Skip, Why, outcome_of
-from counterfoil.core.facts import Fact, IntentFact, Notice, Source
+from counterfoil.core.facts import Fact, IntentFact, MissingFact, Notice, Source, UnreadableFact
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.strangers import Hint, decide_gave_up, decide_quarantined, misrouted
 from counterfoil.engine.answers import fix_answers
@@ -22,7 +23,7 @@ from counterfoil.providers.port import ProviderUnavailable
 from counterfoil.store import accounts, inbox, work
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import Observation
-from counterfoil.store.work import Claim
+from counterfoil.store.work import Claim, LeaseLost
 
 log = structlog.get_logger("counterfoil.decision")
 
@@ -36,6 +37,12 @@ class Seen:
     ref: ProviderRef
     number: int
     fact: Fact
+    session_ref: ProviderRef | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Say whether other news of the object may be decided by this look: when no rule asks which news it was."""
+        return not isinstance(self.fact, MissingFact | UnreadableFact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +58,64 @@ class Open:
 
     def _open(self, tx: Tx, house: House) -> Phase | None:
         row = inbox.get(tx, self.claim.id)
-        if row is None or row["status"] in ("decided", "parked"):
+        if row is None or is_over(row):
             work.fence(tx, self.claim)
             work.finish(tx, self.claim)
             return None
-        if self.claim.failures >= house.settings.tries_before_parking:
-            return Decide(self.claim, gave_up=row["waiting_for"] or "it kept failing")
-        astray = _misrouted(tx, row)
-        if astray:
-            return Decide(self.claim, misrouted=astray)
-        if row["subject_kind"] in FETCHED and row["source"] != Source.TIMER:
-            return Number(self.claim, row["account"], row["subject_kind"], ProviderRef(row["subject_ref"]))
-        return Decide(self.claim)
+        return way(house, self.claim, row, lambda account: accounts.served_by(tx, account))
+
+
+def is_over(row: Row) -> bool:
+    """Say whether a row has its decision."""
+    return row["status"] in ("decided", "parked")
+
+
+def way(house: House, claim: Claim, row: Row, served_by: Callable[[str], tuple[bool, str | None]]) -> "Number | Decide":
+    """Choose what comes after opening a row that has no decision yet."""
+    if claim.failures >= house.settings.tries_before_parking:
+        return Decide(claim, gave_up=row["waiting_for"] or "it kept failing")
+    astray = _misrouted(row, served_by)
+    if astray:
+        return Decide(claim, misrouted=astray)
+    if row["subject_kind"] in FETCHED and row["source"] != Source.TIMER:
+        return Number(claim, row["account"], row["subject_kind"], ProviderRef(row["subject_ref"]))
+    return Decide(claim)
+
+
+def _misrouted(row: Row, served_by: Callable[[str], tuple[bool, str | None]]) -> Reason | None:
+    """Compare a webhook's mode and account with those that its endpoint serves."""
+    if row["source"] != Source.WEBHOOK or not isinstance(row["detail"], Notice):
+        return None
+    livemode, connected_account = served_by(row["account"])
+    return misrouted(row["detail"], livemode, connected_account)
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """Take the number of the observation to come, committed before the look."""
+    """Take the number of the observation to come, committed before the look.
+
+    `companions` are claims of other news of the same object, which share the look and are decided by it afterwards.
+    """
 
     claim: Claim
     account: str
     kind: str
     ref: ProviderRef
     session_ref: ProviderRef | None = None
+    companions: tuple[Claim, ...] = ()
     name = "number"
 
     def run(self, house: House) -> Phase | None:
         """One transaction."""
-        number = house.transact(
-            self.claim.tenant, lambda tx: inbox.number_observation(tx, self.account, self.kind, self.ref)
+        return self.numbered(
+            house.transact(
+                self.claim.tenant, lambda tx: inbox.number_observation(tx, self.account, self.kind, self.ref)
+            )
         )
-        return Fetch(self.claim, self.account, self.kind, self.ref, number, self.session_ref)
+
+    def numbered(self, number: int) -> "Fetch":
+        """Give the look that this number is for."""
+        return Fetch(self.claim, self.account, self.kind, self.ref, number, self.session_ref, self.companions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +128,7 @@ class Fetch:
     ref: ProviderRef
     number: int
     session_ref: ProviderRef | None = None
+    companions: tuple[Claim, ...] = ()
     name = "fetch"
 
     def run(self, house: House) -> Phase | None:
@@ -101,13 +136,14 @@ class Fetch:
         try:
             fact = house.provider(self.claim.tenant, self.account).fetch(self.kind, self.ref)
         except ProviderUnavailable as error:
-            return PutOff(self.claim, str(error) or "the provider did not answer")
+            return PutOff(self.claim, str(error) or "the provider did not answer", self.companions)
         if isinstance(fact, IntentFact) and fact.ref != self.ref:
             # A checkout only names its payment; looks at the payment are numbered by the payment's own row.
-            return Number(self.claim, self.account, "payment_intent", fact.ref, session_ref=self.ref)
+            return Number(self.claim, self.account, "payment_intent", fact.ref, self.ref, self.companions)
         if isinstance(fact, IntentFact) and self.session_ref:
             fact = replace(fact, session_ref=self.session_ref)
-        return Decide(self.claim, Seen(self.account, self.kind, self.ref, self.number, fact))
+        seen = Seen(self.account, self.kind, self.ref, self.number, fact, self.session_ref)
+        return Decide(self.claim, seen, companions=self.companions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +152,22 @@ class PutOff:
 
     claim: Claim
     why: str
+    companions: tuple[Claim, ...] = ()
     name = "put_off"
 
     def run(self, house: House) -> Phase | None:
-        """One transaction."""
-        house.transact(self.claim.tenant, lambda tx: self._put_off(tx, house))
-        return None
+        """One transaction, and one more for each companion."""
+        try:
+            house.transact(self.claim.tenant, lambda tx: self._put_off(tx, house))
+        except LeaseLost:
+            if not self.companions:
+                raise
+        return PutOff(self.companions[0], self.why, self.companions[1:]) if self.companions else None
 
     def _put_off(self, tx: Tx, house: House) -> None:
         work.fence(tx, self.claim)
         inbox.note_wait(tx, self.claim.id, self.why)
         work.postpone(tx, self.claim, house.clock.now() + backoff(house, self.claim.attempts))
-
-
-def _misrouted(tx: Tx, row: Row) -> Reason | None:
-    """Compare a webhook's mode and account with those that its endpoint serves."""
-    if row["source"] != Source.WEBHOOK or not isinstance(row["detail"], Notice):
-        return None
-    livemode, connected_account = accounts.served_by(tx, row["account"])
-    return misrouted(row["detail"], livemode, connected_account)
 
 
 def backoff(house: House, attempts: int) -> timedelta:
@@ -145,23 +178,41 @@ def backoff(house: House, attempts: int) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """Decide and write: state, journal, decision and orders in one transaction, under the claim's fence."""
+    """Decide and write: state, journal, decision and orders in one transaction, under the claim's fence.
+
+    Companions follow, each in a transaction of its own, by the same look.
+    """
 
     claim: Claim
     seen: Seen | None = None
     gave_up: str | None = None
     misrouted: Reason | None = None
+    companions: tuple[Claim, ...] = ()
     name = "decide"
 
     def run(self, house: House) -> Phase | None:
         """One transaction."""
-        house.transact(self.claim.tenant, lambda tx: self._decide(tx, house))
-        return None
+        try:
+            house.transact(self.claim.tenant, lambda tx: self._decide(tx, house))
+        except LeaseLost:
+            if not self.companions:
+                raise
+        return self.following()
+
+    def following(self) -> "Number | Decide | None":
+        """Give what comes next for the next companion, None when there is none."""
+        if not self.companions:
+            return None
+        first, rest = self.companions[0], self.companions[1:]
+        if self.seen and not self.seen.is_shared:
+            seen = self.seen
+            return Number(first, seen.account, seen.kind, seen.ref, seen.session_ref, rest)
+        return replace(self, claim=first, companions=rest)
 
     def _decide(self, tx: Tx, house: House) -> None:
         work.fence(tx, self.claim)
         row = inbox.get(tx, self.claim.id, lock=True)
-        if row is None or row["status"] in ("decided", "parked"):
+        if row is None or is_over(row):
             work.finish(tx, self.claim)
             return
         moment = Moment(house.clock.now(), house.new_id)
@@ -188,15 +239,26 @@ class Decide:
             return decide_news(tx, row, None, moment)
         newest = inbox.applied_observation(tx, seen.account, seen.ref)
         if seen.number <= newest:
-            sentence = f"A newer look at {seen.ref} was applied before; this one says nothing more."
-            inputs = {"observation": seen.number, "applied": newest}
-            return Ruling(Skip(Why("order-looks@1", Reason.SUPERSEDED, sentence, (seen.ref,), inputs)))
+            return Ruling(superseded(seen, newest))
         ruling = decide_news(tx, row, seen.fact, moment)
         if not isinstance(ruling.decision, Defer):
-            word, fact = status_of(seen.fact)
-            look = Observation(seen.account, seen.kind, seen.ref, seen.number, word, fact)
-            inbox.apply_observation(tx, look, moment.now)
+            inbox.apply_observation(tx, observation(seen), moment.now)
         return ruling
+
+
+def superseded(seen: Seen, newest: int) -> Skip:
+    """Decide by a look that says nothing more: a newer one was applied, or this one was, for other news."""
+    sentence = f"A newer look at {seen.ref} was applied before; this one says nothing more."
+    if seen.number == newest:
+        sentence = f"This look at {seen.ref} was applied for other news of it; it says nothing more."
+    inputs = {"observation": seen.number, "applied": newest}
+    return Skip(Why("order-looks@1", Reason.SUPERSEDED, sentence, (seen.ref,), inputs))
+
+
+def observation(seen: Seen) -> Observation:
+    """Give a look as it is remembered."""
+    word, fact = status_of(seen.fact)
+    return Observation(seen.account, seen.kind, seen.ref, seen.number, word, fact)
 
 
 def status_of(fact: Fact) -> tuple[str, Fact]:

@@ -6,16 +6,16 @@ write for one item.
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import structlog
 
-from counterfoil.engine.claims import begin, claim_due, give_back, heartbeat
+from counterfoil.engine.claims import begin, claim_due, give_back
 from counterfoil.engine.house import House
 from counterfoil.engine.phases import run
 from counterfoil.store.database import DatabaseUnavailable
 from counterfoil.store.work import Claim, LeaseLost
+from counterfoil.worker.crew import Crew, tell_failure
 
 log = structlog.get_logger("counterfoil.worker")
 
@@ -37,12 +37,12 @@ def work_until(
 ) -> None:
     """Work until told to stop. What is under way is finished first. `before` runs before every round."""
     pace = pace or Pace()
-    with ThreadPoolExecutor(pace.threads, thread_name_prefix="worker") as pool:
+    with Crew(house, pace.threads) as crew:
         while not stop.is_set():
             try:
                 if before:
                     before()
-                busy = round_of_work(house, pool)
+                busy = round_of_work(house, crew)
             except DatabaseUnavailable as error:
                 log.warning("database_unavailable", error=str(error))
                 stop.wait(pace.trouble_s)
@@ -55,29 +55,21 @@ def work_until(
                 stop.wait(pace.idle_s)
 
 
-def round_of_work(house: House, pool: ThreadPoolExecutor) -> bool:
+def round_of_work(house: House, crew: Crew) -> bool:
     """Claim what is due and work through it. False when nothing was due."""
     claims = claim_due(house)
-    if not claims:
-        return False
-    left = {pool.submit(work_on, house, claim): claim for claim in claims}
-    interval = house.settings.lease.total_seconds() / 3
-    while left:
-        done, _ = wait(left, timeout=interval)
-        for each in done:
-            left.pop(each)
-        if left:
-            heartbeat(house, list(left.values()))
-    return True
+    if claims:
+        crew.work_on(claims)
+    return bool(claims)
 
 
 def work_on(house: House, claim: Claim) -> None:
-    """Run the flow of one claim. Whatever goes wrong, the item comes back; after a bound it is parked."""
+    """Run the flow of one claim by itself. Whatever goes wrong, the item comes back; after a bound it is parked."""
     try:
         run(house, begin(claim))
-    except LeaseLost:
-        log.info("lease_lost", queue=claim.queue, id=claim.id)
-    except Exception:
+    except LeaseLost as lost:
+        tell_failure(claim, lost)
+    except Exception as error:
         # The outer loop: the item stays on the queue, and the next try finds it as it was.
-        log.exception("flow_failed", queue=claim.queue, id=claim.id, attempts=claim.attempts)
+        tell_failure(claim, error)
         give_back(house, claim)
