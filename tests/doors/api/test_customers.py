@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+from starlette.testclient import TestClient
+
 from counterfoil.core.money import USD_CREDIT
+from counterfoil.engine import setup
 from counterfoil.store import accounts
 from doors.api.caller import Caller
 from houses import World
@@ -174,6 +177,19 @@ def test_an_invoice_with_a_due_date_is_collected_when_business_time_comes_there(
 def test_time_moves_forward_only_and_by_one_measure(api: Caller) -> None:
     for body in ({}, {"advance": "2d", "advance_s": 5}, {"advance_s": 0}, {"advance_s": -1}, {"advance": "-2d"}):
         assert api.post("/v1/test/clock", body).status_code == 422, body
+
+
+def test_time_stands_where_it_is_while_anybodys_live_account_is_connected(
+    api: Caller, world: World, client: TestClient
+) -> None:
+    """Business time is one for all who share an installation: a test key must not reach somebody's real timers."""
+    live = setup.ensure_tenant(world.house, "live", "live")
+    setup.connect(world.house, live.id, setup.Connection("sk_live_x", ("whsec_live",), slug="live"))
+
+    refused = api.post("/v1/test/clock", {"advance": "2d"})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "clock_fixed")
+    assert world.clock.offset == timedelta()
 
 
 def test_only_the_description_of_an_invoice_can_be_changed(api: Caller) -> None:

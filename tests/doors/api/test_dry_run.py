@@ -90,6 +90,17 @@ def test_a_dry_run_uses_no_key_up(api: Caller) -> None:
     assert (real.status_code, real.json()["number"]) == (200, "INV-000001")
 
 
+def test_a_dry_run_replays_nothing(api: Caller) -> None:
+    """Asked again under a key that was used, it still says what would happen now."""
+    invoice = api.draft(api.customer())
+    api.made(f"/v1/invoices/{invoice}/finalize", key="k")
+
+    dry = api.post(f"/v1/invoices/{invoice}/finalize?dry_run=true", key="k")
+
+    assert (dry.json()["object"], dry.json()["reason"]) == ("preview", "invoice_not_draft")
+    assert "Idempotency-Replayed" not in dry.headers
+
+
 def test_a_dry_run_sends_nothing_to_the_provider(api: Caller, world: World) -> None:
     invoice = api.invoice(world.customer())
 
