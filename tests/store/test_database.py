@@ -84,6 +84,22 @@ def commit_on_a_killed_connection(house: Database) -> None:
         kill_own_backend(house, tx)
 
 
+def fail_with(house: Database, sqlstate: str) -> None:
+    with house.transaction(TENANT) as tx:
+        tx.run("select set_config('test.state', %(state)s, true)", state=sqlstate)
+        tx.run("do $$ begin raise exception using errcode = current_setting('test.state'); end $$")
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "53200", "53300"])
+def test_a_server_without_room_is_unavailable_and_the_connection_stays_usable(house: Database, sqlstate: str) -> None:
+    """A full disk is no fault of the work at hand: it is tried again, never parked."""
+    with pytest.raises(DatabaseUnavailable):
+        fail_with(house, sqlstate)
+
+    with house.transaction(TENANT) as tx:
+        assert tx.one("select 1 as one") == {"one": 1}
+
+
 @pytest.mark.parametrize("work", [write_on_a_killed_connection, commit_on_a_killed_connection])
 def test_a_connection_that_broke_leaves_the_commit_unknown(house: Database, work: Callable[[Database], None]) -> None:
     with pytest.raises(CommitUnknown):

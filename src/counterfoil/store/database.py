@@ -31,6 +31,10 @@ TRANSIENT: Final = (
 second reading then finds the row that was in the way."""
 
 
+OUT_OF_RESOURCES: Final = "53"
+"""The class of SQLSTATEs that say so (PostgreSQL, appendix A): the statement had no effect, and may pass later."""
+
+
 class DatabaseUnavailable(Exception):
     """Postgres can't be reached or is refusing connections. Nothing was lost: try again when it is back."""
 
@@ -202,6 +206,8 @@ def _committed(connection: psycopg.Connection[DictRow]) -> Iterator[None]:
         if connection.broken or connection.closed:
             raise CommitUnknown("the connection to Postgres broke inside a transaction") from error
         connection.rollback()
+        if (error.sqlstate or "").startswith(OUT_OF_RESOURCES):
+            raise DatabaseUnavailable("Postgres has no disk space, memory or connections left") from error
         raise
     except BaseException:
         with suppress(psycopg.OperationalError):

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from starlette.testclient import TestClient
-
 from counterfoil.core.money import USD_CREDIT
 from counterfoil.engine import setup
 from counterfoil.store import accounts
@@ -179,9 +177,7 @@ def test_time_moves_forward_only_and_by_one_measure(api: Caller) -> None:
         assert api.post("/v1/test/clock", body).status_code == 422, body
 
 
-def test_time_stands_where_it_is_while_anybodys_live_account_is_connected(
-    api: Caller, world: World, client: TestClient
-) -> None:
+def test_time_stands_where_it_is_while_anybodys_live_account_is_connected(api: Caller, world: World) -> None:
     """Business time is one for all who share an installation: a test key must not reach somebody's real timers."""
     live = setup.ensure_tenant(world.house, "live", "live")
     setup.connect(world.house, live.id, setup.Connection("sk_live_x", ("whsec_live",), slug="live"))
