@@ -1,7 +1,9 @@
 """The composition root: builds the real house from its settings."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,11 +92,17 @@ def application(house: House) -> "ASGIApp":
 
 
 def master_key_for(data_dir: Path) -> str:
-    """Give the master key of an embedded installation, made once and readable by its owner only."""
+    """Give the master key of an embedded installation, made once and readable by its owner only.
+
+    Of several processes that make it at once one wins, and all read the winner's.
+    """
     path = data_dir / KEY_FILE
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor, draft = tempfile.mkstemp(prefix=KEY_FILE, dir=data_dir)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
     return path.read_text()

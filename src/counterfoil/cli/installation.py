@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from counterfoil.cli.troubles import AccountMismatch, DataDirectoryInUse, ModeMismatch
+from counterfoil.cli.troubles import AccountMismatch, DataDirectoryInUse, ModeMismatch, explained
 
 if TYPE_CHECKING:
     from counterfoil.cli.settings import Settings
@@ -27,10 +27,11 @@ ALL_SCOPES: Final = ("admin", "fix", "read", "refund", "spend", "write")
 def alone(data_dir: Path) -> Iterator[None]:
     """Be the only one that serves a data directory. The kernel gives it up with the process.
 
-    Raises DataDirectoryInUse.
+    Raises DataDirectoryInUse, PlaceUnusable.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with explained(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,11 +5,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterfoil.cli.rooms import Entry, Plan
-from counterfoil.cli.troubles import LiveKeyRefused, MasterKeyMissing, SchemaOutdated
+from counterfoil.cli.troubles import LiveKeyRefused, MasterKeyMissing, SchemaOutdated, explained
 
 if TYPE_CHECKING:
     from counterfoil.cli.settings import Settings
@@ -134,4 +133,5 @@ def master_key(entry: Entry, settings: "Settings") -> str:
         return settings.master_key.get_secret_value()
     if settings.is_live and settings.dsn:
         raise MasterKeyMissing("a live account needs COUNTERFOIL_MASTER_KEY")
-    return entry.rooms.master_key_for(Path(settings.data_dir))
+    with explained(settings.data_dir):
+        return entry.rooms.master_key_for(settings.data_dir)

@@ -9,7 +9,7 @@ import typer
 
 from counterfoil.cli import installation, premises, serving
 from counterfoil.cli.options import DataDir, Json, entry_of
-from counterfoil.cli.troubles import SettingsInvalid
+from counterfoil.cli.troubles import SettingsInvalid, explained
 
 if TYPE_CHECKING:
     from counterfoil.sandbox.server import SandboxServer
@@ -106,6 +106,10 @@ def sandbox(
     webhook = (api_key, webhook_url, webhook_secret) if webhook_url else None
     stop = serving.stop_on_signals()
     serving.listen(host, port).close()
+    if state_file:
+        with explained(state_file):
+            state_file.parent.mkdir(parents=True, exist_ok=True)
+            state_file.open("ab").close()
     server.serve(port, host, state_file=state_file, webhook=webhook, ready=_tell_ready, stop=stop)
 
 

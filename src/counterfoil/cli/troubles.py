@@ -5,8 +5,11 @@ code is a bug and keeps its traceback.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar, Final
 
 
@@ -48,6 +51,13 @@ class DataDirectoryInUse(Trouble):
 
     code = "data_directory_in_use"
     remedy = "Stop it, or choose another directory with --data-dir"
+
+
+class PlaceUnusable(Trouble):
+    """A file or directory can't be made, read or written."""
+
+    code = "place_unusable"
+    remedy = "Make it writable, or choose another place"
 
 
 class LiveKeyRefused(Trouble):
@@ -113,6 +123,15 @@ REMEDIES: Final[dict[str, tuple[Exit, str]]] = {
     "webhook_endpoint_exists": (Exit.REFUSED, "Replace it with --replace"),
 }
 """Exit code and remedy of the anticipated errors of other rooms, by their codes."""
+
+
+@contextmanager
+def explained(place: Path) -> Iterator[None]:
+    """Turn the file system's refusals about a place into an error that says what to do."""
+    try:
+        yield
+    except OSError as refusal:
+        raise PlaceUnusable(f"{place} can't be used: {refusal.strerror}") from refusal
 
 
 @dataclass(frozen=True, slots=True)

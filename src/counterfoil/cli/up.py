@@ -110,6 +110,10 @@ def start(
     sandbox = None
     if settings.stripe_key:
         installation.connect_given(house, tenant.id, settings)
+        if not installation.secrets_of(house, tenant.id):
+            serving.progress(
+                "No webhook secret yet: set COUNTERFOIL_STRIPE_WEBHOOK_SECRET, or run counterfoil connect."
+            )
     if installation.wants_sandbox(house, tenant.id, settings, no_sandbox=no_sandbox):
         place = stand_in.sandbox(house, tenant.id, settings.data_dir, settings.sandbox_port, url)
         sandbox = running.enter_context(place)

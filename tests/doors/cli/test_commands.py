@@ -1,11 +1,13 @@
 """Commands that look or act once, straight on the database."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from counterfoil.cli.settings import read
+from counterfoil.wiring import master_key_for
 from doors.cli.commands import Commands
 from houses import house_with_sandbox
 
@@ -174,6 +176,15 @@ def test_the_clock_stands_while_a_live_account_is_connected(counterfoil: Command
     said = counterfoil("clock", "advance", "1d", **live)
 
     assert said.code == 3
+
+
+def test_processes_that_start_at_once_agree_on_the_master_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: master_key_for(tmp_path), range(8)))
+
+    assert len(keys) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["master.key"]
+    assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_live_key_needs_a_master_key_of_its_own(counterfoil: Commands) -> None:

@@ -129,6 +129,18 @@ def test_a_port_in_use_is_told_before_anything_starts(home: Path) -> None:
     assert not (home / "cluster").exists()
 
 
+def test_a_place_that_cannot_be_used_is_told_in_a_sentence(home: Path) -> None:
+    file = home / "a-file"
+    file.touch()
+
+    in_the_way = ended(home, *UP, "--data-dir", str(file))
+    of_the_sandbox = ended(home, "sandbox", "--port", "0", "--state-file", str(file / "state"))
+
+    assert (in_the_way.code, of_the_sandbox.code) == (3, 3)
+    assert f"{file} can't be used: File exists. [place_unusable]" in in_the_way.err
+    assert "[place_unusable]" in of_the_sandbox.err
+
+
 def test_without_a_sandbox_nothing_stands_in_for_the_provider(home: Path, database: str) -> None:
     with started(home, *UP, "--no-sandbox", DATABASE_URL=database) as up:
         told, url = json.loads(up.line("")), up.url

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from counterfoil.cli import premises
 from counterfoil.cli.demo import either_first, naive, telling
 from counterfoil.cli.demo.outcome import Outcome
 from counterfoil.cli.demo.stage import Stage, stage
@@ -36,7 +37,8 @@ class Story:
         """Play it and show its ending. True when all is as it has to be."""
         with stage(entry, settings) as place:
             outcome = self.act(place, tape_of(seed), sums)
-            telling.tell(outcome, sums, settings, place.data_dir, as_json=as_json)
+            usual = premises.settings_of(Entry(entry.rooms)).data_dir
+            telling.tell(outcome, telling.Pages(settings.port, place.data_dir, usual), as_json=as_json)
         return outcome.ok
 
     def play_naive(self, seed: int, sums: Sums, *, as_json: bool) -> None:

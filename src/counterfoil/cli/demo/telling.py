@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,13 +16,26 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from counterfoil.cli.demo.naive import Ending
-    from counterfoil.cli.demo.sums import Sums
-    from counterfoil.cli.settings import Settings
 
 SIDES: Final = ("debit", "credit")
 
 
-def tell(outcome: Outcome, sums: "Sums", settings: "Settings", data_dir: Path, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Where the pages of a story will be. `usual` is the directory that `make up` serves when it is told no other."""
+
+    port: int
+    data_dir: Path
+    usual: Path
+
+    @property
+    def command(self) -> str:
+        """What serves them."""
+        is_usual = self.data_dir.absolute() == self.usual.absolute()
+        return "make up" if is_usual else f"make up ARGS={shlex.quote(f'--data-dir {self.data_dir}')}"
+
+
+def tell(outcome: Outcome, pages: Pages, *, as_json: bool) -> None:
     """Print the ending; for programs one line of JSON, the last one."""
     if as_json:
         typer.echo(outcome.as_json())
@@ -40,7 +54,7 @@ def tell(outcome: Outcome, sums: "Sums", settings: "Settings", data_dir: Path, *
     console.print(trial_table(outcome.shown["trial"]))
     console.print(Rule("The ending", align="left", style="dim"))
     _ending(console, outcome)
-    _pages(console, outcome, settings, data_dir)
+    _pages(console, outcome, pages)
 
 
 def _arrivals(console: "Console", outcome: Outcome) -> None:
@@ -106,12 +120,11 @@ def _amount(quantity: Any, unit: str) -> str:
     return f"{whole:,.2f}" if quantity else ""
 
 
-def _pages(console: "Console", outcome: Outcome, settings: "Settings", data_dir: Path) -> None:
+def _pages(console: "Console", outcome: Outcome, pages: Pages) -> None:
     """Name the pages that `counterfoil up` shows of this story."""
-    cast, url = outcome.shown["cast"], f"http://127.0.0.1:{settings.port}"
-    where = "" if data_dir == settings.data_dir else f" ARGS={shlex.quote(f'--data-dir {data_dir}')}"
+    cast, url = outcome.shown["cast"], f"http://127.0.0.1:{pages.port}"
     booked = next((step["id"] for step in outcome.shown["notices"] if step["outcome"] == "applied"), "")
-    console.print(f"\nTo look at it: [bold]make up{where}[/] prints a link that signs you in; then")
+    console.print(f"\nTo look at it: [bold]{pages.command}[/] prints a link that signs you in; then", soft_wrap=True)
     for path in (f"/customers/{cast.customer}", f"/invoices/{cast.invoice}", "/events", f"/events/{booked}"):
         console.print(f"  {url}{path}", soft_wrap=True)
     console.print(
