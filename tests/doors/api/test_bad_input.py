@@ -60,7 +60,7 @@ def test_lines_that_add_up_to_more_than_the_books_hold_are_refused(api: Caller) 
     assert (answer.status_code, answer.json()["param"]) == (422, "lines")
 
 
-@pytest.mark.parametrize("currency", ["usd", "Usd", "XXX", "BTC", "US", "USDT", "", "ＵＳＤ"])
+@pytest.mark.parametrize("currency", ["usd", "Usd", "XTS", "BTC", "US", "USDT", "", "ＵＳＤ"])
 def test_a_currency_is_an_upper_case_code_that_the_provider_takes(api: Caller, currency: str) -> None:
     api.customer()
 

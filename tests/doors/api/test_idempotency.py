@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
+from behaviours import behaviour
 from counterfoil.api.call import read_key, read_wait
 from counterfoil.api.problems import Problem
 from counterfoil.engine import setup
@@ -114,6 +115,7 @@ def test_fifty_at_once_with_one_key_have_one_effect_and_one_answer(api: Caller, 
     assert len(api.get("/v1/payments").json()["data"]) == 1
 
 
+@behaviour("R-SU-10", "R-CO-9")
 def test_fifty_payments_at_once_with_keys_of_their_own_charge_once(api: Caller, world: World) -> None:
     invoice = api.invoice(world.customer())
 

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
+from behaviours import behaviour
 from counterfoil.api import schemas
 from counterfoil.sandbox.wire import Request
 from counterfoil.store.database import Tx
@@ -14,6 +15,7 @@ from doors.api.caller import Caller
 from houses import STRIPE_KEY, World
 
 
+@behaviour("R-SU-6")
 def test_an_invoice_is_paid_by_credits_first_and_the_card_for_the_rest(api: Caller, world: World) -> None:
     dana = api.customer()
     api.made("/v1/payment-methods", {"customer": "ext:dana", "token": "pm_card_visa"})
@@ -49,6 +51,7 @@ def test_a_refused_card_is_answered_402_with_the_payment_and_the_reason(api: Cal
     assert refused.json()["legs"][0]["refusal"]["code"] == "generic_decline"
 
 
+@behaviour("R-SU-11")
 def test_without_a_card_or_credits_the_payment_is_refused_and_says_what_to_do(api: Caller) -> None:
     dana = api.customer()
     invoice = api.invoice(dana)
@@ -62,6 +65,7 @@ def test_without_a_card_or_credits_the_payment_is_refused_and_says_what_to_do(ap
     assert api.get(problem["explain"]).json()["outcome"] == "refused"
 
 
+@behaviour("R-SU-5")
 def test_credits_alone_answer_at_once_and_the_provider_hears_nothing(api: Caller, world: World) -> None:
     dana = api.customer()
     api.credits(dana, "100")
