@@ -147,8 +147,7 @@ Invoice INV-000001 over 100.00 USD is open: 100.00 USD due; 30.00 USD is reserve
     yet.
 04:04:00 reply Confirm the payment: the provider refused -> applied/state: The provider refused
     70.00 USD (generic_decline). Nothing was charged; credits stay reserved for a retry.
-04:04:00 timer Time to give reserved credits back -> waiting/none: It wakes at
-    2026-06-15T04:04:00.000Z.
+04:04:00 timer Time to give reserved credits back -> waiting/none: It wakes at 2026-06-15 04:04 UTC.
 04:04:00 webhook charge.failed -> no_effect/none: The refusal (generic_decline) is on record
     already.
 04:04:00 webhook payment_intent.payment_failed -> no_effect/none: The refusal (generic_decline) is
@@ -267,7 +266,7 @@ def test_money_that_nobody_asked_for_is_explained_by_its_id_at_the_provider(worl
     world.pump()
 
     assert told(explained(world, intent["id"])) == snapshot("""\
-The money of pi#1 is in suspense already; a person has been asked.
+12.34 USD of pi#1 wait in suspense: nobody told us what for.
 12.34 received = 12.34 in suspense (USD)
 
 04:04:00 webhook payment_intent.created -> parked/money in_suspense $12.34: 12.34 USD came by pi#1,

@@ -356,6 +356,12 @@ def explain_suspense(ref: str, flows: Iterable[Flow]) -> tuple[Equation, ...]:
     return _by_unit(ref, f"Suspense of {ref}", "in suspense", tuple(flows))
 
 
+def suspense_finding(ref: str, equations: tuple[Equation, ...]) -> str:
+    """Say how much money of a provider's object waits in suspense; an empty text when none does."""
+    waiting = [_result(each) for each in equations if each.result.amount]
+    return f"{' and '.join(waiting)} of {ref} wait in suspense: nobody told us what for." if waiting else ""
+
+
 def _by_unit(owner: str, label: str, result: str, flows: tuple[Flow, ...]) -> tuple[Equation, ...]:
     equations = []
     for unit in sorted({each.unit for each in flows}):

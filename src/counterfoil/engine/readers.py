@@ -294,7 +294,8 @@ def _provider_object(look: Look, ref: str) -> Told | None:
     }
     flows = [replace(each, amount=-each.amount) for each in _flows(look.tx, f"suspense:{ref}", SUSPENSE)]
     equations = core.explain_suspense(ref, flows)
-    return Told(subject, Explanation(_last_word(look.tx, ref), equations), (ref,), (f"suspense:{ref}",))
+    finding = core.suspense_finding(ref, equations) or _last_word(look.tx, ref)
+    return Told(subject, Explanation(finding, equations), (ref,), (f"suspense:{ref}",))
 
 
 def _last_word(tx: Tx, ref: str) -> str:

@@ -74,9 +74,9 @@ def step_view(step: Step, units: Units) -> View:
 
 
 def _waiting(step: Step) -> str:
-    return (
-        f"It wakes at {instant(step.occurred_at)}." if step.source == "timer" else "It is stored and not decided yet."
-    )
+    if step.source == "timer":
+        return f"It wakes at {step.occurred_at:%Y-%m-%d %H:%M} UTC."
+    return "It is stored and not decided yet."
 
 
 def _moved_view(each: Moved, units: Units) -> View:

@@ -64,7 +64,10 @@ def signed_in(browser: Browser, shown: Shown) -> StorageState:
 @pytest.fixture
 def visitor_page(browser: Browser, signed_in: StorageState) -> Iterator[Page]:
     """A page of somebody who is signed in, with an ear for what the security policy reports."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, storage_state=signed_in)
+    # Without motion, so that no picture is taken on the way from one colour to another.
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, storage_state=signed_in, reduced_motion="reduce"
+    )
     context.add_init_script(REPORTS)
     yield context.new_page()
     context.close()

@@ -26,6 +26,7 @@ MADE_OF_WORDS = {
     *(f"outcome.{each}" for each in Outcome),
     *(f"movement.{each}" for each in (*ENTRY_TITLES, "settled")),
     *(f"timeline.{each}" for each in EffectClass),
+    *(f"timeline.tally.{each}" for each in Outcome),
     *(f"field.{each}" for each in FACTS),
     *(f"room.{each}" for each in ("customers", "invoices", "events")),
     *(f"app.mode.{each}{note}" for each in ("sandbox", "test", "shadow") for note in ("", ".note")),
