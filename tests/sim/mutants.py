@@ -161,7 +161,7 @@ MUTANTS: Final = (
     Mutant(
         "a poison event is tried for ever",
         "counterfoil.engine.notices",
-        "self.claim.failures >= house.settings.tries_before_parking",
+        "claim.failures >= house.settings.tries_before_parking",
         "False",
         f"{NEWS}::test_a_poison_event_is_parked_after_its_tries_and_holds_nothing_up",
     ),

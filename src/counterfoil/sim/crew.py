@@ -7,6 +7,7 @@ from typing import Final
 from counterfoil.engine import claims
 from counterfoil.engine.house import House
 from counterfoil.engine.phases import Phase
+from counterfoil.engine.together import TOGETHER, take
 from counterfoil.store.database import CommitUnknown
 from counterfoil.store.work import Claim, LeaseLost
 
@@ -35,6 +36,11 @@ class Flow:
         """What comes next."""
         return f"{self.claim.queue}.{self.phase.name}"
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims that are left in it: a flow goes on with those that share its look."""
+        return (getattr(self.phase, "claim", self.claim), *getattr(self.phase, "companions", ()))
+
 
 @dataclass(slots=True)
 class Worker:
@@ -59,13 +65,32 @@ class Worker:
         except CommitUnknown:
             # As in the worker's loop: the flow goes back to the queue and starts again.
             self.flows.remove(flow)
-            claims.give_back(self.house, flow.claim)
+            for each in flow.claims:
+                claims.give_back(self.house, each)
             return Step.COMMIT_UNKNOWN
+        return self._went_on(flow, following)
+
+    def _went_on(self, flow: Flow, following: Phase | None) -> Step:
         if following is None:
             self.flows.remove(flow)
             return Step.ENDED
         flow.phase = following
         return Step.WENT_ON
+
+    def alike(self) -> list[list[Flow]]:
+        """Give the flows that stand before a phase which the worker takes together, kind by kind."""
+        kinds: dict[type, list[Flow]] = {}
+        for each in self.flows:
+            kinds.setdefault(type(each.phase), []).append(each)
+        return [flows for kind, flows in kinds.items() if kind in TOGETHER and len(flows) > 1]
+
+    def step_together(self, flows: list[Flow]) -> list[Step]:
+        """Run the next phase of several flows as one, as the worker does; when that fails, one by one."""
+        try:
+            following = take(self.house, [each.phase for each in flows])
+        except (LeaseLost, CommitUnknown):
+            return [self.step(each) for each in flows]
+        return [self._went_on(flow, phase) for flow, phase in zip(flows, following, strict=True)]
 
     def crash(self) -> list[Flow]:
         """Die as by kill -9. Gives the flows that were cut."""

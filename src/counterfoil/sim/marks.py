@@ -27,6 +27,7 @@ class Mark(StrEnum):
     CRASH_BEFORE_BOOKING = "a worker died between the charge and its booking"
     LEASE_LOST = "a zombie was fenced off"
     ACKNOWLEDGEMENT_LOST = "a commit took effect and nobody was told"
+    TOGETHER = "flows took a phase together"
     SUPERSEDED = "a look was overtaken by a newer one"
     REFUSED = "a card was refused"
     LATE_SUCCESS = "a payment succeeded after it was refused or given up"

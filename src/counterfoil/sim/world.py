@@ -101,6 +101,7 @@ class World:
     def _options(self) -> list[tuple[int, Act]]:
         flows = [flow for worker in self.crew for flow in worker.flows]
         options: list[tuple[int, Act]] = [(40, self._advance)] if flows else []
+        options += [(20, self._advance_together)] if any(worker.alike() for worker in self.crew) else []
         options += [(12, self._claim), (12, self._act), (7, self._wait)]
         if self.post.under_way:
             options += [(14, self._bring)]
@@ -131,6 +132,16 @@ class World:
         if not name.endswith(tuple(READS_ONLY)):
             self._check()
         return f"{name} {flow.claim.id}: {step}"
+
+    def _advance_together(self) -> str:
+        worker = self.choices.pick([each for each in self.crew if each.alike()])
+        flows = self.choices.pick(worker.alike())
+        told = f"together: {', '.join(f'{each.name} {each.claim.id}' for each in flows)}"
+        steps = worker.step_together(flows)
+        self.marks[Mark.LEASE_LOST] += steps.count(Step.LEASE_LOST)
+        self.marks[Mark.TOGETHER] += 1
+        self._check()
+        return f"{told}: {', '.join(steps)}"
 
     def _act(self) -> str:
         told = self.choices.weighted(self.people.acts())()
