@@ -124,12 +124,37 @@ def notices(tx: Tx, sought: Sought) -> list[Row]:
                 %(source)s::text is null or i.source = %(source)s
                 or (%(source)s = 'provider' and i.source in ('webhook', 'poll'))
             )
-            and (%(status)s::text is null or coalesce(d.outcome, 'waiting') = %(status)s)
-            and (%(kind)s::text is null or i.kind = %(kind)s)
-            and (%(customer)s::text is null or coalesce(d.customer, i.customer) = %(customer)s)
             and (
-                %(text)s::text is null or i.id = %(text)s or i.subject_ref = %(text)s
-                or i.detail ->> 'provider_event' = %(text)s or i.kind ilike %(prefix)s
+                %(status)s::text is null
+                or case %(status)s
+                    when 'parked' then i.status = 'parked'
+                    when 'waiting' then i.status in ('received', 'waiting')
+                    else d.outcome = %(status)s
+                end
+            )
+            and (%(kind)s::text is null or i.kind = %(kind)s)
+            and (
+                %(customer)s::text is null
+                or i.id in (
+                    select inbox from decision where tenant = %(tenant)s and customer = %(customer)s
+                    union all
+                    select id from inbox
+                    where tenant = %(tenant)s and customer = %(customer)s and status in ('received', 'waiting')
+                )
+            )
+            and (
+                %(text)s::text is null or i.kind ilike %(prefix)s
+                or i.id in (
+                    select id from inbox where tenant = %(tenant)s and (id = %(text)s or subject_ref = %(text)s)
+                    union all
+                    select n.id
+                    from provider_account a
+                    cross join (values ('live'), ('test')) as m (mode)
+                    join inbox n on n.tenant = %(tenant)s and n.identity = concat(
+                        'event:', a.id, ':', a.external_account, ':', m.mode, ':', %(text)s::text
+                    )
+                    where a.tenant = %(tenant)s
+                )
             )
         order by i.id desc
         limit %(limit)s

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from counterfoil.console.events import DEPTH_MAX, HIDDEN, SHOWN_MAX, hidden, laid_out
+from counterfoil.core.ids import typeid
+from counterfoil.engine import setup
 from counterfoil.engine.explain import explain
 from houses import World
 from stories import either_first
@@ -178,3 +181,36 @@ def test_without_the_database_the_page_says_so(world: World, visitor: TestClient
 
     assert answer.status_code == 503
     assert "Nothing was lost" in answer.text
+
+
+# --- whose books, and how real they are ---
+
+
+def test_the_sandbox_is_told_by_a_pill(visitor: TestClient) -> None:
+    assert "Sandbox" in text_of(visitor.get("/customers").text)
+
+
+def test_an_account_that_is_only_observed_marks_the_whole_frame(world: World, visitor: TestClient) -> None:
+    with world.house.database.owner(world.tenant.id) as tx:
+        tx.run("update provider_account set mode = 'observe' where tenant = %(tenant)s")
+
+    html = visitor.get("/customers").text
+
+    assert 'class="shadow"' in html
+    assert "Shadow" in text_of(html)
+
+
+def test_live_books_wear_no_pill(world: World, stranger: TestClient) -> None:
+    live = setup.ensure_tenant(world.house, "live", "live", typeid("tnt", 2))
+    _, key = setup.create_key(world.house, live, ("read",))
+    stranger.post("/sign-in", data={"key": key})
+
+    said = text_of(stranger.get("/customers").text)
+
+    assert not {"Sandbox", "Test mode", "Shadow"} & set(re.findall(r"Sandbox|Test mode|Shadow", said))
+
+
+def test_business_time_is_on_every_page(world: World, visitor: TestClient) -> None:
+    world.clock.offset = timedelta(days=2)
+
+    assert "16 Jun 2026 04:04" in text_of(visitor.get("/events").text)
