@@ -324,6 +324,20 @@ def test_more_than_was_owed_is_kept_for_the_customer_and_told() -> None:
 
 
 @behaviour("R-CO-18")
+def test_credits_that_are_no_longer_owed_go_back_instead_of_paying_twice() -> None:
+    """A part was paid by other money while the card was asked: the card's share leaves less than the credits cover."""
+    partly = replace(part_paid().invoices[0], paid_minor=5_000)
+
+    decision, world = hear(part_paid(invoices=(partly,)), ours(IntentStatus.SUCCEEDED))
+
+    assert decision.why.reason is Reason.OVERPAID
+    assert invoice_of(world).status is InvoiceStatus.PAID
+    assert {leg.id: leg.status for leg in world.books.legs} == {CREDIT: "released", CARD: "settled"}
+    assert (world.books.grants[0].remaining, world.books.grants[0].held) == (30_000_000, 0)
+    assert world.balance(f"customer_balance:{CUSTOMER}") == 2_000
+
+
+@behaviour("R-CO-18")
 def test_less_than_was_asked_for_leaves_the_invoice_open_for_the_rest() -> None:
     decision, world = hear(part_paid(confirmation=Confirmation.HOST), intent(PI, IntentStatus.SUCCEEDED, 2_000))
 
@@ -557,6 +571,16 @@ def test_a_refused_try_that_comes_back_to_life_is_given_up_again(status: IntentS
     assert instructions(decision) == [CancelIntent(CARD, PI)]
     again = world.decide(lambda held: decide_intent(held, ours(status), NOW, world.new_id))
     assert instructions(again) == []
+
+
+def test_the_next_try_waits_for_every_refused_object_to_end() -> None:
+    held = retried()
+    another = replace(held.legs[1], id=LegId(typeid("leg", 4)), provider_ref=ProviderRef("pi_2"))
+
+    decision, world = hear(replace(held, legs=(*held.legs, another)), ours(IntentStatus.CANCELED))
+
+    assert instructions(decision) == []
+    assert next(leg for leg in world.books.legs if leg.id == held.legs[2].id).status is LegStatus.WAITING
 
 
 def test_two_legs_never_collect_at_once() -> None:
