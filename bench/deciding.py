@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 
 from bench.taking import signed
-from bench.template import AMOUNT, NEWS, SANDBOX, SLUG, Template, build, copy
+from bench.template import AMOUNT, NEWS, SANDBOX, SLUG, Template, build, copy, renamed
 from counterfoil.engine.intake import Accepted, IntakeLane
 from counterfoil.providers.stripe.adapter import StripePort
 from counterfoil.worker import loop
@@ -37,7 +37,7 @@ class Deciding:
         """Decide all of their news."""
         numbers = self._numbers()
         copy(self.dsn, self.template, numbers)
-        house = build(self.dsn, instant_provider(self.template))
+        house = build(self.dsn, instant_provider(self.template, numbers))
         before = _books(self.dsn)
         try:
             with IntakeLane(house) as lane:
@@ -93,15 +93,16 @@ def _books(dsn: str) -> dict[str, int]:
     return {name: int(value) for name, value in zip(names, row, strict=True)}
 
 
-def instant_provider(template: Template) -> StripePort:
-    """Give the real adapter over a provider that knows every copy's payment and answers at once."""
+def instant_provider(template: Template, numbers: range) -> StripePort:
+    """Give the real adapter over a provider that knows these copies' payments and answers at once."""
     from counterfoil.providers.stripe.inprocess import InProcessClient
+
+    known = {renamed(template.ref, number): template.copied(template.intent, number).encode() for number in numbers}
 
     def answer(method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         path = url.removeprefix(SANDBOX).partition("?")[0]
         assert (method, path[: len(REST_PATH)]) == ("GET", REST_PATH), url
-        number = int(path.removeprefix(REST_PATH).partition("_")[2][1:8])
-        return 200, {}, template.copied(template.intent, number).encode()
+        return 200, {}, known[path.removeprefix(REST_PATH)]
 
     client: Any = InProcessClient(answer)
     return StripePort(lambda: client)

@@ -1,6 +1,7 @@
 """Effects in a form for people and machines to read: what is stored in a decision and shown by explain."""
 
 from dataclasses import fields
+from functools import cache
 from typing import Any, assert_never
 
 from counterfoil.core.books import Subject
@@ -44,13 +45,19 @@ def describe_entry(entry: Entry) -> dict[str, Any]:
 
 
 def _changed(before: Subject | None, after: Subject) -> dict[str, Any]:
+    kind: Any = type(after)
     if before is None:
-        shown = {each.name: encode(getattr(after, each.name)) for each in fields(after) if each.name != "id"}
+        shown = {name: encode(getattr(after, name)) for name in _names(kind) if name != "id"}
         return {"to": {name: value for name, value in shown.items() if value is not None}}
-    names = [each.name for each in fields(after) if getattr(before, each.name) != getattr(after, each.name)]
+    names = [name for name in _names(kind) if getattr(before, name) != getattr(after, name)]
     if not names:
         return {}
     return {
         "from": {name: encode(getattr(before, name)) for name in names},
         "to": {name: encode(getattr(after, name)) for name in names},
     }
+
+
+@cache
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(cls))

@@ -66,13 +66,13 @@ def as_type(value: Any, hint: Any) -> Any:
     """Read a JSON value, or a column, as a field of this type."""
     if value is None:
         return None
-    read = _reader(hint)
+    read = reader(hint)
     return read(value) if read else value
 
 
 @cache
-def _reader(hint: Any) -> Callable[[Any], Any] | None:
-    """Give what reads a value as this type, None where it is as it should be."""
+def reader(hint: Any) -> Callable[[Any], Any] | None:
+    """Give what reads a value that is not None as this type, None where it is as it should be."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         inner = next(each for each in get_args(hint) if each is not NoneType)

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from psycopg.sql import SQL, Composed, Identifier
 
-from counterfoil.core.books import Allocation, Subject
+from counterfoil.core.books import Allocation, Subject, Wallet
 from counterfoil.core.orders import Order
 from counterfoil.store.codec import encode
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import plain
-from counterfoil.store.subjects import TABLES, SubjectMoved, to_row
+from counterfoil.store.subjects import TABLES, SubjectMoved, columns_of, to_row
 
 Pair = tuple[Subject | None, Subject]
 
@@ -32,13 +32,11 @@ def save_all(tx: Tx, pairs: Sequence[Pair]) -> None:
     moved: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
     for before, after in pairs:
         table = TABLES[type(after)]
-        new = _document(after)
         if before is None:
-            made[table].append(new)
+            made[table].append(_document(after))
         elif before != after:
-            old = _document(before)
-            changed = tuple(name for name in new if new[name] != old[name])
-            moved[table, changed].append({"new": new, "old": old})
+            changed, old, new = _difference(before, after)
+            moved[table, changed].append({"id": after.id, "old": old, "new": new})
     for table in sorted(made, key=ORDER.__getitem__):
         tx.composed(_insert(table, tuple(made[table][0])), {"rows": plain(made[table])})
     for (table, changed), rows in sorted(moved.items(), key=lambda item: (ORDER[item[0][0]], item[0][1])):
@@ -68,6 +66,23 @@ def _document(subject: Subject) -> dict[str, Any]:
     return document
 
 
+def _difference(before: Subject, after: Subject) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
+    """Give the columns that changed, with their values as they were and as they are to be."""
+    if isinstance(after, Order | Wallet):
+        # A few of their columns are not simply a field.
+        old, new = _document(before), _document(after)
+        changed = tuple(name for name in new if new[name] != old[name])
+        return changed, {name: old[name] for name in changed}, {name: new[name] for name in changed}
+    kind: Any = type(after)
+    pairs = [(column, getattr(before, name), getattr(after, name)) for name, column, _ in columns_of(kind)]
+    moved = [(column, was, now) for column, was, now in pairs if was != now]
+    return (
+        tuple(column for column, _, _ in moved),
+        {column: encode(was) for column, was, _ in moved},
+        {column: encode(now) for column, _, now in moved},
+    )
+
+
 @cache
 def _insert(table: str, columns: tuple[str, ...]) -> Composed:
     names = SQL(", ").join(map(Identifier, columns))
@@ -88,6 +103,6 @@ def _update(table: str, changed: tuple[str, ...]) -> Composed:
         "from jsonb_array_elements(%(rows)s::jsonb) as pair, "
         "jsonb_populate_record(null::{table}, pair -> 'new') as new, "
         "jsonb_populate_record(null::{table}, pair -> 'old') as old "
-        "where was.tenant = %(tenant)s and was.id = new.id and {same}"
+        "where was.tenant = %(tenant)s and was.id = pair ->> 'id' and {same}"
     )
     return statement.format(table=Identifier(table), sets=SQL(", ").join(sets), same=SQL(" and ").join(same))

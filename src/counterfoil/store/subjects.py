@@ -1,6 +1,6 @@
 """Our subjects as rows: one table each, columns named as the fields are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any, Final, LiteralString, TypeVar
@@ -25,7 +25,7 @@ from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.orders import Order
-from counterfoil.store.codec import as_type, decode, hints_of, to_json
+from counterfoil.store.codec import as_type, decode, hints_of, reader, to_json
 from counterfoil.store.database import Row, Tx
 
 T = TypeVar("T")
@@ -118,14 +118,18 @@ def to_row(subject: Subject) -> dict[str, Any]:
 def from_row(cls: type[T], row: Mapping[str, Any]) -> T:
     """Read a subject from its row."""
     kind: Any = cls
-    values = {name: as_type(row[column], hint) for name, column, hint in _columns(kind) if column in row}
+    values = {}
+    for name, column, read in columns_of(kind):
+        if column in row:
+            value = row[column]
+            values[name] = read(value) if read and value is not None else value
     return cls(**values)
 
 
 @cache
-def _columns(cls: Any) -> tuple[tuple[str, str, Any], ...]:
-    """Give the fields of a subject, each with its column and its type."""
-    return tuple((name, RENAMED.get((cls, name), name), hint) for name, hint in hints_of(cls).items())
+def columns_of(cls: Any) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
+    """Give the fields of a subject, each with its column and with what reads it, None where nothing has to."""
+    return tuple((name, RENAMED.get((cls, name), name), reader(hint)) for name, hint in hints_of(cls).items())
 
 
 # --- reading ---
