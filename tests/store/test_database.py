@@ -12,7 +12,7 @@ from core.factories import ACCOUNT, CUSTOMER, NOW, customer
 from counterfoil.core.facts import Source
 from counterfoil.core.money import USD_CREDIT
 from counterfoil.store import accounts, inbox, subjects
-from counterfoil.store.accounts import Account, Endpoint, Key, Tenant
+from counterfoil.store.accounts import Account, Endpoint, EndpointTaken, Key, Tenant
 from counterfoil.store.database import CommitUnknown, Database, DatabaseUnavailable, Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.migrate import migrate
@@ -219,6 +219,21 @@ def test_an_endpoint_routes_to_its_tenant(house: Database) -> None:
         assert accounts.endpoint(tx, BOX, "default") is None, "without a tenant nothing is opened"
     with house.transaction(TENANT) as tx:
         assert accounts.endpoint(tx, BOX, "default") == wanted
+
+
+def test_an_endpoint_of_another_tenant_is_not_taken_over(house: Database) -> None:
+    for tenant in (TENANT, OTHER):
+        with house.transaction(tenant) as tx:
+            accounts.put_account(tx, BOX, account())
+    with house.transaction(TENANT) as tx:
+        accounts.put_endpoint(tx, BOX, Endpoint(TENANT, "default", ACCOUNT, ("whsec_1",), False, None), None, NOW)
+
+    theirs = Endpoint(OTHER, "default", ACCOUNT, ("whsec_2",), False, None)
+    with pytest.raises(EndpointTaken), house.transaction(OTHER) as tx:
+        accounts.put_endpoint(tx, BOX, theirs, None, NOW)
+
+    with house.claims() as tx:
+        assert accounts.route(tx, "default") == TENANT
 
 
 def test_a_revoked_key_opens_nothing(house: Database) -> None:

@@ -138,9 +138,8 @@ def test_the_oldest_comes_first(queue: Database) -> None:
     assert [each.id for each in claim(queue, limit=1)] == ["z"]
 
 
-def test_the_backlog_and_the_next_time_are_told(queue: Database) -> None:
+def test_the_backlog_is_told(queue: Database) -> None:
     with queue.claims() as tx:
-        assert work.next_due(tx) == NOW
         assert work.backlog(tx, NOW) == {"inbox": 2}
 
 

@@ -48,6 +48,12 @@ class Endpoint:
     external_account: str | None
 
 
+class EndpointTaken(Exception):
+    """Another organization's webhooks come in under this name already. Choose another slug for the endpoint."""
+
+    code = "endpoint_taken"
+
+
 def put_tenant(tx: Tx, tenant: Tenant) -> None:
     """Create a tenant. Only the owner of the schema may."""
     tx.run(
@@ -125,11 +131,16 @@ def served_by(tx: Tx, identity: str) -> tuple[bool, str | None]:
 
 
 def put_endpoint(tx: Tx, box: SecretBox, endpoint: Endpoint, provider_ref: str | None, created_at: datetime) -> None:
-    """Open a webhook endpoint, or replace its secrets. The slug is unique over all tenants: it is part of a URL."""
+    """Open a webhook endpoint, or replace its secrets. The slug is unique over all tenants: it is part of a URL.
+
+    Raises EndpointTaken when it is another tenant's.
+    """
     tx.run(
         "insert into endpoint_route (slug, tenant) values (%(slug)s, %(tenant)s) on conflict (slug) do nothing",
         slug=endpoint.slug,
     )
+    if route(tx, endpoint.slug) != tx.tenant:
+        raise EndpointTaken(str(EndpointTaken.__doc__))
     tx.run(
         """
         insert into webhook_endpoint (tenant, slug, account, secrets_box, provider_ref, created_at)

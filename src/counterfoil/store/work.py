@@ -180,12 +180,6 @@ def extend(tx: Tx, claims: Iterable[Claim], until: datetime) -> None:
     )
 
 
-def next_due(tx: Tx) -> datetime | None:
-    """Say when the next item that nobody works on is due, None when there is none."""
-    row = tx.one("select min(due_at) as due_at from work where leased_until is null")
-    return row["due_at"] if row else None
-
-
 def backlog(tx: Tx, now: datetime) -> dict[str, int]:
     """Count what is due, per queue, over all tenants."""
     rows = tx.rows("select queue, count(*) as n from work where due_at <= %(now)s group by queue", now=now)
