@@ -17,13 +17,17 @@ NEWS: Final = f"{STORIES}/test_news_and_what_it_does.py"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One line of one module, as it is and as it would be wrong, and the test that must fail then."""
+    """One line of one module, as it is and as it would be wrong, and the story that must fail then.
+
+    `hunted` says that the seeded world must find it too, by itself, within its seeds.
+    """
 
     name: str
     module: str
     right: str
     wrong: str
     killer: str
+    hunted: bool = False
 
     @property
     def path(self) -> Path:
@@ -37,28 +41,32 @@ MUTANTS: Final = (
         "            return _unknown(order, why, now)",
         "            closed = _closed(order, OrderStatus.REFUSED, why)\n"
         "            return _with_order(_refused(books, closed, Refusal(why), None, now, new_id), order, closed)",
-        HUNT,
+        f"{LEGS}::test_an_unknown_outcome_is_never_failed",
+        hunted=True,
     ),
     Mutant(
         "every retry has a fresh key",
         "counterfoil.core.orders",
         'return f"{self.id}:{self.try_no}"',
         'return f"{self.id}:{self.try_no}:{id(self)}"',
-        HUNT,
+        f"{LEGS}::test_the_leg_is_stored_before_the_provider_hears_of_it",
+        hunted=True,
     ),
     Mutant(
         "a stored error is replayed for ever",
         "counterfoil.core.orders",
         "return order.why == STORED_ERROR or now - order.sent_at > KEY_WINDOW",
         "return False",
-        HUNT,
+        f"{LEGS}::test_an_unknown_outcome_is_never_failed",
+        hunted=True,
     ),
     Mutant(
         "the fee is booked wrong",
         "counterfoil.core.journal",
         'return Entry(f"fee:{charged.ref}", subject, now, (posting,))',
         'return Entry(f"fee:{charged.ref}", subject, now, (Posting(FEES, clearing(account), "USD", 1),))',
-        HUNT,
+        f"{LEGS}::test_the_parts_add_up_to_the_total",
+        hunted=True,
     ),
     Mutant(
         "money leaves suspense and stays there",
@@ -66,6 +74,7 @@ MUTANTS: Final = (
         "source = journal.suspense(fact.ref) if waiting else journal.clearing(leg.account)",
         "source = journal.clearing(leg.account)",
         f"{SETTLES}::test_money_that_came_before_its_claim_leaves_suspense",
+        hunted=True,
     ),
     Mutant(
         "the next collector does not wait for the end of the one before",
@@ -73,6 +82,7 @@ MUTANTS: Final = (
         "waits = launch.provider_ref is None and bool(_earlier_collectors(plan.books, plan.payment))",
         "waits = False",
         f"{LEGS}::test_a_retry_begins_only_when_the_earlier_try_has_ended",
+        hunted=True,
     ),
     Mutant(
         "customer and wallets are read without a lock",
@@ -100,6 +110,7 @@ MUTANTS: Final = (
         'if row is None or row["token"] != claim.token:',
         "if False:",
         f"{NEWS}::test_a_worker_that_comes_back_late_writes_nothing",
+        hunted=True,
     ),
     Mutant(
         "looks are applied in the order they come",
@@ -122,6 +133,7 @@ MUTANTS: Final = (
         "    if any(remaining.values()):\n"
         "        plan.extend(legs.settle_credits(plan.books, payment.id, now))\n        refused = _with_provider",
         f"{LEGS}::test_reserved_credits_alone_do_not_make_an_invoice_paid",
+        hunted=True,
     ),
     Mutant(
         "an event is itself each time it comes",
@@ -129,6 +141,7 @@ MUTANTS: Final = (
         "{mode}:{notice.provider_event}",
         "{mode}:{notice.provider_event}:{house.new_id('inbox')}",
         f"{NEWS}::test_one_object_has_one_effect_by_whatever_events_it_is_told",
+        hunted=True,
     ),
     Mutant(
         "what was asked for is booked, not what came",
@@ -136,6 +149,7 @@ MUTANTS: Final = (
         "    received = fact.received.minor\n    paid",
         "    received = leg.amount_minor\n    paid",
         f"{SETTLES}::test_the_first_confirmed_payment_sets_everything_in_one_step",
+        hunted=True,
     ),
     Mutant(
         "nobody is told of what was paid",
@@ -178,5 +192,89 @@ MUTANTS: Final = (
         "    return invoice.due_minor - reserved_minor(books, invoice.id)",
         "    return invoice.due_minor",
         f"{LEGS}::test_a_status_is_what_all_legs_and_the_remainder_say",
+    ),
+    Mutant(
+        "a due invoice is never collected",
+        "counterfoil.core.invoicing",
+        "    if opened.collect_at_due and opened.due_at:",
+        "    if False:",
+        f"{LEGS}::test_a_payment_starts_at_once_or_when_it_falls_due",
+    ),
+    Mutant(
+        "a refused try leaves the payment under way",
+        "counterfoil.core.status",
+        "    if LegStatus.REFUSED in statuses:\n        return PaymentStatus.FAILED",
+        "    if LegStatus.REFUSED in statuses:\n        return PaymentStatus.PROCESSING",
+        f"{LEGS}::test_a_status_is_what_all_legs_and_the_remainder_say",
+    ),
+    Mutant(
+        "one wallet pays and the others are forgotten",
+        "counterfoil.core.launch",
+        "    for wallet in credits.paying_wallets(plan.books, plan.payment.currency):",
+        "    for wallet in credits.paying_wallets(plan.books, plan.payment.currency)[:1]:",
+        f"{LEGS}::test_several_wallets_pay_first_each_by_a_leg_of_its_own",
+    ),
+    Mutant(
+        "the provider is asked for what credits have paid",
+        "counterfoil.core.launch",
+        "    if any(remaining.values()):\n",
+        "    if remaining:\n",
+        f"{LEGS}::test_credits_that_cover_everything_pay_without_the_provider",
+    ),
+    Mutant(
+        "the provider is asked for the whole",
+        "counterfoil.core.launch",
+        "    money = Money(sum(remaining.values()), plan.payment.currency)",
+        "    money = Money(sum(each.due_minor for each in invoices), plan.payment.currency)",
+        f"{LEGS}::test_the_parts_add_up_to_the_total",
+    ),
+    Mutant(
+        "the leg's id does not travel",
+        "counterfoil.providers.stripe.instructions",
+        '"metadata": {LEG_MARK: instruction.leg, CUSTOMER_MARK: instruction.customer}',
+        '"metadata": {CUSTOMER_MARK: instruction.customer}',
+        f"{NEWS}::test_news_that_overtakes_our_own_reply_is_found_by_our_mark",
+    ),
+    Mutant(
+        "a claimed payment is not looked at",
+        "counterfoil.core.launch",
+        '        plan.add(Observe(plan.payment.account, kind, launch.provider_ref, plan.now, "claimed"))',
+        "        assert kind",
+        f"{SETTLES}::test_any_one_piece_of_news_settles_alone",
+    ),
+    Mutant(
+        "a second payment is taken for a surplus",
+        "counterfoil.core.settlement",
+        "    if owed == 0:\n        return (",
+        "    if False:\n        return (",
+        f"{SETTLES}::test_a_second_payment_of_one_invoice_is_recorded_and_shown",
+    ),
+    Mutant(
+        "only the first secret is believed",
+        "counterfoil.providers.stripe.signature",
+        "        for secret in secrets\n",
+        "        for secret in secrets[:1]\n",
+        f"{NEWS}::test_every_secret_of_the_endpoint_is_believed",
+    ),
+    Mutant(
+        "a refused try can never succeed",
+        "counterfoil.core.lifecycle",
+        'refused="processing requires_action settled canceled"',
+        'refused="processing requires_action canceled"',
+        f"{NEWS}::test_a_success_after_a_refused_try_completes_and_a_late_failure_changes_nothing",
+    ),
+    Mutant(
+        "a key makes nothing its own",
+        "counterfoil.engine.commands",
+        'identity=f"api:{request.caller}:{request.route}:{key}" if key else',
+        'identity=f"api:{request.caller}:{request.route}:{key}" if False else',
+        f"{LEGS}::test_fifty_clicks_with_one_key_get_one_answer",
+    ),
+    Mutant(
+        "two handlers at once both find it unpaid",
+        "counterfoil.core.settlement",
+        "    if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):\n        return _after",
+        "    if leg.status is LegStatus.RETURNED:\n        return _after",
+        f"{SETTLES}::test_two_handlers_at_once_settle_once",
     ),
 )
