@@ -71,7 +71,9 @@ def without_house() -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.extend(_bare_routes())
+    bare = _bare_routes()
+    app.router.routes.extend(bare)
+    app.state.bare = {each.endpoint: each.path for each in bare}
     app.add_middleware(Envelope)
     _handle_errors(app)
     return app

@@ -52,7 +52,7 @@ class Command:
     def asked(self) -> operations.Asked:
         """The command as the engine takes it. A dry run has no key: it takes none, and replays nothing."""
         call = self.call
-        body = canonical({"params": dict(call.params), "body": call.document})
+        body = canonical({"params": dict(call.params), "body": call.document or {}})
         request = commands.Request(
             call.route, call.caller.key, None if self.dry_run else self.key, body, dry_run=self.dry_run
         )

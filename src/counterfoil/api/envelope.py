@@ -81,8 +81,9 @@ class _Exchange:
     @property
     def _route(self) -> str:
         """The path's template, never the path: it may hold what must not be logged."""
-        route = self._scope.get("route")
-        return getattr(route, "path_format", None) or getattr(route, "path", None) or "(none)"
+        bare: dict[object, str] = self._scope["app"].state.bare
+        path = getattr(self._scope.get("route"), "path_format", None) or bare.get(self._scope.get("endpoint"))
+        return path or "(none)"
 
     def _note(self, seconds: float) -> None:
         method, status = _known(self._scope["method"]), self._status or 500

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from counterfoil.api.app import Options, create_app
+from databases import Databases
 from doors.api.caller import Caller
 from houses import World, house_with_sandbox
 
@@ -32,3 +33,23 @@ def client(world: World) -> Iterator[TestClient]:
 def api(world: World, client: TestClient) -> Caller:
     """A caller with every scope."""
     return Caller(client, world.key)
+
+
+@pytest.fixture(scope="module")
+def still_world(databases: Databases) -> Iterator[World]:
+    """A house for all tests of a module whose requests are refused, so that nothing of them is left in it."""
+    address = databases.migrated()
+    with house_with_sandbox(address) as world:
+        yield world
+    databases.drop(address)
+
+
+@pytest.fixture(scope="module")
+def still_client(still_world: World) -> Iterator[TestClient]:
+    with TestClient(create_app(still_world.house), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def still_api(still_world: World, still_client: TestClient) -> Caller:
+    return Caller(still_client, still_world.key)

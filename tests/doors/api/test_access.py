@@ -61,9 +61,9 @@ def test_every_route_lets_in_its_own_scope_and_no_other(world: World, client: Te
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), ROUTES)
-def test_no_route_answers_without_a_key(client: TestClient, method: str, path: str, operation: object) -> None:
+def test_no_route_answers_without_a_key(still_client: TestClient, method: str, path: str, operation: object) -> None:
     """Also before the body is looked at: whoever is unknown learns nothing about what would be accepted."""
-    answer = client.request(method, path.replace("{id}", "none"), content=b"{not json")
+    answer = still_client.request(method, path.replace("{id}", "none"), content=b"{not json")
 
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_missing")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -76,8 +76,8 @@ def test_no_route_answers_without_a_key(client: TestClient, method: str, path: s
         *("Bearer cfk_test_00000000000000000000000001_nonsense0000", "Bearer cfk_test_", "Bearer \xff"),
     ],
 )
-def test_what_is_no_key_is_refused(client: TestClient, header: str) -> None:
-    answer = client.get("/v1/customers", headers=[(b"Authorization", header.encode("latin-1"))])
+def test_what_is_no_key_is_refused(still_client: TestClient, header: str) -> None:
+    answer = still_client.get("/v1/customers", headers=[(b"Authorization", header.encode("latin-1"))])
 
     assert answer.status_code == 401
 

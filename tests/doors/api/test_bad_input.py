@@ -34,8 +34,8 @@ def test_an_amount_is_a_whole_number_of_minor_units_or_nothing(api: Caller, net:
 
 
 @pytest.mark.parametrize("net", ["NaN", "Infinity", "-Infinity", "01", "+1", "0x10", "1_000"])
-def test_what_is_not_json_is_no_amount_either(api: Caller, net: str) -> None:
-    answer = post(api, "/v1/invoices", invoice_with(net))
+def test_what_is_not_json_is_no_amount_either(still_api: Caller, net: str) -> None:
+    answer = post(still_api, "/v1/invoices", invoice_with(net))
 
     assert (answer.status_code, answer.json()["code"]) == (400, "json_invalid")
 
@@ -168,8 +168,8 @@ def test_nothing_that_is_answered_can_be_sent_back_as_a_wish(api: Caller, world:
         (b'{"external_id": "caf\xc3\xa9"}', 422),
     ],
 )
-def test_a_strange_body_is_refused_in_words(api: Caller, body: bytes, status: int) -> None:
-    answer = post(api, "/v1/customers", body)
+def test_a_strange_body_is_refused_in_words(still_api: Caller, body: bytes, status: int) -> None:
+    answer = post(still_api, "/v1/customers", body)
 
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -185,24 +185,24 @@ def test_text_of_every_script_comes_back_as_it_was_sent(api: Caller) -> None:
     assert api.get(f"/v1/customers/{made['id']}").json()["name"] == name
 
 
-def test_a_body_over_a_mebibyte_is_not_read(api: Caller) -> None:
-    answer = post(api, "/v1/customers", b'{"name": "' + b"x" * 1024 * 1024 + b'"}')
+def test_a_body_over_a_mebibyte_is_not_read(still_api: Caller) -> None:
+    answer = post(still_api, "/v1/customers", b'{"name": "' + b"x" * 1024 * 1024 + b'"}')
 
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-def test_a_body_over_a_mebibyte_that_comes_in_parts_is_stopped(api: Caller) -> None:
+def test_a_body_over_a_mebibyte_that_comes_in_parts_is_stopped(still_api: Caller) -> None:
     parts = (b"x" * 65_536 for _ in range(20))
 
-    headers = {**api.authorization, "Content-Type": "application/json"}
-    answer = api.client.post("/v1/customers", content=parts, headers=headers)
+    headers = {**still_api.authorization, "Content-Type": "application/json"}
+    answer = still_api.client.post("/v1/customers", content=parts, headers=headers)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"])
-def test_a_body_that_does_not_say_that_it_is_json_is_refused(api: Caller, kind: str) -> None:
-    answer = post(api, "/v1/customers", b"{}", **{"Content-Type": kind})
+def test_a_body_that_does_not_say_that_it_is_json_is_refused(still_api: Caller, kind: str) -> None:
+    answer = post(still_api, "/v1/customers", b"{}", **{"Content-Type": kind})
 
     assert (answer.status_code, answer.json()["code"]) == (415, "content_type_not_json")
 
@@ -226,16 +226,16 @@ def test_a_body_that_does_not_say_that_it_is_json_is_refused(api: Caller, kind: 
         ("sort", "created_at"),
     ],
 )
-def test_a_parameter_that_is_not_understood_is_named(api: Caller, name: str, value: str) -> None:
-    answer = api.get("/v1/invoices", **{name: value})
+def test_a_parameter_that_is_not_understood_is_named(still_api: Caller, name: str, value: str) -> None:
+    answer = still_api.get("/v1/invoices", **{name: value})
 
     problem = answer.json()
     assert (answer.status_code, problem["status"]) == (422, 422)
     assert name in (problem.get("param"), *(each["param"] for each in problem.get("errors", ())))
 
 
-def test_a_parameter_given_twice_is_refused(api: Caller) -> None:
-    answer = api.client.get("/v1/invoices?limit=1&limit=2", headers=api.authorization)
+def test_a_parameter_given_twice_is_refused(still_api: Caller) -> None:
+    answer = still_api.client.get("/v1/invoices?limit=1&limit=2", headers=still_api.authorization)
 
     assert (answer.status_code, answer.json()["param"]) == (422, "limit")
 
@@ -248,8 +248,8 @@ def test_a_parameter_given_twice_is_refused(api: Caller) -> None:
         *("%00", "%ff%fe", "inv_%0a", "a" * 250, "ext:dana", "%F0%9F%A7%BE", "'; drop table invoice; --"),
     ],
 )
-def test_an_id_that_can_be_none_of_ours_is_not_found(api: Caller, identity: str) -> None:
-    answer = api.get(f"/v1/invoices/{identity}")
+def test_an_id_that_can_be_none_of_ours_is_not_found(still_api: Caller, identity: str) -> None:
+    answer = still_api.get(f"/v1/invoices/{identity}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
@@ -268,36 +268,41 @@ def test_an_id_that_can_be_none_of_ours_is_not_found(api: Caller, identity: str)
     ],
 )
 def test_a_card_number_is_refused_wherever_it_stands_and_stored_nowhere(
-    api: Caller, world: World, capfd: pytest.CaptureFixture[str], path: str, body: dict[str, Any], param: str
+    still_api: Caller,
+    still_world: World,
+    capfd: pytest.CaptureFixture[str],
+    path: str,
+    body: dict[str, Any],
+    param: str,
 ) -> None:
-    answer = api.post(path, body)
+    answer = still_api.post(path, body)
 
     digits = "".join(each for each in json.dumps(body, ensure_ascii=False) if each.isdecimal())
-    traces = everything_stored(world) + capfd.readouterr().out + answer.text
+    traces = everything_stored(still_world) + capfd.readouterr().out + answer.text
     assert (answer.status_code, answer.json()["code"], answer.json()["param"]) == (422, "card_number_refused", param)
     for secret in (VISA, digits, "5555-5555-5555-4444", "４２４２"):
         assert secret not in traces
 
 
-def test_a_card_number_is_refused_in_paths_queries_and_headers_too(api: Caller) -> None:
+def test_a_card_number_is_refused_in_paths_queries_and_headers_too(still_api: Caller) -> None:
     number = "4242424242424242"
     for answer in (
-        api.get(f"/v1/customers/ext:{number}"),
-        api.get("/v1/decisions", subject=number),
-        api.post("/v1/customers", {}, key=number),
+        still_api.get(f"/v1/customers/ext:{number}"),
+        still_api.get("/v1/decisions", subject=number),
+        still_api.post("/v1/customers", {}, key=number),
     ):
         assert (answer.status_code, answer.json()["code"]) == (422, "card_number_refused")
         assert number not in answer.text
 
 
-def test_errors_never_repeat_what_was_sent(api: Caller) -> None:
+def test_errors_never_repeat_what_was_sent(still_api: Caller) -> None:
     """A secret in the wrong field must not end in somebody's log of our answers."""
     secret = "whsec_do_not_repeat_me"
     for answer in (
-        api.post("/v1/customers", {"email": secret}),
-        api.post("/v1/invoices", {"currency": secret, "due_at": secret}),
-        api.get("/v1/invoices", status=secret),
-        api.get("/v1/invoices", cursor=secret),
+        still_api.post("/v1/customers", {"email": secret}),
+        still_api.post("/v1/invoices", {"currency": secret, "due_at": secret}),
+        still_api.get("/v1/invoices", status=secret),
+        still_api.get("/v1/invoices", cursor=secret),
     ):
         assert answer.status_code == 422
         assert secret not in answer.text

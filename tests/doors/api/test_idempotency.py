@@ -84,6 +84,15 @@ def test_the_order_of_fields_and_white_space_make_no_other_request(api: Caller) 
     assert (again.status_code, again.content) == (201, first.content)
 
 
+def test_no_body_and_an_empty_one_are_the_same_request(api: Caller) -> None:
+    invoice = api.draft(api.customer())
+    first = api.post(f"/v1/invoices/{invoice}/finalize", key="k")
+
+    again = api.post(f"/v1/invoices/{invoice}/finalize", {}, key="k")
+
+    assert (again.status_code, again.content) == (200, first.content)
+
+
 def test_a_key_belongs_to_its_route(api: Caller) -> None:
     dana = api.made("/v1/customers", {}, key="k")["id"]
 
@@ -139,11 +148,11 @@ MONEY = (
 
 
 @pytest.mark.parametrize("path", MONEY)
-def test_what_moves_money_needs_a_key(api: Caller, path: str) -> None:
+def test_what_moves_money_needs_a_key(still_api: Caller, path: str) -> None:
     body = {"amount": "1", "source": "promotional"} if "grants" in path else {"invoices": ["inv_x"]}
     sent = body if path.endswith(("grants", "payments")) else None
 
-    answer = api.client.post(path, json=sent, headers=api.authorization)
+    answer = still_api.client.post(path, json=sent, headers=still_api.authorization)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_missing")
     assert answer.json()["param"] == "Idempotency-Key"

@@ -39,6 +39,8 @@ def test_metrics_count_decisions_backlog_cases_webhooks_and_requests(
     requests = 'counterfoil_http_requests_total{method="GET",route="/v1/customers",status="200"}'
     assert value(text, requests) == 1
     assert value(text, 'counterfoil_http_requests_total{method="GET",route="(none)",status="404"}') == 1
+    webhooks = 'counterfoil_http_requests_total{method="POST",route="/webhooks/stripe/{endpoint}",status="200"}'
+    assert value(text, webhooks) == 1
     assert world.tenant.id not in text
     assert dana not in text
 
@@ -81,6 +83,14 @@ def test_what_is_personal_stands_in_no_log(api: Caller, field: str) -> None:
 
     assert secret not in json.dumps(lines, default=str)
     assert api.key not in json.dumps(lines, default=str)
+
+
+def test_what_watchers_ask_every_few_seconds_fills_no_log(client: TestClient) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            client.get(path)
+
+    assert [line for line in lines if line["event"] == "request"] == []
 
 
 def test_a_method_that_a_path_does_not_have_is_named(client: TestClient, api: Caller) -> None:

@@ -112,15 +112,17 @@ MUTANTS: dict[str, Mutant] = {
 
 @behaviour("R-LG-12")
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
-def test_a_forged_signature_is_refused_and_nothing_is_stored(client: TestClient, world: World, mutant: Mutant) -> None:
-    at = now_of(world)
+def test_a_forged_signature_is_refused_and_nothing_is_stored(
+    still_client: TestClient, still_world: World, mutant: Mutant
+) -> None:
+    at = now_of(still_world)
     header = mutant(at, signature(BODY, at))
 
-    answer = send(client, header)
+    answer = send(still_client, header)
 
     assert answer.status_code == 400, answer.text
     assert answer.json()["code"] in ("webhook_signature_invalid", "webhook_signature_expired")
-    assert stored(world) == []
+    assert stored(still_world) == []
 
 
 def test_either_of_two_signatures_will_do_while_a_secret_is_rolled(client: TestClient, world: World) -> None:
@@ -216,13 +218,13 @@ def test_many_at_once_are_each_stored_once(client: TestClient, world: World) -> 
     ],
 )
 def test_the_signature_is_over_the_exact_bytes(
-    client: TestClient, world: World, change: Callable[[bytes], bytes]
+    still_client: TestClient, still_world: World, change: Callable[[bytes], bytes]
 ) -> None:
-    at = now_of(world)
+    at = now_of(still_world)
 
-    answer = send(client, f"t={at},v1={signature(BODY, at)}", change(BODY))
+    answer = send(still_client, f"t={at},v1={signature(BODY, at)}", change(BODY))
 
-    assert (answer.status_code, stored(world)) == (400, [])
+    assert (answer.status_code, stored(still_world)) == (400, [])
 
 
 @pytest.mark.parametrize(
@@ -233,12 +235,12 @@ def test_the_signature_is_over_the_exact_bytes(
         *(BODY.replace(b'"data"', b'"date"'), BODY.replace(b"1781409600", b'"yesterday"')),
     ],
 )
-def test_what_is_signed_but_is_no_event_is_refused(client: TestClient, world: World, body: bytes) -> None:
-    at = now_of(world)
+def test_what_is_signed_but_is_no_event_is_refused(still_client: TestClient, still_world: World, body: bytes) -> None:
+    at = now_of(still_world)
 
-    answer = send(client, f"t={at},v1={signature(body, at)}", body)
+    answer = send(still_client, f"t={at},v1={signature(body, at)}", body)
 
-    assert (answer.status_code, answer.json()["code"], stored(world)) == (400, "webhook_not_an_event", [])
+    assert (answer.status_code, answer.json()["code"], stored(still_world)) == (400, "webhook_not_an_event", [])
 
 
 def test_an_event_that_comes_in_parts_is_verified_whole(client: TestClient, world: World) -> None:
@@ -251,14 +253,16 @@ def test_an_event_that_comes_in_parts_is_verified_whole(client: TestClient, worl
 
 
 @pytest.mark.parametrize("in_parts", [True, False])
-def test_a_body_over_a_mebibyte_is_refused_without_being_read(client: TestClient, world: World, in_parts: bool) -> None:
-    at = now_of(world)
+def test_a_body_over_a_mebibyte_is_refused_without_being_read(
+    still_client: TestClient, still_world: World, in_parts: bool
+) -> None:
+    at = now_of(still_world)
     body = BODY[:-1] + b" " * 1024 * 1024 + b"}"
     content = (body[start : start + 65_536] for start in range(0, len(body), 65_536)) if in_parts else body
 
-    answer = client.post(PATH, content=content, headers={"Stripe-Signature": f"t={at},v1={signature(body, at)}"})
+    answer = still_client.post(PATH, content=content, headers={"Stripe-Signature": f"t={at},v1={signature(body, at)}"})
 
-    assert (answer.status_code, answer.json()["code"], stored(world)) == (413, "webhook_too_large", [])
+    assert (answer.status_code, answer.json()["code"], stored(still_world)) == (413, "webhook_too_large", [])
 
 
 def test_a_body_of_just_a_mebibyte_is_taken(client: TestClient, world: World) -> None:
@@ -269,12 +273,12 @@ def test_a_body_of_just_a_mebibyte_is_taken(client: TestClient, world: World) ->
 
 
 @pytest.mark.parametrize("slug", ["nobody", "DEFAULT", "default%00", "..%2fdefault", "d" * 300])
-def test_an_endpoint_that_is_not_there_is_not_found(client: TestClient, world: World, slug: str) -> None:
-    at = now_of(world)
+def test_an_endpoint_that_is_not_there_is_not_found(still_client: TestClient, still_world: World, slug: str) -> None:
+    at = now_of(still_world)
 
-    answer = send(client, f"t={at},v1={signature(BODY, at)}", path=f"/webhooks/stripe/{slug}")
+    answer = send(still_client, f"t={at},v1={signature(BODY, at)}", path=f"/webhooks/stripe/{slug}")
 
-    assert (answer.status_code, stored(world)) == (404, [])
+    assert (answer.status_code, stored(still_world)) == (404, [])
 
 
 @behaviour("R-LG-12")
