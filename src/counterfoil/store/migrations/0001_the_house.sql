@@ -466,14 +466,15 @@ create index inbox_undecided on inbox (tenant, received_at) where status in ('re
 create index inbox_by_subject on inbox (tenant, subject_ref);
 create index inbox_by_time on inbox (tenant, received_at, id);
 
--- Raw bodies may hold personal data: kept apart, erased by age.
+-- Raw bodies may hold personal data: kept apart, erased by age. The usual few kilobytes stay in the row,
+-- uncompressed: squeezing them and moving them out costs more than storing all the rest of a webhook.
 create table raw_body (
     tenant text not null,
     inbox text not null,
     body bytea not null,
     primary key (tenant, inbox),
     foreign key (tenant, inbox) references inbox
-);
+) with (toast_tuple_target = 8160);
 
 -- The answer to a command: the first one, and once its subject rests the final one, which never changes again.
 create table command (
@@ -863,8 +864,8 @@ begin
 end $$;
 
 
+-- Not forced: the owner of the schema, which the application is not, may list whose books there are.
 alter table tenant enable row level security;
-alter table tenant force row level security;
 create policy own_tenant on tenant using (id = current_setting('counterfoil.tenant', true));
 -- Whoever owns the schema may list the tenants, nothing of theirs: audits, sweeps and keys start from that list.
 create policy listed_by_owner on tenant for select using (current_user <> 'counterfoil_app');
