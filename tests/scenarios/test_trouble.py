@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.sim.desk import read
 from counterfoil.store.migrate import migrate
 from counterfoil.store.server import NOT_DURABLE, EmbeddedPostgres
 from counterfoil.worker.loop import Pace, work_until
@@ -41,6 +42,21 @@ def test_a_provider_that_is_away_for_an_hour_is_waited_for(stage: Stage, do: str
 
     assert stage.answer(result) == (200, "succeeded")
     assert stage.charged() == [7000]
+    assert stage.at_rest()
+
+
+def test_an_error_that_the_provider_has_stored_is_looked_into_and_not_repeated(stage: Stage) -> None:
+    """A 500 came after the effect and stays under its key: a replay only repeats it, so the object is looked for."""
+    stage.trouble("status", "/v1/customers", status=500, when="after")
+
+    customer = read(stage.desk.customer("dana"))["id"]
+    for _ in range(4):
+        stage.work()
+        stage.site.pass_time(timedelta(minutes=1))
+
+    assert stage.customer_ref(customer).startswith("cus_")
+    assert len(list(stage.site.provider.objects("/v1/customers"))) == 1
+    stage.rest()
     assert stage.at_rest()
 
 

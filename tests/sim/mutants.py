@@ -12,6 +12,7 @@ STORIES: Final = "tests/scenarios"
 HUNT: Final = "tests/sim/hunt.py"
 LEGS: Final = f"{STORIES}/test_paying_in_legs.py"
 SETTLES: Final = f"{STORIES}/test_which_event_settles.py"
+TROUBLE: Final = f"{STORIES}/test_trouble.py"
 NEWS: Final = f"{STORIES}/test_news_and_what_it_does.py"
 
 
@@ -48,7 +49,7 @@ MUTANTS: Final = (
         "every retry has a fresh key",
         "counterfoil.core.orders",
         'return f"{self.id}:{self.try_no}"',
-        'return f"{self.id}:{self.try_no}:{id(self)}"',
+        "return f\"{self.id}:{self.try_no}:{__import__('os').urandom(4).hex()}\"",
         f"{LEGS}::test_the_leg_is_stored_before_the_provider_hears_of_it",
         hunted=True,
     ),
@@ -57,7 +58,7 @@ MUTANTS: Final = (
         "counterfoil.core.orders",
         "return order.why == STORED_ERROR or now - order.sent_at > KEY_WINDOW",
         "return False",
-        f"{LEGS}::test_an_unknown_outcome_is_never_failed",
+        f"{TROUBLE}::test_an_error_that_the_provider_has_stored_is_looked_into_and_not_repeated",
         hunted=True,
     ),
     Mutant(
@@ -97,11 +98,11 @@ MUTANTS: Final = (
     Mutant(
         "done is committed before its effect",
         "counterfoil.engine.notices",
-        "        house.transact(self.claim.tenant, lambda tx: self._decide(tx, house))",
-        "        from counterfoil.core.lifecycle import InboxStatus\n"
-        "        with house.database.transaction(self.claim.tenant) as before:\n"
-        "            inbox.mark(before, self.claim.id, InboxStatus.DECIDED)\n"
-        "        house.transact(self.claim.tenant, lambda tx: self._decide(tx, house))",
+        "            house.transact(self.claim.tenant, lambda tx: self._decide(tx, house))",
+        "            from counterfoil.core.lifecycle import InboxStatus\n"
+        "            with house.database.transaction(self.claim.tenant) as before:\n"
+        "                inbox.mark(before, self.claim.id, InboxStatus.DECIDED)\n"
+        "            house.transact(self.claim.tenant, lambda tx: self._decide(tx, house))",
         f"{NEWS}::test_an_event_is_done_only_with_its_effect",
     ),
     Mutant(
