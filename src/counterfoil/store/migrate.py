@@ -90,7 +90,20 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection]:
 
 
 def ensure_app_role(connection: psycopg.Connection) -> None:
-    """Make the role that the application writes as. It owns nothing and can't log in by itself."""
+    """Make the role that the application writes as, and let this one become it. It owns nothing and can't log in.
+
+    Raises MigrationRefused, with the statement an administrator has to run, when this role may do neither.
+    """
+    try:
+        _make_app_role(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        user = connection.info.user
+        raise MigrationRefused(
+            f"an administrator must run: create role {APP_ROLE} nologin; grant {APP_ROLE} to {user};"
+        ) from error
+
+
+def _make_app_role(connection: psycopg.Connection) -> None:
     connection.execute(
         f"""
         do $$
@@ -102,6 +115,10 @@ def ensure_app_role(connection: psycopg.Connection) -> None:
         end $$
         """
     )
+    # Whoever makes a role since Postgres 16 may grant it, but may not become it until it has granted it to itself.
+    may_become = connection.execute("select pg_has_role(%s, 'USAGE')", (APP_ROLE,)).fetchone()
+    if may_become != (True,):
+        connection.execute(f"grant {APP_ROLE} to current_user")
 
 
 def _applied(connection: psycopg.Connection) -> dict[int, str]:
