@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.factories import ACCOUNT, CUSTOMER, NOW, Counting, books, grant, invoice, invoice_id, line, wallet
-from core.test_settlement import CARD, PAYMENT, PI, ours, part_paid
+from core.part_paid import CARD, PAYMENT, PI, ours, part_paid
 from core.world import World
 from counterfoil.core.books import Invoice, LineKind
 from counterfoil.core.effects import Act, Change, Decision, Instruct, Reason, Refuse, Skip, Timer, effects_of

@@ -22,7 +22,7 @@ from core.factories import (
     intent,
     method,
 )
-from core.test_settlement import CARD, CARD_STATES, PAYMENT, PI, ours, part_paid
+from core.part_paid import CARD, CARD_STATES, PAYMENT, PI, ours, part_paid
 from core.world import World
 from counterfoil.core.books import Books
 from counterfoil.core.customers import decide_add_method, decide_create_customer

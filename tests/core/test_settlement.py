@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import permutations, product
-from typing import Any
 
 import pytest
 
@@ -10,152 +9,36 @@ from behaviours import behaviour
 from core.factories import (
     ACCOUNT,
     CUSTOMER,
-    METHOD,
     NOW,
-    Counting,
-    books,
-    customer,
     declined,
     fee,
-    grant,
     intent,
-    invoice,
     invoice_id,
-    line,
-    wallet,
+)
+from core.part_paid import (
+    CARD,
+    CARD_STATES,
+    CONFIRMATIONS,
+    CREDIT,
+    PAYMENT,
+    PI,
+    card_of,
+    hear,
+    invoice_of,
+    ours,
+    part_paid,
 )
 from core.world import World
 from counterfoil.core.books import (
     Allocation,
-    Books,
-    Case,
     Confirmation,
-    Hold,
-    Invoice,
-    Leg,
-    LegKind,
-    Payment,
 )
-from counterfoil.core.effects import Act, Change, Decision, Instruct, Park, Post, Reason, Skip, effects_of
+from counterfoil.core.effects import Act, Park, Post, Reason, Skip, effects_of
 from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus
-from counterfoil.core.ids import HoldId, LegId, PaymentId, ProviderRef, WalletId, typeid
-from counterfoil.core.invoicing import decide_cancel
+from counterfoil.core.ids import LegId, PaymentId, ProviderRef, typeid
 from counterfoil.core.launch import Launch, decide_launch
 from counterfoil.core.lifecycle import HoldStatus, InvoiceStatus, LegStatus, PaymentStatus
-from counterfoil.core.orders import CancelIntent, ConfirmIntent
 from counterfoil.core.settlement import decide_intent
-from counterfoil.core.status import invoice_payment_status, payment_status
-
-PAYMENT = PaymentId(typeid("pmt", 1))
-CREDIT, CARD = LegId(typeid("leg", 1)), LegId(typeid("leg", 2))
-PI = ProviderRef("pi_1")
-CONFIRMATIONS = list(Confirmation)
-CARD_STATES = [
-    LegStatus.WAITING,
-    LegStatus.PROCESSING,
-    LegStatus.REQUIRES_ACTION,
-    LegStatus.SETTLED,
-    LegStatus.REFUSED,
-    LegStatus.CANCELED,
-    LegStatus.RETURNED,
-]
-
-
-def part_paid(
-    status: LegStatus = LegStatus.PROCESSING,
-    confirmation: Confirmation = Confirmation.SERVER,
-    ref: ProviderRef | None = PI,
-    **changes: Any,
-) -> Books:
-    """100 owed: 30 are reserved of a lot of 30 that was bought for 24, a card leg is to bring 70."""
-    settled = status in (LegStatus.SETTLED, LegStatus.RETURNED)
-    card = Leg(
-        CARD,
-        PAYMENT,
-        LegKind.PROVIDER,
-        status,
-        7_000,
-        "USD",
-        NOW,
-        2,
-        account=ACCOUNT,
-        method=METHOD,
-        provider_ref=ref,
-        charge_ref=ProviderRef("ch_1") if settled else None,
-        received_minor=7_000 if settled else 0,
-        settled_at=NOW if settled else None,
-    )
-    credit_status = LegStatus.SETTLED if settled else LegStatus.RESERVED
-    credit = Leg(CREDIT, PAYMENT, LegKind.CREDIT, credit_status, 3_000, "USD", NOW, 1, wallet().id, 30_000_000)
-    held = Hold(
-        HoldId(typeid("hold", 1)),
-        CREDIT,
-        WalletId(wallet().id),
-        grant(1, 30).id,
-        30_000_000,
-        3_000,
-        HoldStatus.SETTLED if settled else HoldStatus.OPEN,
-    )
-    lot = grant(1, 30, cost_minor=2_400)
-    owed = invoice(status=InvoiceStatus.OPEN, payment_status=PaymentStatus.PROCESSING)
-    if settled:
-        owed = replace(
-            owed,
-            status=InvoiceStatus.PAID,
-            payment_status=PaymentStatus.SUCCEEDED,
-            paid_minor=10_000,
-            paid_at=NOW,
-            paid_with="credits and visa 4242",
-        )
-        lot = replace(lot, remaining=0, released_minor=2_400)
-    made: dict[str, Any] = {
-        "wallets": (wallet(),),
-        "grants": (lot if settled else replace(lot, held=lot.amount),),
-        "holds": (held,),
-        "invoices": (owed,),
-        "payments": (
-            Payment(
-                PAYMENT,
-                CUSTOMER,
-                ACCOUNT,
-                PaymentStatus.SUCCEEDED if settled else PaymentStatus.PROCESSING,
-                10_000,
-                "USD",
-                NOW,
-                confirmation,
-                settled_at=NOW if settled else None,
-            ),
-        ),
-        "legs": (replace(credit, settled_at=NOW) if settled else credit, card),
-        "allocations": (Allocation(CREDIT, invoice_id(), 3_000), Allocation(CARD, invoice_id(), 7_000)),
-    }
-    return restated(books(**({"lines": (line(1),)} | made | changes)))
-
-
-def restated(held: Books) -> Books:
-    """Let payment and invoice say what the legs make of them."""
-    payments = tuple(replace(each, status=payment_status(held, each)) for each in held.payments)
-    invoices = tuple(replace(each, payment_status=invoice_payment_status(held, each)) for each in held.invoices)
-    return replace(held, payments=payments, invoices=invoices)
-
-
-def hear(held: Books, fact: IntentFact) -> tuple[Decision, World]:
-    world = World(held)
-    return world.decide(lambda read: decide_intent(read, fact, NOW, world.new_id)), world
-
-
-def ours(status: IntentStatus, amount: int = 7_000, **changes: Any) -> IntentFact:
-    """A payment that we made: it carries our mark."""
-    return intent(PI, status, amount, metadata={LEG_MARK: CARD}, **changes)
-
-
-def card_of(world: World) -> Leg:
-    return next(leg for leg in world.books.legs if leg.id == CARD)
-
-
-def invoice_of(world: World) -> Invoice:
-    return world.books.invoices[0]
-
 
 # --- the happy end ---
 
@@ -416,207 +299,3 @@ def test_money_that_waited_in_suspense_settles_from_there() -> None:
     assert [(str(p.debit), str(p.credit), p.amount) for p in entry.postings] == [
         (f"suspense:{PI}", f"receivable:{CUSTOMER}", 7_000)
     ]
-
-
-# --- whose payment is it ---
-
-
-def test_a_payment_nobody_asked_for_is_not_ours() -> None:
-    decision, _ = hear(part_paid(), intent("pi_other", IntentStatus.SUCCEEDED))
-
-    assert isinstance(decision, Skip)
-    assert decision.why.reason is Reason.NOT_OURS
-
-
-@behaviour("R-SU-8")
-def test_our_mark_finds_the_leg_while_its_handle_is_missing() -> None:
-    """The provider's news can be here before the reply to our own call."""
-    decision, world = hear(part_paid(ref=None), ours(IntentStatus.SUCCEEDED))
-
-    assert decision.why.reason is Reason.INTENT_SETTLED
-    assert card_of(world).provider_ref == PI
-
-
-@pytest.mark.parametrize("mark", [CREDIT, "leg_unknown", PAYMENT])
-def test_a_mark_alone_routes_no_money(mark: str) -> None:
-    decision, world = hear(part_paid(), intent("pi_evil", IntentStatus.SUCCEEDED, metadata={LEG_MARK: mark}))
-
-    assert decision.why.reason is Reason.NOT_OURS
-    assert world.books == part_paid()
-
-
-def test_a_mark_of_a_leg_with_another_handle_routes_no_money() -> None:
-    decision, _ = hear(part_paid(), intent("pi_evil", IntentStatus.SUCCEEDED, metadata={LEG_MARK: CARD}))
-
-    assert decision.why.reason is Reason.NOT_OURS
-
-
-@behaviour("R-CO-5")
-def test_a_checkout_s_payment_is_found_by_the_checkout() -> None:
-    held = part_paid(confirmation=Confirmation.HOST, ref=ProviderRef("cs_1"))
-    fact = replace(intent(PI, IntentStatus.SUCCEEDED), session_ref=ProviderRef("cs_1"))
-
-    decision, world = hear(held, fact)
-
-    assert decision.why.reason is Reason.INTENT_SETTLED
-    assert card_of(world).provider_ref == PI
-
-
-def test_a_customer_without_a_handle_yet_is_believed() -> None:
-    decision, _ = hear(part_paid(customer=customer(provider_ref=None)), ours(IntentStatus.SUCCEEDED))
-
-    assert decision.why.reason is Reason.INTENT_SETTLED
-
-
-# --- the two steps ---
-
-
-def instructions(decision: Decision) -> list[Any]:
-    return [each.order.instruction for each in effects_of(decision) if isinstance(each, Instruct)]
-
-
-@behaviour("R-SU-8")
-def test_a_payment_is_confirmed_only_once_its_handle_is_stored() -> None:
-    decision, world = hear(part_paid(ref=None), ours(IntentStatus.NEEDS_CONFIRMATION))
-
-    assert isinstance(decision, Act)
-    first, *_ = decision.effects
-    assert isinstance(first, Change)
-    assert first.after == replace(part_paid(ref=None).legs[1], provider_ref=PI)
-    assert instructions(decision) == [ConfirmIntent(CARD, PI, METHOD)]
-    again = world.decide(lambda held: decide_intent(held, ours(IntentStatus.NEEDS_CONFIRMATION), NOW, world.new_id))
-    assert instructions(again) == [], "a payment is confirmed once"
-
-
-@pytest.mark.parametrize("confirmation", [Confirmation.CLIENT, Confirmation.HOST])
-def test_what_the_browser_confirms_is_only_waited_for(confirmation: Confirmation) -> None:
-    decision, world = hear(part_paid(confirmation=confirmation), ours(IntentStatus.NEEDS_METHOD))
-
-    assert instructions(decision) == []
-    assert card_of(world).status is LegStatus.REQUIRES_ACTION
-
-
-@pytest.mark.parametrize("status", [IntentStatus.NEEDS_CONFIRMATION, IntentStatus.NEEDS_METHOD])
-def test_a_payment_that_was_given_up_meanwhile_is_canceled_and_not_confirmed(status: IntentStatus) -> None:
-    decision, world = hear(part_paid(LegStatus.CANCELED, ref=None), ours(status))
-
-    assert instructions(decision) == [CancelIntent(CARD, PI)]
-    again = world.decide(lambda held: decide_intent(held, ours(status), NOW, world.new_id))
-    assert instructions(again) == []
-
-
-@behaviour("R-CO-9")
-def test_a_payment_whose_invoice_was_paid_meanwhile_is_canceled_and_not_confirmed() -> None:
-    """Money of an earlier try came late, between our create and our confirm: the card must not be charged as well."""
-    paid = part_paid(LegStatus.SETTLED).invoices[0]
-
-    decision, _ = hear(part_paid(invoices=(paid,)), ours(IntentStatus.NEEDS_CONFIRMATION))
-
-    assert instructions(decision) == [CancelIntent(CARD, PI)]
-
-
-def test_a_canceled_payment_gives_its_credits_back() -> None:
-    decision, world = hear(part_paid(), ours(IntentStatus.CANCELED))
-
-    assert decision.why.reason is Reason.INTENT_CANCELED
-    assert {leg.id: leg.status for leg in world.books.legs} == {CREDIT: "released", CARD: "canceled"}
-    assert (world.books.grants[0].held, world.books.grants[0].remaining) == (0, 30_000_000)
-    assert world.books.payments[0].status is PaymentStatus.CANCELED
-    assert invoice_of(world).payment_status is PaymentStatus.PENDING
-
-
-def test_an_authorized_payment_is_put_to_a_person_once() -> None:
-    world = World(part_paid())
-    for _ in range(3):
-        decision = world.decide(lambda held: decide_intent(held, ours(IntentStatus.NEEDS_CAPTURE), NOW, world.new_id))
-        assert isinstance(decision, Park)
-
-    assert list(world.cases) == [(Reason.NOT_HANDLED_YET, PI)]
-
-
-# --- one collector ---
-
-
-def retried() -> Books:
-    """The first card was refused; a second try waits for the first one's end."""
-    first = part_paid(LegStatus.REFUSED)
-    second = replace(first.legs[1], id=LegId(typeid("leg", 3)), status=LegStatus.WAITING, position=3, provider_ref=None)
-    return replace(
-        first,
-        legs=(*first.legs, second),
-        allocations=(*first.allocations, Allocation(second.id, invoice_id(), 7_000)),
-    )
-
-
-def test_the_next_try_begins_when_the_refused_one_has_ended() -> None:
-    decision, world = hear(retried(), ours(IntentStatus.CANCELED))
-
-    assert [type(each).__name__ for each in instructions(decision)] == ["CreateIntent"]
-    assert [leg.status for leg in world.books.legs] == ["reserved", "canceled", "processing"]
-
-
-def test_the_next_try_is_dropped_when_the_refused_one_was_paid_after_all() -> None:
-    decision, world = hear(retried(), ours(IntentStatus.SUCCEEDED))
-
-    assert decision.why.reason is Reason.LATE_SUCCESS
-    assert [leg.status for leg in world.books.legs] == ["settled", "settled", "canceled"]
-    assert invoice_of(world).status is InvoiceStatus.PAID
-    assert instructions(decision) == []
-
-
-@pytest.mark.parametrize("status", [IntentStatus.NEEDS_METHOD, IntentStatus.NEEDS_ACTION])
-def test_a_refused_try_that_comes_back_to_life_is_given_up_again(status: IntentStatus) -> None:
-    decision, world = hear(retried(), ours(status))
-
-    assert instructions(decision) == [CancelIntent(CARD, PI)]
-    again = world.decide(lambda held: decide_intent(held, ours(status), NOW, world.new_id))
-    assert instructions(again) == []
-
-
-def test_the_next_try_waits_for_every_refused_object_to_end() -> None:
-    held = retried()
-    another = replace(held.legs[1], id=LegId(typeid("leg", 4)), provider_ref=ProviderRef("pi_2"))
-
-    decision, world = hear(replace(held, legs=(*held.legs, another)), ours(IntentStatus.CANCELED))
-
-    assert instructions(decision) == []
-    assert next(leg for leg in world.books.legs if leg.id == held.legs[2].id).status is LegStatus.WAITING
-
-
-def test_two_legs_never_collect_at_once() -> None:
-    held = retried()
-    held = replace(held, legs=(*held.legs[:2], replace(held.legs[2], status=LegStatus.PROCESSING)))
-
-    decision, world = hear(held, ours(IntentStatus.PROCESSING))
-
-    assert isinstance(decision, Skip)
-    assert card_of(world).status is LegStatus.REFUSED
-
-
-def test_a_payment_that_is_given_up_waits_for_the_provider_s_word() -> None:
-    world = World(part_paid())
-    decision = world.decide(lambda held: decide_cancel(held, PAYMENT, NOW, world.new_id))
-
-    assert instructions(decision) == [CancelIntent(CARD, PI)]
-    assert world.books.grants[0].held == 30_000_000, "until it is sure, the credits stay reserved"
-    paid = world.decide(lambda held: decide_intent(held, ours(IntentStatus.SUCCEEDED), NOW, world.new_id))
-    assert paid.why.reason is Reason.INTENT_SETTLED, "cannot cancel, paid: that is evidence of payment"
-    assert invoice_of(world).status is InvoiceStatus.PAID
-
-
-def test_money_that_came_for_a_payment_whose_credits_went_back_is_never_shown_as_canceled() -> None:
-    world = World(part_paid())
-    world.decide(lambda held: decide_intent(held, ours(IntentStatus.CANCELED), NOW, world.new_id))
-
-    world.decide(lambda held: decide_intent(held, ours(IntentStatus.SUCCEEDED), NOW, world.new_id))
-
-    assert world.books.payments[0].status is PaymentStatus.SUCCEEDED
-    assert (invoice_of(world).status, invoice_of(world).due_minor) == (InvoiceStatus.OPEN, 3_000)
-
-
-def test_a_case_is_about_the_provider_s_object() -> None:
-    decision, _ = hear(part_paid(), ours(IntentStatus.SUCCEEDED, 1))
-
-    cases = [each.after for each in effects_of(decision) if isinstance(each, Change) and isinstance(each.after, Case)]
-    assert [(each.subject, each.customer) for each in cases] == [(PI, CUSTOMER)]
-    assert Counting()("case").startswith("case_")
