@@ -864,8 +864,8 @@ begin
 end $$;
 
 
--- Not forced: the owner of the schema, which the application is not, may list whose books there are.
 alter table tenant enable row level security;
+alter table tenant force row level security;
 create policy own_tenant on tenant using (id = current_setting('counterfoil.tenant', true));
 -- Whoever owns the schema may list the tenants, nothing of theirs: audits, sweeps and keys start from that list.
 create policy listed_by_owner on tenant for select using (current_user <> 'counterfoil_app');
