@@ -10,6 +10,8 @@ STAMP := $(VENV)/installed
 PYTHON ?= $(firstword $(foreach name,python3.14 python3.13 python3.12 python3.11 python3,\
 	$(shell $(name) -c 'import sys, venv, ensurepip; print(sys.executable if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
 STORY ?= either-first
+# Tests wait more than they compute: for databases, servers and browsers to start and stop.
+WORKERS ?= 4
 
 .PHONY: help install demo up test check bench soak lock
 
@@ -42,7 +44,7 @@ check: install ## Lint, format, types and the layers between the rooms
 	@$(BIN)/lint-imports
 
 test: check ## Everything CI runs; pytest's summary is the last line
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 bench: install ## Measure the paths that matter beside pgbench on the same database
 	@$(BIN)/python -m bench $(ARGS)
