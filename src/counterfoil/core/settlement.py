@@ -52,11 +52,12 @@ def decide_intent(books: Books, fact: IntentFact, now: datetime, new_id: NewId) 
     leg = leg_for(books, fact)
     if leg is None:
         return _skip(fact, Reason.NOT_OURS, "This payment belongs to none of the customer's invoices.")
+    if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):
+        # Before the comparison: what was settled is booked, and must not be booked to suspense as well.
+        return _after_settlement(books, leg, fact, now)
     mismatch = _identity_mismatch(books, leg, fact)
     if mismatch:
         return _parked(books, leg, fact, mismatch, now, new_id)
-    if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):
-        return _after_settlement(books, leg, fact, now)
     linking = _linking(books, leg, fact)
     books = with_changes(books, changes_of(linking))
     leg = next(each for each in books.legs if each.id == leg.id)
