@@ -274,8 +274,8 @@ MUTANTS: Final = (
     Mutant(
         "two handlers at once both find it unpaid",
         "counterfoil.core.settlement",
-        "    if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):\n        return _after",
-        "    if leg.status is LegStatus.RETURNED:\n        return _after",
+        "if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):",
+        "if leg.status is LegStatus.RETURNED:",
         f"{SETTLES}::test_two_handlers_at_once_settle_once",
     ),
 )
