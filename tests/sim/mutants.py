@@ -75,7 +75,6 @@ MUTANTS: Final = (
         "source = journal.suspense(fact.ref) if waiting else journal.clearing(leg.account)",
         "source = journal.clearing(leg.account)",
         f"{SETTLES}::test_money_that_came_before_its_claim_leaves_suspense",
-        hunted=True,
     ),
     Mutant(
         "the next collector does not wait for the end of the one before",
@@ -83,7 +82,6 @@ MUTANTS: Final = (
         "waits = launch.provider_ref is None and bool(_earlier_collectors(plan.books, plan.payment))",
         "waits = False",
         f"{LEGS}::test_a_retry_begins_only_when_the_earlier_try_has_ended",
-        hunted=True,
     ),
     Mutant(
         "customer and wallets are read without a lock",
