@@ -83,15 +83,15 @@ def crowded_invoices(tx: Tx) -> list[Row]:
 
 
 def overcollected_invoices(tx: Tx) -> list[Row]:
-    """Give the invoices for which our own orders collected more than their total, credits included."""
+    """Give the invoices for which we collected more than their total: by credits, and by payments that no browser
+    and no host application confirmed."""
     return tx.rows(
         """
         select a.invoice, i.total_minor as total, sum(a.minor) as collected
         from allocation a
         join leg l on l.tenant = a.tenant and l.id = a.leg
-        join payment p on p.tenant = l.tenant and p.id = l.payment
         join invoice i on i.tenant = a.tenant and i.id = a.invoice
-        where a.tenant = %(tenant)s and l.status = 'settled' and p.confirmation = 'server'
+        where a.tenant = %(tenant)s and l.status = 'settled' and (l.kind = 'credit' or l.method is not null)
         group by a.invoice, i.total_minor
         having sum(a.minor) > i.total_minor
         """
