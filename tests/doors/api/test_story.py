@@ -4,6 +4,7 @@ import json
 import threading
 from urllib.parse import urlencode
 
+from psycopg.sql import SQL, Identifier
 from pydantic import BaseModel
 
 from behaviours import behaviour
@@ -194,18 +195,8 @@ def everything_stored(world: World, *, tenant_only: bool = False) -> str:
 
 
 def _dump(tx: Tx, table: str, *, only: bool) -> str:
-    row = tx.one(
-        """
-        select query_to_xml(
-            'select * from ' || quote_ident(%(name)s) || ' as t'
-                || case when %(only)s then ' where tenant = ' || quote_literal(%(tenant)s) else '' end
-                || ' order by t::text',
-            true, true, ''
-        )::text as rows
-        """,
-        name=table,
-        only=only,
-    )
+    rows = SQL("select coalesce(json_agg(t order by t::text)::text, '') as rows from {} as t").format(Identifier(table))
+    row = tx.first(rows + SQL(" where tenant = %(tenant)s") if only else rows, {})
     assert row
     return f"{table}: {row['rows']}"
 
