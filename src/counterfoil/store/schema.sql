@@ -126,6 +126,7 @@ create table method (
 );
 
 create unique index method_one_default on method (tenant, customer) where is_default;
+create index method_of_customer on method (tenant, customer);
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- What was promised: wallets, lots, holds
@@ -154,6 +155,7 @@ create table wallet (
 );
 
 create unique index wallet_one_open on wallet (tenant, customer, unit) where status <> 'closed';
+create index wallet_of_customer on wallet (tenant, customer);
 
 create table grant_lot (
     tenant text not null,
@@ -298,6 +300,10 @@ create table leg (
     check ((settled_at is not null) = (status in ('settled', 'returned')))
 );
 
+-- What a sweep looks at again, however old it is.
+create index leg_open on leg (tenant, account)
+where kind = 'provider' and status in ('processing', 'requires_action') and provider_ref is not null;
+
 create table allocation (
     tenant text not null,
     leg text not null,
@@ -311,6 +317,7 @@ create table allocation (
 
 -- One collector per invoice: at most one provider leg that may still capture.
 create unique index allocation_one_collector on allocation (tenant, invoice) where collecting;
+create index allocation_of_invoice on allocation (tenant, invoice);
 
 create function is_collecting(kind text, status text) returns boolean
 language sql immutable
@@ -563,6 +570,8 @@ create table provider_order (
 );
 
 create unique index provider_order_once on provider_order (tenant, subject, verb) where verb <> 'CancelIntent';
+create index provider_order_of_subject on provider_order (tenant, subject);
+create index provider_order_of_customer on provider_order (tenant, customer);
 create index provider_order_open on provider_order (tenant, queued_at) where status in ('queued', 'sent', 'unknown');
 
 create table event (
@@ -598,6 +607,8 @@ create table review_case (
     primary key (tenant, id),
     unique (tenant, question, subject)
 );
+
+create index review_case_of_subject on review_case (tenant, subject);
 
 create table sweep (
     tenant text not null,
