@@ -50,7 +50,6 @@ BY_REASON: Final = {
     Reason.INTENT_REFUSED: Mark.REFUSED,
     Reason.LATE_SUCCESS: Mark.LATE_SUCCESS,
     Reason.INTENT_NEEDS_ACTION: Mark.NEEDS_ACTION,
-    Reason.INTENT_PROCESSING: Mark.PROCESSING,
     Reason.PAID_BY_CREDITS: Mark.PAID_BY_CREDITS,
     Reason.DUPLICATE_PAYMENT: Mark.DUPLICATE_PAYMENT,
     Reason.MONEY_UNEXPLAINED: Mark.STRANGER,
@@ -75,6 +74,7 @@ def read_marks(database: Database, site: Site, marks: Counter[Mark]) -> None:
         marks[Mark.CREDITS_RELEASED] += census.released_credits(tx)
     marks[Mark.DUPLICATE] += sum(each["deliveries"] > 1 and each["source"] == "webhook" for each in news)
     marks[Mark.HEALED_BY_SWEEP] += sum(each["deliveries"] == 1 and each["source"] == "poll" for each in news)
+    marks[Mark.PROCESSING] += sum(line["kind"] == "debit" for line in site.provider.sandbox.journal())
     requests = site.provider.sandbox.requests
     marks[Mark.KEY_REPLAYED] += sum(each["replayed"] and each["status"] < 500 for each in requests)
     marks[Mark.STORED_ERROR] += sum(bool(each["rules"]) and each["status"] == 500 for each in requests)
