@@ -5,6 +5,7 @@ Nothing of a body is trusted before its signature is. What is accepted is in the
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
@@ -15,11 +16,13 @@ from counterfoil.core.facts import Notice, Source
 from counterfoil.engine.apply import enqueue_news
 from counterfoil.engine.house import House
 from counterfoil.engine.lanes import Lane, Limits, Waiting, pending
+from counterfoil.engine.upkeep import Growth, look_again
 from counterfoil.providers.port import NoticeRefused
 from counterfoil.store import accounts, inbox, work
 from counterfoil.store.accounts import Endpoint
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
+from counterfoil.store.upkeep import TAKEN_IN
 
 BODY_MAX: Final = 1024 * 1024
 """The largest body that is read, in bytes."""
@@ -182,6 +185,7 @@ class IntakeLane:
         self._finder = ThreadPoolExecutor(1, thread_name_prefix="intake-finder")
         self._writers = ThreadPoolExecutor(LANE_THREADS, thread_name_prefix="intake-writer")
         self._finding = Lane(self._endpoints.find_all, self._finder, self._limits)
+        self._growth = Growth()
         self._opening = Lock()
         self._lanes: dict[str, Lane[Checked, Accepted | Rejected]] = {}
 
@@ -245,7 +249,11 @@ class IntakeLane:
 
     def _store(self, tenant: str, batch: Sequence[Checked]) -> Sequence[Accepted | Rejected]:
         news = [news_of(self._house, each.endpoint.account, each.notice, each.body, Source.WEBHOOK) for each in batch]
-        return self._house.transact(tenant, lambda tx: store_all(tx, news))
+        stored = self._house.transact(tenant, lambda tx: store_all(tx, news))
+        if self._growth.note(len(batch)):
+            with suppress(RuntimeError):  # The lane is closing; what was stored is stored.
+                self._writers.submit(look_again, self._house, TAKEN_IN)
+        return stored
 
 
 def _known(answer: Accepted | Rejected) -> Answered:

@@ -16,7 +16,10 @@ from psycopg_pool import ConnectionPool
 
 APP_ROLE: Final = "counterfoil_app"
 ENTER: Final = "select set_config('role', {role}, true), set_config('counterfoil.tenant', {tenant}, true)"
-BEGIN: Final = SQL("begin; " + ENTER)
+BY_INDEX: Final = ", set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
+"""Every row that a transaction wants is found by a key. Without this, plans that are made while a table is small, those
+of foreign keys among them, read the whole of it, and a connection keeps them while the table grows."""
+BEGIN: Final = SQL("begin; " + ENTER + BY_INDEX)
 BEGIN_SNAPSHOT: Final = SQL("begin transaction isolation level repeatable read, read only; " + ENTER)
 """One round trip each: the transaction begins, becomes the role that owns nothing, and enters one tenant."""
 Row = DictRow

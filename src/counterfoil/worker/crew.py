@@ -19,6 +19,8 @@ from counterfoil.engine.house import House
 from counterfoil.engine.lanes import Lane, Limits, Waiting, pending
 from counterfoil.engine.phases import Phase
 from counterfoil.engine.together import TOGETHER, take
+from counterfoil.engine.upkeep import Growth, look_again
+from counterfoil.store.upkeep import DECIDED
 from counterfoil.store.work import Claim, LeaseLost
 
 log = structlog.get_logger("counterfoil.worker")
@@ -54,6 +56,7 @@ class Crew:
         self._house = house
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="worker")
         self._writers = ThreadPoolExecutor(LANE_THREADS, thread_name_prefix="worker-lane")
+        self._growth = Growth()
         self._opening = threading.Lock()
         self._lanes: dict[tuple[type, str], Lane[Flow, Phase | None]] = {}
 
@@ -74,6 +77,8 @@ class Crew:
         self._go_on([Flow(under_way, each, begin(each)) for each in claims])
         while not under_way.wait(self._house.settings.lease.total_seconds() / 3):
             heartbeat(self._house, claims)
+        if self._growth.note(len(claims)):
+            self._threads.submit(look_again, self._house, DECIDED)
 
     def _go_on(self, flows: Sequence["Flow"]) -> None:
         """Let flows go on: those that stand before the same kind of phase go side by side, so that they share it."""
