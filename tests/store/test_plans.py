@@ -11,7 +11,7 @@ from counterfoil.core.facts import Source
 from counterfoil.core.ids import PaymentId
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.upkeep import Growth
-from counterfoil.store import inbox, journal, subjects, sweeps, upkeep, work
+from counterfoil.store import inbox, journal, subjects, sweeps, upkeep
 from counterfoil.store.database import Database, Tx
 from counterfoil.store.inbox import News
 from store.road import TENANT, Road
@@ -136,7 +136,6 @@ def _take_in(database: Database, batch: int) -> int:
     ]
     with _counted(database) as (tx, read):
         inbox.put_all(tx, news)
-        work.enqueue_all(tx, work.Queue.INBOX, [(each.id, NOW) for each in news])
     return read[0]
 
 

@@ -172,9 +172,11 @@ def test_news_put_together_counts_deliveries_as_news_put_singly(house: Database)
 
         rows = tx.rows("select id, deliveries from inbox where tenant = %(tenant)s order by id")
         bodies = [inbox.body(tx, identity) for identity in ("pevt_1", "pevt_2")]
+        due = tx.rows("select id, due_at from work where queue = 'inbox'")
     assert stored == [("pevt_2", True), ("pevt_1", False), ("pevt_2", False)]
     assert [(row["id"], row["deliveries"]) for row in rows] == [("pevt_1", 2), ("pevt_2", 2)]
     assert bodies == [b"\x00raw"] * 2
+    assert due == [{"id": "pevt_2", "due_at": NOW}]
 
 
 def test_that_a_poll_saw_it_too_counts_for_nothing_in_a_set_either(house: Database) -> None:

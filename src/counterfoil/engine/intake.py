@@ -18,7 +18,7 @@ from counterfoil.engine.house import House
 from counterfoil.engine.lanes import Lane, Limits, Waiting, pending
 from counterfoil.engine.upkeep import Growth, look_again
 from counterfoil.providers.port import NoticeRefused
-from counterfoil.store import accounts, inbox, work
+from counterfoil.store import accounts, inbox
 from counterfoil.store.accounts import Endpoint
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
@@ -110,11 +110,8 @@ def store(tx: Tx, house: House, account: str, notice: Notice, body: bytes, sourc
 
 
 def store_all(tx: Tx, news: Sequence[News]) -> list[Accepted]:
-    """Store webhooks in one statement per table, whatever their number; the same one twice among them is one row."""
-    stored = inbox.put_all(tx, news)
-    due = [(identity, each.received_at) for each, (identity, new) in zip(news, stored, strict=True) if new]
-    work.enqueue_all(tx, work.Queue.INBOX, due)
-    return [Accepted(identity, new) for identity, new in stored]
+    """Store webhooks and make them due, in one statement; the same one twice among them is one row."""
+    return [Accepted(identity, new) for identity, new in inbox.put_all(tx, news)]
 
 
 def news_of(house: House, account: str, notice: Notice, body: bytes, source: Source) -> News:

@@ -75,7 +75,10 @@ def put(tx: Tx, news: News) -> tuple[str, bool]:
 
 
 def put_all(tx: Tx, news: Sequence[News]) -> list[tuple[str, bool]]:
-    """Store news of one source as `put` does each, in two statements whatever their number."""
+    """Store news of one source as `put` does each, and make what is new due when it was received.
+
+    One statement, whatever their number, because every round trip of a busy process waits for its turn twice.
+    """
     first: dict[str, News] = {}
     for each in news:
         first.setdefault(each.identity, each)
@@ -83,27 +86,44 @@ def put_all(tx: Tx, news: Sequence[News]) -> list[tuple[str, bool]]:
     # In one order, whoever writes: two batches with the same news then wait for each other and don't deadlock.
     rows = [first[identity] for identity in sorted(first)]
     stored = _put_rows(tx, rows, [counts[each.identity] for each in rows])
-    _put_bodies(tx, [each for each in rows if stored[each.identity][1]])
     return [(stored[each.identity][0], stored[each.identity][1] and each is first[each.identity]) for each in news]
 
 
 def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[str, tuple[str, bool]]:
     # One document instead of an array per column: arrays are written element by element, in Python.
+    bodies = [(each.id, each.body) for each in rows if each.body is not None]
     put = tx.rows(
         """
-        insert into inbox (tenant, id, source, kind, status, account, identity, subject_kind, subject_ref, customer,
-            detail, occurred_at, received_at, last_delivered_at, deliveries)
-        select %(tenant)s, id, source, kind, 'received', account, identity, subject_kind, subject_ref, customer,
-            detail, occurred_at, received_at, received_at, deliveries
-        from jsonb_to_recordset(%(rows)s::jsonb) as news (id text, source text, kind text, account text, identity text,
-            subject_kind text, subject_ref text, customer text, detail jsonb, occurred_at timestamptz,
-            received_at timestamptz, deliveries int)
-        on conflict (tenant, identity) do update set
-            deliveries = inbox.deliveries + case when excluded.source = 'poll' then 0 else excluded.deliveries end,
-            last_delivered_at = excluded.received_at
-        returning identity, id, (xmax = 0) as inserted
+        with given as (
+            select * from jsonb_to_recordset(%(rows)s::jsonb) as news (id text, source text, kind text, account text,
+                identity text, subject_kind text, subject_ref text, customer text, detail jsonb,
+                occurred_at timestamptz, received_at timestamptz, deliveries int)
+        ), put as (
+            insert into inbox (tenant, id, source, kind, status, account, identity, subject_kind, subject_ref,
+                customer, detail, occurred_at, received_at, last_delivered_at, deliveries)
+            select %(tenant)s, id, source, kind, 'received', account, identity, subject_kind, subject_ref,
+                customer, detail, occurred_at, received_at, received_at, deliveries
+            from given
+            on conflict (tenant, identity) do update set
+                deliveries = inbox.deliveries + case when excluded.source = 'poll' then 0 else excluded.deliveries end,
+                last_delivered_at = excluded.received_at
+            returning identity, id, last_delivered_at, (xmax = 0) as inserted
+        ), kept as (
+            insert into raw_body (tenant, inbox, body)
+            select %(tenant)s, put.id, raw.body
+            from unnest(%(ids)s::text[], %(bodies)b::bytea[]) as raw (id, body)
+            join put on put.id = raw.id
+            where put.inserted
+        ), due as (
+            insert into work (queue, tenant, id, due_at)
+            select 'inbox', %(tenant)s, put.id, put.last_delivered_at from put where put.inserted
+            on conflict (queue, tenant, id) do update set due_at = least(work.due_at, excluded.due_at)
+        )
+        select identity, id, inserted from put
         """,
         rows=plain([_document(each, number) for each, number in zip(rows, deliveries, strict=True)]),
+        ids=[identity for identity, _ in bodies],
+        bodies=[body for _, body in bodies],
     )
     return {row["identity"]: (row["id"], bool(row["inserted"])) for row in put}
 
@@ -123,19 +143,6 @@ def _document(news: News, deliveries: int) -> dict[str, Any]:
         "received_at": news.received_at.isoformat(),
         "deliveries": deliveries,
     }
-
-
-def _put_bodies(tx: Tx, rows: Sequence[News]) -> None:
-    bodies = [(each.id, each.body) for each in rows if each.body is not None]
-    if bodies:
-        tx.run(
-            """
-            insert into raw_body (tenant, inbox, body)
-            select %(tenant)s, id, body from unnest(%(id)s::text[], %(body)b::bytea[]) as raw (id, body)
-            """,
-            id=[identity for identity, _ in bodies],
-            body=[body for _, body in bodies],
-        )
 
 
 def get(tx: Tx, identity: str, *, lock: bool = False) -> Row | None:
