@@ -13,7 +13,7 @@ log = structlog.get_logger("counterfoil.upkeep")
 
 FIRST: Final = 64
 FACTOR: Final = 4
-LAST: Final = 200_000
+LAST: Final = 50_000
 """From here on, Postgres's own once a minute is often enough."""
 
 

@@ -21,7 +21,21 @@ DECIDED: Final = (
 """Tables that grow with what is decided, or that are read to decide."""
 
 
+YOUNG: Final = 20_000
+"""Tables that had more rows than this when they were last looked at are left to autovacuum."""
+
+
 def analyze(tx: Tx, tables: Sequence[str]) -> None:
-    """Look at tables as autovacuum does, but briefly. Needs a transaction of the role that owns the schema."""
-    tx.run("set local default_statistics_target = 10")
-    tx.composed(SQL("analyze {}").format(SQL(", ").join(map(Identifier, tables))), {})
+    """Look at young tables as autovacuum does, but briefly. Needs a transaction of the role that owns the schema."""
+    rows = tx.rows(
+        """
+        select relname from pg_class
+        where relnamespace = current_schema()::regnamespace and relname = any (%(tables)s) and reltuples < %(young)s
+        order by relname
+        """,
+        tables=list(tables),
+        young=YOUNG,
+    )
+    if rows:
+        tx.run("set local default_statistics_target = 10")
+        tx.composed(SQL("analyze {}").format(SQL(", ").join(Identifier(row["relname"]) for row in rows)), {})
