@@ -20,6 +20,7 @@ from core.world import World
 from counterfoil.core.books import (
     Allocation,
     Books,
+    ClaimStatus,
     Confirmation,
     Hold,
     Invoice,
@@ -72,6 +73,7 @@ def part_paid(
         charge_ref=ProviderRef("ch_1") if settled else None,
         received_minor=7_000 if settled else 0,
         settled_at=NOW if settled else None,
+        claim=ClaimStatus.CHECKED if confirmation is Confirmation.HOST else None,
     )
     credit_status = LegStatus.SETTLED if settled else LegStatus.RESERVED
     credit = Leg(CREDIT, PAYMENT, LegKind.CREDIT, credit_status, 3_000, "USD", NOW, 1, wallet().id, 30_000_000)

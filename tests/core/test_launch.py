@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from behaviours import behaviour
@@ -49,7 +49,7 @@ from counterfoil.core.effects import (
 from counterfoil.core.ids import MethodId, ProviderRef
 from counterfoil.core.launch import Launch, decide_due, decide_launch
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus, WalletStatus
-from counterfoil.core.money import Money, chargeable
+from counterfoil.core.money import USD_CREDIT, Money, chargeable, smallest_charge
 from counterfoil.core.orders import CancelIntent, CreateIntent
 
 
@@ -204,6 +204,7 @@ CURRENCY_STEPS = {"USD": 1, "JPY": 1, "ISK": 100, "KWD": 10}
 def test_the_parts_add_up_exactly_in_every_currency(currency: str, steps: list[int], lots: list[int]) -> None:
     """Whatever is worth less than what the provider can be asked in is left in the wallet, and never lost."""
     invoices = tuple(invoice(n, step * CURRENCY_STEPS[currency], currency) for n, step in enumerate(steps, start=1))
+    assume(sum(each.total_minor for each in invoices) >= smallest_charge(currency).minor)
     grants = tuple(
         grant(n, 1, amount=units, remaining=units, cost_currency=currency) for n, units in enumerate(lots, start=1)
     )
@@ -233,6 +234,9 @@ def test_the_parts_add_up_exactly_in_every_currency(currency: str, steps: list[i
         (JPY_CREDIT, "JPY", 500, 120_900_000, [120, 380]),
         (KWD_CREDIT, "KWD", 5_000, 1_234_567, [1_230, 3_770]),
         (KWD_CREDIT, "KWD", 5_005, 1_234_567, [1_225, 3_780]),
+        # 0.20 would be left, and the provider takes 0.50 and more.
+        (USD_CREDIT, "USD", 10_020, 100_000_000, [9_970, 50]),
+        (JPY_CREDIT, "JPY", 500, 480_000_000, [450, 50]),
     ],
 )
 def test_credits_leave_a_remainder_that_the_provider_can_be_asked_for(
@@ -244,7 +248,7 @@ def test_credits_leave_a_remainder_that_the_provider_can_be_asked_for(
     assert [leg.amount_minor for leg in legs_in(launch(held))] == expected
 
 
-@pytest.mark.parametrize(("currency", "total"), [("ISK", 4_010), ("UGX", 50), ("KWD", 5_124), ("BHD", 1)])
+@pytest.mark.parametrize(("currency", "total"), [("ISK", 4_010), ("UGX", 50), ("KWD", 5_124), ("BHD", 1), ("USD", 49)])
 def test_what_no_provider_can_be_asked_for_is_refused(currency: str, total: int) -> None:
     decision = launch(books(invoices=(invoice(1, total, currency),)))
 

@@ -122,6 +122,7 @@ def test_a_confirmed_payment_collects_and_knows_its_charge_and_fee(house: Provid
     assert paid.charge_ref
     assert paid.charge_fee is not None
     assert 0 < paid.charge_fee.fee.minor < 7000
+    assert paid.means == "visa 4242"
     assert house.provider.fetch("payment_intent", intent.ref) == paid
 
 

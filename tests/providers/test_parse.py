@@ -95,6 +95,23 @@ def test_absent_and_null_references_are_none() -> None:
     assert fact.metadata == {}
 
 
+@pytest.mark.parametrize(
+    ("details", "means"),
+    [
+        ({"type": "card", "card": {"brand": "visa", "last4": "4242"}}, "visa 4242"),
+        ({"type": "us_bank_account", "us_bank_account": {"bank_name": "TEST BANK", "last4": "6789"}}, "TEST BANK 6789"),
+        ({"type": "sepa_debit", "sepa_debit": {"last4": "3000"}}, "sepa debit 3000"),
+        ({"type": "cashapp", "cashapp": {}}, "cashapp"),
+        ({"type": "card", "card": None}, "card"),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_what_was_charged_is_said_in_words(details: object, means: str | None) -> None:
+    """It need not be the method that the payment names now."""
+    assert parsed(latest_charge={"id": "ch_1", "payment_method_details": details}).means == means
+
+
 @pytest.mark.parametrize("status", [status for status in IntentStatus if status is not IntentStatus.OTHER])
 def test_each_status_of_today_is_known(status: IntentStatus) -> None:
     assert parsed(status=status.value).status is status

@@ -146,7 +146,7 @@ Invoice INV-000001 over 100.00 USD is open: 100.00 USD due; 30.00 USD is reserve
 04:04:00 webhook payment_intent.created -> no_effect/none: Payment pi#1 is made but not confirmed
     yet.
 04:04:00 reply Confirm the payment: the provider refused -> applied/state: The provider refused
-    70.00 USD (generic_decline). Nothing was charged; credits stay reserved for a retry.
+    70.00 USD (generic_decline). Nothing was charged. Credits stay reserved for a retry.
 04:04:00 timer Time to give reserved credits back -> waiting/none: It wakes at 2026-06-15 04:04 UTC.
 04:04:00 webhook charge.failed -> no_effect/none: The refusal (generic_decline) is on record
     already.

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from counterfoil.sim.desk import Terms, read
+from counterfoil.sim.desk import Terms
 from counterfoil.sim.trouble import Trouble
 from scenarios.stage import BROWSER, Stage
 
@@ -62,28 +62,4 @@ def test_what_was_given_up_before_it_had_a_name_is_given_up_at_the_provider(stag
     assert stage.statuses(payment) == ["provider 10000 canceled"]
     (intent,) = stage.site.provider.objects("/v1/payment_intents")
     assert intent["status"] == "canceled"
-    assert stage.at_rest()
-
-
-def test_money_that_was_settled_is_not_put_into_suspense_as_well(stage: Stage) -> None:
-    """A payment was claimed and settled before its customer had a name at the provider, and then the name was another.
-
-    Every later event of it booked the same money a second time.
-    """
-    other = stage.customer()
-    stage.trouble("timeout_before", "/v1/customers", times=3)
-    customer = read(stage.desk.customer("new"))["id"]
-    stage.work()
-    invoice = stage.bill(customer, 10000)
-    intent = stage.intent(other, 10000, "pm_card_visa")
-    stage.pay(invoice, terms=Terms(provider_ref=intent))
-    stage.work()
-    assert stage.invoice(invoice)["status"] == "paid"
-
-    for _ in range(4):
-        stage.site.pass_time(timedelta(minutes=1))
-        stage.work()
-    stage.rest()
-
-    assert stage.customer_ref(customer) != stage.customer_ref(other)
     assert stage.at_rest()

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -160,8 +161,8 @@ def test_a_checkout_settles_once_whichever_event_comes_first(
 def test_a_checkout_settles_by_any_one_event_alone_and_by_none(stage: Stage, heard: str | None) -> None:
     """The session's event lost, or the payment's, or all of them for ever.
 
-    The session names its payment, and settles at once. A payment does not name its session: its money waits in
-    suspense until the sweep has looked at the session that was claimed.
+    The session names its payment. A payment does not name its session, so the sessions that were claimed are looked at
+    before its money is called a stranger's.
     """
     customer = stage.customer()
     invoice = stage.bill(customer, 10000)
@@ -178,9 +179,26 @@ def test_a_checkout_settles_by_any_one_event_alone_and_by_none(stage: Stage, hea
     stage.lose_post()
     stage.rest()
 
-    assert at_once == ("paid" if heard == SESSION else "open")
+    assert at_once == ("paid" if heard else "open")
+    assert stage.questions() == []
     assert is_settled_once(stage, invoice)
     assert stage.at_rest()
+
+
+def test_money_of_no_claimed_checkout_is_put_apart_once_those_were_looked_at(stage: Stage) -> None:
+    customer = stage.customer()
+    invoice = stage.bill(customer, 10000)
+    stage.pay(invoice, terms=Terms(provider_ref=checkout(stage, customer)))
+    stage.run()
+
+    stage.intent(customer, 10000, "pm_card_visa")
+    stage.run()
+    assert stage.questions() == []
+    stage.site.pass_time(timedelta(seconds=6))
+    stage.run()
+
+    assert stage.questions() == ["money_unexplained"]
+    assert stage.invoice(invoice)["status"] == "open"
 
 
 @behaviour("R-CO-6")

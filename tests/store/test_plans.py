@@ -105,7 +105,7 @@ def test_a_sweep_reads_what_is_open(road: Road, paying: PaymentId) -> None:
         owner.execute("vacuum analyze leg")
 
     with _counted(road.database) as (tx, read):
-        assert sweeps.open_legs(tx, ACCOUNT) == []
+        assert sweeps.open_legs(tx, ACCOUNT, NOW) == []
 
     assert read[0] < ROWS_MAX
 

@@ -216,12 +216,22 @@ class Confirmation(StrEnum):
     """The host application made the provider's object and confirms it itself; we only watch."""
 
 
+class ClaimStatus(StrEnum):
+    """How far the claim of a provider object that the host application made has come."""
+
+    UNCHECKED = "unchecked"
+    """Nobody has looked at the object yet: it may be somebody else's, so nothing is done to it at the provider."""
+    CHECKED = "checked"
+    """It was seen to fit: currency and customer are those of the invoice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
     """One part of a payment: so much of one or several invoices, by one means.
 
     A credit leg names its wallet and draws `quantity` units. A provider leg names the method and, once known, the
-    provider's object; `received_minor` is what the provider collected, `charge_ref` proves it.
+    provider's object; `received_minor` is what the provider collected, `charge_ref` proves it and `means` says in words
+    from what, which need not be the method that was asked for. `claim` is None for an object that we made ourselves.
     """
 
     id: LegId
@@ -243,6 +253,8 @@ class Leg:
     refusal_text: str | None = None
     action_url: str | None = None
     settled_at: datetime | None = None
+    means: str | None = None
+    claim: ClaimStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

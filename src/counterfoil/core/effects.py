@@ -125,6 +125,7 @@ class Reason(StrEnum):
     UNKNOWN_CUSTOMER = "unknown_customer"
     SESSION_WITHOUT_PAYMENT = "session_without_payment"
     TIMER_OBSOLETE = "timer_obsolete"
+    CHECKOUTS_LOOKED_AT = "checkouts_looked_at"
     OUTCOME_UNKNOWN = "outcome_unknown"
     ORDER_REFUSED = "order_refused"
     # It waits.

@@ -68,6 +68,8 @@ class IntentFact:
     metadata: Mapping[str, str] = field(default_factory=dict)
     session_ref: ProviderRef | None = None
     """The hosted checkout session that the news was about, when it was about one."""
+    means: str | None = None
+    """What the newest charge was taken from, in words: `visa 4242`."""
 
 
 @dataclass(frozen=True, slots=True)

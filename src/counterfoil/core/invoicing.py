@@ -38,7 +38,6 @@ from counterfoil.core.effects import (
 from counterfoil.core.ids import InvoiceId, LineId, NewId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
 from counterfoil.core.money import MINOR_MAX, Money
-from counterfoil.core.orders import CancelIntent
 from counterfoil.core.status import IN_FLIGHT, open_provider_legs
 
 DRAFT: Final = "draft-invoice@1"
@@ -202,21 +201,15 @@ def decide_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId
 
 
 def _end_payment(books: Books, payment: Payment, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
-    """Cancel provider legs (there first, when they have a handle) and, when none is left, release the credits."""
+    """Cancel provider legs (there first, when they have a handle) and release the credits that no leg left needs."""
     effects: tuple[Effect, ...] = ()
-    waits = False
     for leg in legs_of(books, payment.id):
-        if leg.kind is not LegKind.PROVIDER or leg.status not in IN_FLIGHT | {LegStatus.REFUSED}:
-            continue
-        if leg.provider_ref and leg.status is not LegStatus.WAITING:
-            waits = waits or leg.status in IN_FLIGHT
-            if legs.is_being_canceled(books, leg):
-                continue
-            effects += (legs.order(payment, leg.id, CancelIntent(leg.id, leg.provider_ref), now, new_id),)
-        else:
-            effects += (Change(leg, replace(leg, status=LegStatus.CANCELED)),)
-    if not waits:
-        effects += legs.release_credits(with_changes(books, changes_of(effects)), payment.id)
+        if leg.kind is LegKind.PROVIDER and leg.status in IN_FLIGHT | {LegStatus.REFUSED}:
+            effects += legs.give_up(books, leg, now, new_id)
+    left = with_changes(books, changes_of(effects))
+    # Credits that were to replace a try which is still being canceled go back at once; those beside it pay with it.
+    open_ones = [leg.position for leg in legs_of(left, payment.id) if leg.status in IN_FLIGHT]
+    effects += legs.release_credits(left, payment.id, after=max(open_ones, default=0))
     return (*effects, *legs.restate(with_changes(books, changes_of(effects)), payment.id))
 
 

@@ -13,6 +13,7 @@ from counterfoil.core.books import (
     Allocation,
     Books,
     Case,
+    ClaimStatus,
     Confirmation,
     Invoice,
     Leg,
@@ -43,8 +44,7 @@ from counterfoil.core.effects import (
 )
 from counterfoil.core.ids import CaseId, InvoiceId, LegId, MethodId, NewId, PaymentId, ProviderRef
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
-from counterfoil.core.money import MINOR_MAX, Money, chargeable, smallest_step
-from counterfoil.core.orders import CancelIntent
+from counterfoil.core.money import MINOR_MAX, Money, chargeable, smallest_charge, smallest_step
 from counterfoil.core.status import open_provider_legs, reserved_minor
 
 RULE: Final = "launch-payment@1"
@@ -82,8 +82,11 @@ def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) ->
         if refused:
             return refused
         return _launched(plan, invoices, Reason.PAYMENT_CLAIMED if launch.provider_ref else Reason.PAYMENT_LAUNCHED)
+    if _earlier_collectors(plan.books, payment):
+        # It could still collect: the credits pay when it is gone, and go back should it have collected first.
+        _give_up_earlier(plan, LegStatus.PROCESSING)
+        return _launched(plan, invoices, Reason.PAYMENT_LAUNCHED)
     plan.extend(legs.settle_credits(plan.books, payment.id, now))
-    _give_up_earlier(plan)
     return _launched(plan, invoices, Reason.PAID_BY_CREDITS)
 
 
@@ -182,6 +185,7 @@ class _Plan:
 
     def __init__(self, books: Books, payment: Payment, position: int, now: datetime, new_id: NewId) -> None:
         self.books, self.payment, self.position, self.now, self.new_id = books, payment, position, now, new_id
+        self.begun_at = position
         self.effects: list[Effect] = []
 
     def add(self, *effects: Effect) -> None:
@@ -243,12 +247,13 @@ def _with_credits(plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[In
 
 
 def _creditable(plan: _Plan, due: int) -> int:
-    """Give how much credits may pay so that the provider can be asked for the rest (ISK and UGX: whole units)."""
+    """Give how much credits may pay so that the provider can be asked for the rest: its least charge, in its steps."""
     wallets = credits.paying_wallets(plan.books, plan.payment.currency)
     worth = sum(each.minor for wallet in wallets for each in credits.cover(plan.books, wallet, due, plan.now))
-    usable = min(worth, due)
-    rest = (due - usable) % smallest_step(plan.payment.currency)
-    return max(0, usable - (smallest_step(plan.payment.currency) - rest)) if rest else usable
+    rest = due - min(worth, due)
+    step = smallest_step(plan.payment.currency)
+    asked = max(smallest_charge(plan.payment.currency).minor, -(-rest // step) * step) if rest else 0
+    return max(0, due - asked)
 
 
 def _allocate(
@@ -270,10 +275,10 @@ def _with_provider(
 ) -> Refuse | None:
     """Add the provider leg for the remainder, or say why the provider can't be asked."""
     money = Money(sum(remaining.values()), plan.payment.currency)
-    if not chargeable(money):
-        return _no(
-            Reason.AMOUNT_NOT_CHARGEABLE, f"The provider can't be asked for {money}; bill whole units.", "invoices"
-        )
+    if launch.provider_ref is None and not chargeable(money):
+        least, step = smallest_charge(money.currency), Money(smallest_step(money.currency), money.currency)
+        text = f"The provider can't be asked for {money}; it takes {least} and more, in steps of {step}."
+        return _no(Reason.AMOUNT_NOT_CHARGEABLE, text, "invoices")
     method = _method(plan.books, launch)
     if isinstance(method, Refuse):
         return method
@@ -285,6 +290,7 @@ def _with_provider(
         account=plan.payment.account,
         method=method.id if method else None,
         provider_ref=launch.provider_ref,
+        claim=ClaimStatus.UNCHECKED if launch.provider_ref else None,
     )
     plan.add(Change(None, leg))
     _allocate(plan, leg, invoices, remaining, money.minor)
@@ -320,18 +326,19 @@ def _earlier_collectors(books: Books, payment: Payment) -> tuple[Leg, ...]:
     return tuple(leg for leg in legs_of(books, payment.id) if leg.status is LegStatus.REFUSED and leg.provider_ref)
 
 
-def _give_up_earlier(plan: _Plan) -> None:
+def _give_up_earlier(plan: _Plan, until_gone: LegStatus = LegStatus.REFUSED) -> None:
+    """Have the provider cancel the earlier collectors; `until_gone` is how they stand until it has."""
     for leg in _earlier_collectors(plan.books, plan.payment):
-        if leg.provider_ref and not legs.is_being_canceled(plan.books, leg):
-            cancel = CancelIntent(leg.id, leg.provider_ref)
-            plan.add(legs.order(plan.payment, leg.id, cancel, plan.now, plan.new_id))
+        plan.extend(legs.give_up(plan.books, leg, plan.now, plan.new_id))
+        if leg.status is not until_gone:
+            plan.add(Change(leg, replace(leg, status=until_gone)))
 
 
 def _launched(plan: _Plan, invoices: tuple[Invoice, ...], reason: Reason) -> Act:
     payment = next(each for each in plan.books.payments if each.id == plan.payment.id)
     if payment.status is not PaymentStatus.SUCCEEDED:
         plan.extend(legs.restate(plan.books, payment.id))
-    parts = [leg for leg in legs_of(plan.books, payment.id) if leg.status is not LegStatus.REFUSED]
+    parts = [leg for leg in legs_of(plan.books, payment.id) if _collects(leg, plan.begun_at)]
     names = ", ".join(invoice.number or invoice.id for invoice in invoices)
     return Act(
         Why(
@@ -350,6 +357,13 @@ def _launched(plan: _Plan, invoices: tuple[Invoice, ...], reason: Reason) -> Act
     )
 
 
+def _collects(leg: Leg, begun_at: int) -> bool:
+    """Say whether a leg is a part of what this launch collects: credits in use, or the provider leg it made."""
+    if leg.kind is LegKind.CREDIT:
+        return leg.status in (LegStatus.RESERVED, LegStatus.SETTLED)
+    return leg.position > begun_at
+
+
 def _sentence(parts: list[Leg], names: str, currency: str, reason: Reason) -> str:
     by_credit = Money(sum(leg.amount_minor for leg in parts if leg.kind is LegKind.CREDIT), currency)
     by_provider = Money(sum(leg.amount_minor for leg in parts if leg.kind is LegKind.PROVIDER), currency)
@@ -357,6 +371,8 @@ def _sentence(parts: list[Leg], names: str, currency: str, reason: Reason) -> st
         return f"Credits pay all of {names}: {by_credit}. The provider is not asked."
     if reason is Reason.PAYMENT_CLAIMED:
         return f"The provider's payment was claimed for {names}; {by_provider} is expected of it."
+    if not by_provider.minor:
+        return f"Credits reserve all of {names}: {by_credit}. They pay once the try before can no longer collect."
     if by_credit.minor:
         return f"Credits reserve {by_credit} of {names}; the provider is asked for the remaining {by_provider}."
     return f"The provider is asked for {by_provider}, what {names} has left to pay."

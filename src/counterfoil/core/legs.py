@@ -10,6 +10,7 @@ from datetime import datetime
 from counterfoil.core import credits, journal
 from counterfoil.core.books import (
     Books,
+    ClaimStatus,
     Grant,
     Hold,
     Invoice,
@@ -28,7 +29,7 @@ from counterfoil.core.ids import InvoiceId, NewId, OrderId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PaymentStatus
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, CreateIntent, Instruction, Order
-from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, legs_for, payment_status
+from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, legs_for, payment_status, reserved_minor
 
 
 def apply_to_invoices(books: Books, leg: Leg, received: int, now: datetime) -> list[tuple[Invoice, Invoice]]:
@@ -91,9 +92,10 @@ def _settle_credit_leg(books: Books, leg: Leg, now: datetime) -> tuple[Effect, .
     return (Post(entry), Change(leg, settled), *_updates(books, holds, grants), *(Change(a, b) for a, b in paid))
 
 
-def release_credits(books: Books, payment: PaymentId) -> tuple[Effect, ...]:
-    """Give every reserved credit leg of a payment back to its lots."""
-    reserved = [leg for leg in legs_of(books, payment) if leg.status is LegStatus.RESERVED]
+def release_credits(books: Books, payment: PaymentId, after: int = 0) -> tuple[Effect, ...]:
+    """Give the reserved credit legs of a payment back to their lots: all of them, or those made after a position."""
+    own = legs_of(books, payment)
+    reserved = [leg for leg in own if leg.status is LegStatus.RESERVED and leg.position > after]
     effects: tuple[Effect, ...] = ()
     for leg in reserved:
         step = _give_back(books, leg)
@@ -157,7 +159,7 @@ def _invoices_of(books: Books, payment: PaymentId) -> tuple[Invoice, ...]:
 
 
 def after_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
-    """Go on after a collector ended: start the leg that waited for it, or give the reserved credits back."""
+    """Go on after a collector ended: start what waited for it, a leg or credits, or give reserved credits back."""
     own = legs_of(books, payment)
     waiting = next((leg for leg in own if leg.status is LegStatus.WAITING), None)
     if waiting and not any(leg.status in COLLECTING and leg.provider_ref for leg in own):
@@ -167,8 +169,16 @@ def after_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId)
         return (Change(waiting, begun), create, *restate(books, payment))
     if any(leg.status in IN_FLIGHT for leg in legs_of(books, payment)):
         return restate(books, payment)
+    if covered_by_credits(books, payment):
+        return settle_credits(books, payment, now)
     effects = release_credits(books, payment)
     return (*effects, *restate(with_changes(books, changes_of(effects)), payment))
+
+
+def covered_by_credits(books: Books, payment: PaymentId) -> bool:
+    """Say whether reserved credits are to pay all that a payment's invoices owe: they wait for a collector's end."""
+    owing = [each for each in _invoices_of(books, payment) if each.due_minor]
+    return bool(owing) and all(reserved_minor(books, each.id) >= each.due_minor for each in owing)
 
 
 COLLECTING = IN_FLIGHT - {LegStatus.WAITING} | {LegStatus.REFUSED}
@@ -185,17 +195,22 @@ def is_being_canceled(books: Books, leg: Leg) -> bool:
 def stop_siblings(books: Books, leg: Leg, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
     """Give up the other provider legs of a payment that one leg has paid: no two may capture."""
     effects: tuple[Effect, ...] = ()
-    payment = the_payment(books, leg)
     for other in legs_of(books, leg.payment):
-        if other.id == leg.id or other.kind is not LegKind.PROVIDER or other.status not in IN_FLIGHT:
-            continue
-        if other.provider_ref and is_being_canceled(books, other):
-            continue
-        if other.provider_ref:
-            effects += (order(payment, other.id, CancelIntent(other.id, other.provider_ref), now, new_id),)
-        else:
-            effects += (Change(other, replace(other, status=LegStatus.CANCELED)),)
+        if other.id != leg.id and other.kind is LegKind.PROVIDER and other.status in IN_FLIGHT:
+            effects += give_up(books, other, now, new_id)
     return effects
+
+
+def give_up(books: Books, leg: Leg, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    """Give a provider leg up: its object is canceled there first, once; without one the leg just ends.
+
+    An object that was claimed and that nobody has looked at yet may be somebody else's: it is let go, not canceled.
+    """
+    if leg.provider_ref is None or leg.claim is ClaimStatus.UNCHECKED:
+        return (Change(leg, replace(leg, status=LegStatus.CANCELED, provider_ref=None)),)
+    if is_being_canceled(books, leg):
+        return ()
+    return (order(the_payment(books, leg), leg.id, CancelIntent(leg.id, leg.provider_ref), now, new_id),)
 
 
 def create_intent(books: Books, payment: Payment, leg: Leg, now: datetime, new_id: NewId) -> Instruct:
@@ -225,14 +240,17 @@ def _wallet(books: Books, leg: Leg) -> Wallet:
 
 def _means(books: Books, invoice: Invoice, leg: Leg) -> str:
     """Say what paid an invoice, once this leg has: every settled leg's means, in the order they were made."""
-    paying = [each for each in legs_for(books, invoice.id) if each.status is LegStatus.SETTLED or each.id == leg.id]
+    others = [each for each in legs_for(books, invoice.id) if each.status is LegStatus.SETTLED and each.id != leg.id]
+    paying = [*others, leg]
     ordered = sorted(paying, key=lambda each: (each.created_at, each.position, each.id))
     return " and ".join(dict.fromkeys(means_of(books, each) for each in ordered))
 
 
 def means_of(books: Books, leg: Leg) -> str:
-    """Say in words what paid: the method of the provider leg, or credits."""
+    """Say in words what pays a leg: credits, what the provider says was charged, else the method it was asked for."""
     if leg.kind is LegKind.CREDIT:
         return "credits"
+    if leg.means:
+        return leg.means
     method = next((each for each in books.methods if each.id == leg.method), None)
     return f"{method.brand or method.kind} {method.last4 or ''}".strip() if method else "provider"

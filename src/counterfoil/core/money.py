@@ -80,9 +80,24 @@ class Money:
         return f"{plain(self.minor, exponent(self.currency))} {self.currency}"
 
 
+def smallest_charge(currency: str) -> Money:
+    """Give the least that a provider can be asked for. Where Stripe publishes none, its smallest step."""
+    return Money(LEAST_CHARGES.get(currency, smallest_step(currency)), currency)
+
+
+LEAST_CHARGES: Final = {
+    "USD": 50, "AED": 200, "AUD": 50, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50, "GBP": 30,
+    "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50, "PLN": 200,
+    "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000,
+}  # fmt: skip
+"""Minor units (docs.stripe.com/currencies, "minimum charge amounts"). An account that settles in another currency may
+have a higher one: then the provider refuses, which is definite and charges nothing."""
+
+
 def chargeable(amount: Money) -> bool:
-    """Say whether a provider can be asked for this amount: positive, and a multiple of the currency's step."""
-    return amount.minor > 0 and amount.minor % smallest_step(amount.currency) == 0
+    """Say whether a provider can be asked for this amount: not below its least charge, a multiple of its step."""
+    least = smallest_charge(amount.currency)
+    return amount.minor >= least.minor and amount.minor % smallest_step(amount.currency) == 0
 
 
 def plain(units: int, scale: int) -> str:

@@ -12,6 +12,7 @@ from counterfoil.core import journal, legs
 from counterfoil.core.books import (
     Books,
     Case,
+    ClaimStatus,
     Confirmation,
     Invoice,
     Leg,
@@ -25,7 +26,9 @@ from counterfoil.core.effects import (
     Act,
     Change,
     Decision,
+    Defer,
     Effect,
+    Instruct,
     Park,
     Post,
     Reason,
@@ -33,6 +36,7 @@ from counterfoil.core.effects import (
     Timer,
     Why,
     changes_of,
+    effects_of,
 )
 from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus
 from counterfoil.core.ids import CaseId, NewId, ProviderRef
@@ -55,9 +59,13 @@ def decide_intent(books: Books, fact: IntentFact, now: datetime, new_id: NewId) 
     if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):
         # Before the comparison: what was settled is booked, and must not be booked to suspense as well.
         return _after_settlement(books, leg, fact, now)
+    if leg.claim and fact.customer_ref and books.customer.provider_ref is None and now < leg.created_at + NAMED_WITHIN:
+        sentence = f"Payment {fact.ref} was claimed, and our customer has no id at the provider yet to compare it with."
+        return Defer(_why(Reason.TOO_YOUNG, sentence, leg, fact), now + LOOK_AGAIN)
     mismatch = _identity_mismatch(books, leg, fact)
     if mismatch:
-        return _parked(books, leg, fact, mismatch, now, new_id)
+        differs = _claim_dropped if leg.claim else _parked
+        return differs(books, leg, fact, mismatch, now, new_id)
     linking = _linking(books, leg, fact)
     books = with_changes(books, changes_of(linking))
     leg = next(each for each in books.legs if each.id == leg.id)
@@ -80,7 +88,12 @@ def leg_for(books: Books, fact: IntentFact) -> Leg | None:
 
 
 def _awaits_handle(leg: Leg) -> bool:
-    return leg.kind is LegKind.PROVIDER and leg.provider_ref is None
+    return leg.kind is LegKind.PROVIDER and leg.provider_ref is None and leg.claim is None
+
+
+NAMED_WITHIN: Final = timedelta(minutes=10)
+"""How long a claim waits for our customer's own id at the provider, which is being made."""
+LOOK_AGAIN: Final = timedelta(seconds=15)
 
 
 # --- identity ---
@@ -91,11 +104,12 @@ def _identity_mismatch(books: Books, leg: Leg, fact: IntentFact) -> tuple[Reason
     if fact.amount.currency != leg.currency:
         return Reason.CURRENCY_MISMATCH, f"It is in {fact.amount.currency}, the invoice in {leg.currency}."
     ours, theirs = books.customer.provider_ref, fact.customer_ref
-    if ours and theirs and ours != theirs:
-        return Reason.CUSTOMER_MISMATCH, f"It belongs to the provider's customer {theirs}, not to {ours}."
+    # Our own order names our customer, so a payment that we made may tell us its id; a claim may not.
+    if theirs and ours != theirs and (ours or leg.claim):
+        not_ours = f"not to {ours}" if ours else "and ours has no id there"
+        return Reason.CUSTOMER_MISMATCH, f"It belongs to the provider's customer {theirs}, {not_ours}."
     # A payment that the host application made may be for any amount; what it collects is what counts.
-    made_by_us = fact.metadata.get(LEG_MARK) == leg.id
-    if made_by_us and fact.amount.minor != leg.amount_minor:
+    if leg.claim is None and fact.amount.minor != leg.amount_minor:
         asked = Money(leg.amount_minor, leg.currency)
         return Reason.AMOUNT_MISMATCH, f"It is for {fact.amount}, but we asked for {asked}."
     return None
@@ -107,12 +121,41 @@ def _parked(
     """Ask a person; money that came all the same is booked to suspense, never to the invoice."""
     reason, detail = mismatch
     sentence = f"Payment {fact.ref} does not fit what we asked for. {detail} Nothing was settled by it."
-    effects = _ask_once(books, reason, fact.ref, sentence, now, new_id)
-    if fact.received.minor > 0 and not _in_suspense(books, fact.ref) and leg.account:
-        effects += (Post(journal.money_unexplained(leg.account, fact.ref, fact.received, now)),)
-    if fact.received.minor > 0:
-        effects += _fee(books, leg, fact, now)
+    asked = _ask_once(books, reason, fact.ref, sentence, now, new_id)
+    return Park(_why(reason, sentence, leg, fact), (*asked, *_kept_apart(books, leg, fact, now)))
+
+
+def _claim_dropped(
+    books: Books, leg: Leg, fact: IntentFact, mismatch: tuple[Reason, str], now: datetime, new_id: NewId
+) -> Decision:
+    """Let go of a payment that was claimed and is somebody else's: it is neither settled by nor canceled.
+
+    The leg ends and forgets the handle, so that the right invoice can claim it; a person is told.
+    """
+    reason, detail = mismatch
+    sentence = f"Payment {fact.ref} was claimed and does not fit. {detail} The claim is dropped; it stays as it is."
+    dropped = replace(
+        leg,
+        status=LegStatus.CANCELED,
+        provider_ref=None,
+        refusal_code=reason,
+        refusal_text=sentence,
+        action_url=None,
+    )
+    effects = (*_ask_once(books, reason, fact.ref, sentence, now, new_id), *_kept_apart(books, leg, fact, now))
+    books = with_changes(books, (dropped,))
+    effects += (Change(leg, dropped), *legs.after_cancel(books, leg.payment, now, new_id))
     return Park(_why(reason, sentence, leg, fact), effects)
+
+
+def _kept_apart(books: Books, leg: Leg, fact: IntentFact, now: datetime) -> tuple[Effect, ...]:
+    """Book money that came and does not fit to suspense, and what the provider kept of it."""
+    if fact.received.minor <= 0 or leg.account is None:
+        return ()
+    fee = _fee(books, leg, fact, now)
+    if _in_suspense(books, fact.ref):
+        return fee
+    return (Post(journal.money_unexplained(leg.account, fact.ref, fact.received, now)), *fee)
 
 
 # --- history ---
@@ -132,9 +175,8 @@ def _after_settlement(books: Books, leg: Leg, fact: IntentFact, now: datetime) -
 
 def _linking(books: Books, leg: Leg, fact: IntentFact) -> tuple[Effect, ...]:
     """Store the payment's handle when this is the first time we see it."""
-    if leg.provider_ref == fact.ref:
-        return ()
-    return (Change(leg, replace(leg, provider_ref=fact.ref)),)
+    linked = replace(leg, provider_ref=fact.ref, claim=leg.claim and ClaimStatus.CHECKED)
+    return (Change(leg, linked),) if linked != leg else ()
 
 
 def _proven_orders(books: Books, leg: Leg, fact: IntentFact) -> tuple[Effect, ...]:
@@ -156,15 +198,22 @@ def _with_first(decision: Decision, first: tuple[Effect, ...], leg: Leg, fact: I
 
 
 def _making_way(decision: Decision, books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
-    """Give a payment up that another try waits for, as soon as it can be: it may have come back to life meanwhile."""
-    is_waited_for = any(each.status is LegStatus.WAITING for each in legs_of(books, leg.payment) if each.id != leg.id)
-    if not is_waited_for or fact.status not in CANCELABLE or legs.is_being_canceled(books, leg):
+    """Give a payment up that another try or credits wait for, as soon as it can be: it may have come to life again."""
+    others = [each for each in legs_of(books, leg.payment) if each.id != leg.id]
+    is_waited_for = any(each.status is LegStatus.WAITING for each in others)
+    is_replaced = is_waited_for or legs.covered_by_credits(books, leg.payment)
+    if not is_replaced or fact.status not in CANCELABLE or legs.is_being_canceled(books, leg) or _cancels(decision):
         return decision
     cancel = legs.order(legs.the_payment(books, leg), leg.id, CancelIntent(leg.id, fact.ref), now, new_id)
     if isinstance(decision, Act | Park):
         return replace(decision, effects=(*decision.effects, cancel))
-    sentence = f"Another try waits for the end of {fact.ref}; it is canceled at the provider."
+    sentence = f"What replaces {fact.ref} waits for its end; it is canceled at the provider."
     return Act(_why(Reason.INTENT_CANCELED, sentence, leg, fact), (cancel,))
+
+
+def _cancels(decision: Decision) -> bool:
+    orders = (each.order for each in effects_of(decision) if isinstance(each, Instruct))
+    return any(isinstance(each.instruction, CancelIntent) for each in orders)
 
 
 CANCELABLE: Final = frozenset(
@@ -246,6 +295,9 @@ def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, reason: Reaso
 
 def _refuse(books: Books, leg: Leg, fact: IntentFact, now: datetime) -> Decision:
     assert fact.refusal is not None
+    if leg.status is LegStatus.PROCESSING and legs.covered_by_credits(books, leg.payment):
+        sentence = f"Payment {fact.ref} was refused, as we knew; credits replace it once it is canceled."
+        return _skip(fact, Reason.ALREADY_KNOWN, sentence, leg)
     return refuse_leg(books, leg, fact.refusal.decline_code or fact.refusal.code, fact.refusal.message, now, fact)
 
 
@@ -261,10 +313,11 @@ def refuse_leg(
         return Skip(_why(Reason.ALREADY_KNOWN, sentence, leg, fact))
     effects: tuple[Effect, ...] = (Change(leg, after),)
     effects += legs.restate(with_changes(books, (after,)), leg.payment)
+    money = Money(leg.amount_minor, leg.currency)
+    sentence = f"The provider refused {money} ({code}). Nothing was charged."
     if any(each.status is LegStatus.RESERVED for each in legs_of(books, leg.payment)):
         effects += (Timer("release-credits", leg.payment, books.customer.id, now + CREDITS_KEPT_FOR),)
-    money = Money(leg.amount_minor, leg.currency)
-    sentence = f"The provider refused {money} ({code}). Nothing was charged; credits stay reserved for a retry."
+        sentence += " Credits stay reserved for a retry."
     return Act(_why(Reason.INTENT_REFUSED, sentence, leg, fact), effects)
 
 
@@ -284,7 +337,7 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
     assert leg.account is not None
     late = leg.status in (LegStatus.REFUSED, LegStatus.CANCELED)
     received = fact.received.minor
-    paid = legs.apply_to_invoices(books, leg, received, now)
+    paid = legs.apply_to_invoices(books, replace(leg, means=fact.means), received, now)
     owed = sum(after.paid_minor - before.paid_minor for before, after in paid)
     waiting = _in_suspense(books, fact.ref)
     source = journal.suspense(fact.ref) if waiting else journal.clearing(leg.account)
@@ -293,6 +346,7 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
         status=LegStatus.SETTLED,
         received_minor=received,
         charge_ref=fact.charge_ref,
+        means=fact.means,
         provider_ref=fact.ref,
         settled_at=now,
         action_url=None,

@@ -6,7 +6,7 @@ from typing import Final
 
 from counterfoil.core import journal
 from counterfoil.core.books import Case
-from counterfoil.core.effects import Act, Change, Decision, Defer, Effect, Park, Post, Reason, Skip, Why
+from counterfoil.core.effects import Act, Change, Decision, Defer, Effect, Observe, Park, Post, Reason, Skip, Why
 from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus, Notice
 from counterfoil.core.ids import AccountId, CaseId, NewId, ProviderRef
 from counterfoil.core.settlement import inputs_of
@@ -14,10 +14,14 @@ from counterfoil.core.settlement import inputs_of
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What of a stranger's money is on the books already: the money itself in suspense, and the provider's fee."""
+    """What of a stranger's money is on the books already: the money itself in suspense, and the provider's fee.
+
+    `checkouts` are hosted checkouts that were claimed and have no payment yet: this may be the payment of one of them.
+    """
 
     money: bool = False
     fee: bool = False
+    checkouts: tuple[ProviderRef, ...] = ()
 
 
 def decide_stranger(
@@ -43,6 +47,8 @@ def decide_stranger(
     if held.money:
         sentence = f"The money of {fact.ref} is in suspense already; a person has been asked."
         return Skip(_stranger_why(Reason.ALREADY_KNOWN, sentence, fact))
+    if held.checkouts:
+        return _whose_checkout(account, fact, held.checkouts, now)
     sentence = (
         f"{fact.received} came by {fact.ref}, which no invoice of ours asked for. Claim it, or leave it in suspense."
     )
@@ -50,6 +56,16 @@ def decide_stranger(
     money = Post(journal.money_unexplained(account, fact.ref, fact.received, now))
     effects = (money, *fee, Change(None, case))
     return Park(_stranger_why(Reason.MONEY_UNEXPLAINED, sentence, fact), effects)
+
+
+def _whose_checkout(
+    account: AccountId, fact: IntentFact, checkouts: tuple[ProviderRef, ...], now: datetime
+) -> Decision:
+    """Look at the claimed checkouts before anything is said: a payment does not name the checkout it is of."""
+    sentence = f"{fact.received} came by {fact.ref}. A claimed checkout may be what it pays; those are looked at first."
+    looks = tuple(Observe(account, "checkout.session", ref, now, "is it paid") for ref in checkouts)
+    again = Observe(account, "payment_intent", fact.ref, now + RETRY_AFTER, "claimed checkouts were looked at")
+    return Act(_stranger_why(Reason.CHECKOUTS_LOOKED_AT, sentence, fact), (*looks, again))
 
 
 def _fee(account: AccountId, fact: IntentFact, held: Held, now: datetime) -> tuple[Effect, ...]:

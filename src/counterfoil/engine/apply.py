@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from counterfoil.core.books import Payment
 from counterfoil.core.effects import (
@@ -81,11 +81,15 @@ def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: N
             assert_never(effect)
 
 
+LOOKED_AT: Final = ".looked_at"
+"""How the kind of a look of our own ends, after the kind of the object."""
+
+
 def _observe(tx: Tx, effect: Observe, cause: str, now: datetime, new_id: NewId) -> None:
     news = News(
         id=new_id("inbox"),
         source=Source.POLL,
-        kind=f"{effect.kind}.looked_at",
+        kind=f"{effect.kind}{LOOKED_AT}",
         identity=f"poll:{effect.account}:{effect.ref}:{cause}",
         occurred_at=now,
         received_at=now,

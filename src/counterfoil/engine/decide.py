@@ -19,6 +19,7 @@ from counterfoil.core.facts import (
 )
 from counterfoil.core.ids import AccountId, InvoiceId, NewId, PaymentId, ProviderRef
 from counterfoil.core.strangers import Held, Hint
+from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.store import journal, subjects
 from counterfoil.store.database import Row, Tx
@@ -87,7 +88,7 @@ def _intent(tx: Tx, row: Row, fact: IntentFact, moment: Moment) -> Ruling:
     if leg is None and marked:
         leg = subjects.leg_of_mark(tx, account, marked)
     if leg is None:
-        held = _held(tx, fact)
+        held = _held(tx, row, fact)
         occurred_at = row["occurred_at"]
         decision = strangers.decide_stranger(AccountId(account), fact, held, occurred_at, moment.now, moment.new_id)
         customer = subjects.customer_of_ref(tx, account, fact.customer_ref) if fact.customer_ref else None
@@ -96,10 +97,13 @@ def _intent(tx: Tx, row: Row, fact: IntentFact, moment: Moment) -> Ruling:
     return Ruling(settlement.decide_intent(books, fact, moment.now, moment.new_id), leg["customer"])
 
 
-def _held(tx: Tx, fact: IntentFact) -> Held:
+def _held(tx: Tx, row: Row, fact: IntentFact) -> Held:
     money = any(minor > 0 for _, minor in journal.suspense_of(tx, [fact.ref]))
     fee = bool(fact.charge_fee and journal.booked(tx, [f"fee:{fact.charge_fee.ref}"]))
-    return Held(money, fee)
+    # A look of our own is the second one, after the checkouts were looked at.
+    ours = row["kind"].endswith(LOOKED_AT)
+    checkouts = () if ours else subjects.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
+    return Held(money, fee, checkouts)
 
 
 def books_for_intent(tx: Tx, customer: str, payment: str, fact: Fact | None) -> Books:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from counterfoil.core.facts import Source
-from counterfoil.engine.apply import enqueue_news
+from counterfoil.engine.apply import LOOKED_AT, enqueue_news
 from counterfoil.engine.house import House
 from counterfoil.engine.intake import store
 from counterfoil.engine.notices import backoff
@@ -83,7 +83,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Revisit:
-    """Put everything that is still open on the road again, however old it is."""
+    """Put what is still open on the road again, however old it is."""
 
     claim: Claim
     report: Report
@@ -97,7 +97,7 @@ class Revisit:
     def _revisit(self, tx: Tx, house: House) -> Report:
         work.fence(tx, self.claim)
         now = house.clock.now()
-        legs = sweeps.open_legs(tx, self.claim.id)
+        legs = sweeps.open_legs(tx, self.claim.id, now)
         for leg in legs:
             enqueue_news(tx, _look(house, self.claim, leg["provider_ref"], now), now)
         requeued = sweeps.requeue_lost(tx, self.claim.id, now)
@@ -109,7 +109,7 @@ def _look(house: House, claim: Claim, ref: str, now: datetime) -> News:
     return News(
         id=house.new_id("inbox"),
         source=Source.POLL,
-        kind=f"{kind}.looked_at",
+        kind=f"{kind}{LOOKED_AT}",
         identity=f"sweep:{claim.id}:{claim.token}:{ref}",
         occurred_at=now,
         received_at=now,

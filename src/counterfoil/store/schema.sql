@@ -284,6 +284,8 @@ create table leg (
     refusal_text text,
     action_url text,
     settled_at timestamptz,
+    means text,
+    claim text check (claim in ('unchecked', 'checked')),
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, payment, position),
@@ -297,6 +299,7 @@ create table leg (
     check ((kind = 'credit') = (wallet is not null)),
     check ((kind = 'credit') = (quantity > 0)),
     check ((kind = 'provider') = (account is not null)),
+    check (claim is null or kind = 'provider'),
     check ((settled_at is not null) = (status in ('settled', 'returned')))
 );
 

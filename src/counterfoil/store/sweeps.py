@@ -1,6 +1,7 @@
 """What sweeps remember, and what they look for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from counterfoil.store.database import Row, Tx
 
@@ -38,16 +39,36 @@ def remember(tx: Tx, account: str, cursor: str | None, now: datetime, report: st
     )
 
 
-def open_legs(tx: Tx, account: str) -> list[Row]:
-    """Give the provider legs that may still capture and have a handle, oldest first, however old."""
+SELDOM: Final = 32
+"""An open leg is looked at again once a 32nd of its age has passed: every hour or so after a day, and so on."""
+LOOK_EVERY_MAX: Final = timedelta(hours=6)
+"""However old it is, it is looked at as often as this."""
+LOOKS_MAX: Final = 1000
+"""So many in one sweep; the next one takes those that were left."""
+
+
+def open_legs(tx: Tx, account: str, now: datetime) -> list[Row]:
+    """Give the provider legs that may still capture, have a handle and are due to be looked at again, however old.
+
+    The longest unseen come first. The older a leg is, the more rarely it changes, and the more rarely it is due.
+    """
     return tx.rows(
         """
-        select id, provider_ref from leg
-        where tenant = %(tenant)s and account = %(account)s and kind = 'provider'
-            and status in ('processing', 'requires_action') and provider_ref is not null
-        order by created_at, id
+        select leg.id, leg.provider_ref from leg
+        left join provider_object o
+            on o.tenant = leg.tenant and o.account = leg.account and o.ref = leg.provider_ref
+        where leg.tenant = %(tenant)s and leg.account = %(account)s and leg.kind = 'provider'
+            and leg.status in ('processing', 'requires_action') and leg.provider_ref is not null
+            and (o.applied_at is null
+                or o.applied_at + least((%(now)s - leg.created_at) / %(seldom)s, %(every_max)s) <= %(now)s)
+        order by o.applied_at nulls first, leg.created_at, leg.id
+        limit %(most)s
         """,
         account=account,
+        now=now,
+        seldom=SELDOM,
+        every_max=LOOK_EVERY_MAX,
+        most=LOOKS_MAX,
     )
 
 

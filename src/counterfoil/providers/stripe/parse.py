@@ -112,6 +112,7 @@ def _intent(doc: Doc, pays_invoice: bool, session_ref: ProviderRef | None = None
         pays_provider_invoice=doc.get("invoice") is not None or pays_invoice,
         metadata=labels(doc),
         session_ref=session_ref,
+        means=_means(child(charge, "payment_method_details")),
     )
 
 
@@ -163,6 +164,16 @@ def _charge_fee(charge: Doc) -> ChargeFee | None:
     if not transaction or transaction_ref is None:
         return None
     return ChargeFee(transaction_ref, money(transaction, "fee", _currency(transaction)))
+
+
+def _means(details: Doc) -> str | None:
+    """Say in words what a charge was taken from. Kinds that name no number are called by their own name."""
+    kind = text(details, "type")
+    if kind is None:
+        return None
+    used = child(details, kind)
+    name = text(used, "brand") or text(used, "bank_name") or kind.replace("_", " ")
+    return f"{name} {text(used, 'last4') or ''}".strip()
 
 
 def _action_url(action: Doc) -> str | None:
