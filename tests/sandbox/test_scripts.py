@@ -31,6 +31,7 @@ SCRIPTS = (
     "price.updated",
     "setup_intent.requires_action",
     "setup_intent.succeeded",
+    "test_helpers.test_clock.deleted",
 )
 
 

@@ -110,6 +110,8 @@ SPOKEN = {
     "payment_method": "PaymentMethod",
     "setup_intent": "setupintent",
     "balance_transaction": "balance transaction",
+    "subscription_item": "subscription item",
+    "test_helpers.test_clock": "test clock",
     "webhook_endpoint": "webhook endpoint",
 }
 """How error messages speak of a kind of object, where it is not its own name."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from counterfoil.sandbox import faults, idempotency
+from counterfoil.sandbox import clocks, faults, idempotency
 from counterfoil.sandbox.accounts import Shelf
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
@@ -94,6 +94,9 @@ def _run(asked: Asked, version: str, claim: Claim | None) -> Doc:
     route, path = _route(asked)
     given = read_fields({**route.params, **EXPAND}, _form(asked.request))
     tree = expand_tree(given.pop("expand", []), of_list=_is_list(route))
+    clock = clocks.clock_of(asked.shelf, [*path.values(), *clocks.named(given)])
+    if asked.request.method != "GET":
+        clocks.check_still(asked.shelf, clock)
     call = Call(
         world=asked.world,
         shelf=asked.shelf,
@@ -103,6 +106,7 @@ def _run(asked: Asked, version: str, claim: Claim | None) -> Doc:
         request_id=asked.request_id,
         idempotency_key=claim.key if claim else None,
         stale_s=faults.staleness(asked.rules),
+        clock=clock,
     )
     return _shown(call, route.handler(call), tree, asked.request.route_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.currencies import ZERO_DECIMAL
@@ -19,7 +20,11 @@ DISPUTE_FEE = 1_500
 def post(
     call: Call, source: Doc, kind: str, amount: int, fee: int = 0, description: str | None = None, wait_s: int = 0
 ) -> Doc:
-    """Move an account's balance by amount − fee because of `source`; the money is available after `wait_s`."""
+    """Move an account's balance by amount − fee because of `source`; the money is available after `wait_s`.
+
+    The balance is the account's, so its time is business time, whatever test clock the customer has.
+    """
+    call = replace(call, clock=None)
     fees = [
         {
             "amount": fee,

@@ -28,10 +28,13 @@ class Call:
     request_id: str | None = None
     idempotency_key: str | None = None
     stale_s: float = 0.0
+    clock: str | None = None
+    """The test clock whose time it is for the objects at hand; None for business time."""
 
     @property
     def now(self) -> int:
-        return self.world.seconds()
+        frozen = None if self.clock is None else self.shelf.get("test_helpers.test_clock", self.clock)
+        return self.world.seconds() if frozen is None or frozen.get("deleted") else int(frozen["frozen_time"])
 
     @property
     def livemode(self) -> bool:
@@ -102,7 +105,7 @@ class Call:
         )
 
     def schedule(self, due: float, act: str, doc: Doc) -> None:
-        self.world.schedule(due, act, self.shelf.key, doc["id"])
+        self.world.schedule(due, act, self.shelf.key, doc["id"], self.clock)
 
 
 def apply_given(doc: Doc, given: Given, names: tuple[str, ...]) -> None:

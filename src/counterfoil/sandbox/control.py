@@ -9,7 +9,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
-from counterfoil.sandbox import checkout, checkout_page, disputes, faults, paying, setup_intents, webhook_endpoints
+from counterfoil.sandbox import (
+    checkout,
+    checkout_page,
+    clocks,
+    disputes,
+    faults,
+    paying,
+    setup_intents,
+    webhook_endpoints,
+)
 from counterfoil.sandbox.accounts import ACCOUNTS, Shelf, account_of_key, open_account, shelf_of
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.checkout_fields import CHECKOUT
@@ -296,5 +305,6 @@ def _owner(sandbox: Sandbox, kind: str, identifier: str) -> tuple[Call, Doc]:
         shelf: Shelf = shelf_of(sandbox.world, account["key"])
         doc = shelf.get(kind, identifier)
         if doc is not None:
-            return Call(sandbox.world, shelf, account["default_api_version"]), doc
+            clock = clocks.clock_of(shelf, [identifier])
+            return Call(sandbox.world, shelf, account["default_api_version"], clock=clock), doc
     raise resource_missing(kind, identifier, "id")

@@ -64,8 +64,16 @@ def _create(call: Call) -> Doc:
         payment_methods.check_attach(method)
     call.create(customer, "customer.created")
     if method is not None:
-        payment_methods.attach_to(call, method, customer)
+        _adopt(call, customer, payment_methods.attach_to(call, method, customer))
     return customer
+
+
+def _adopt(call: Call, customer: Doc, method: Doc) -> None:
+    """A default that was named by the test id of the method attached just now is that method."""
+    if customer["invoice_settings"]["default_payment_method"] not in (None, method["id"]):
+        before = copy_of(customer)
+        customer["invoice_settings"]["default_payment_method"] = method["id"]
+        call.save(customer, "customer.updated", before)
 
 
 def _retrieve(call: Call) -> Doc:
@@ -82,7 +90,11 @@ def _update(call: Call) -> Doc:
 
 
 def _delete(call: Call) -> Doc:
-    customer = call.find("customer")
+    return delete_customer(call, call.find("customer"))
+
+
+def delete_customer(call: Call, customer: Doc) -> Doc:
+    """Forget a customer with their payment methods; what is left is a stub."""
     for method in payment_methods.methods_of(call, customer["id"]):
         payment_methods.detach(call, method)
     stub = call.shelf.bury(customer)
@@ -91,7 +103,10 @@ def _delete(call: Call) -> Doc:
 
 
 def _list(call: Call) -> Page:
-    return page_of(call, "customer", matches(call.given, "email", "test_clock"))
+    """Customers of a test clock are shown only to those who ask for its customers."""
+    clock = call.given.get("test_clock")
+    keep = matches(call.given, "email")
+    return page_of(call, "customer", lambda doc: doc["test_clock"] == clock and keep(doc))
 
 
 def _search(call: Call) -> Page:
@@ -117,6 +132,8 @@ def _method(call: Call) -> Doc:
 
 
 def _blank(call: Call) -> Doc:
+    named = call.given.get("test_clock")
+    clock = call.referred("test_helpers.test_clock", named, "test_clock")["id"] if named else None
     return {
         "id": call.world.new_id("cus_", 14),
         "object": "customer",
@@ -145,7 +162,7 @@ def _blank(call: Call) -> Doc:
         "preferred_locales": [],
         "shipping": None,
         "tax_exempt": "none",
-        "test_clock": None,
+        "test_clock": clock,
     }
 
 
@@ -190,7 +207,7 @@ ROUTES = (
         "POST",
         "/v1/customers",
         _create,
-        {**_FIELDS, "payment_method": Text(), **uncovered("tax_id_data", "test_clock")},
+        {**_FIELDS, "payment_method": Text(), "test_clock": Text(), **uncovered("tax_id_data")},
     ),
     Route("GET", "/v1/customers/search", _search, SEARCH),
     Route("GET", "/v1/customers/{id}", _retrieve),

@@ -65,7 +65,7 @@ _NULLS = (
     "account_tax_ids application automatically_finalizes_at custom_fields customer_account "
     "default_payment_method default_source description due_date effective_at ending_balance footer "
     "from_invoice hosted_invoice_url invoice_pdf last_finalization_error latest_revision next_payment_attempt "
-    "number on_behalf_of parent receipt_number shipping_cost shipping_details statement_descriptor test_clock "
+    "number on_behalf_of parent receipt_number shipping_cost shipping_details statement_descriptor "
     "_due_days _confirmation_secret "
 ).split()
 _ZEROS = (
@@ -116,6 +116,7 @@ def blank_invoice(call: Call, customer: Doc, currency: str) -> Doc:
             "template_version": None,
         },
         "status": "draft",
+        "test_clock": customer["test_clock"],
         "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
         "webhooks_delivered_at": call.now,
         **_before_basil(),

@@ -38,9 +38,9 @@ def add_item(call: Call, given: Given, customer: Doc, invoice: Doc | None) -> Do
     """Create an item, on a draft or waiting for an invoice."""
     currency = _currency(call, given, customer, invoice)
     price, amount = _priced(call, given, currency)
-    item = _blank(call, customer, currency)
+    item = blank_item(call, customer, currency)
     apply_given(item, given, ("description", "metadata"))
-    _set_amount(item, price, amount, given.get("quantity", 1))
+    set_amount(item, price, amount, given.get("quantity", 1))
     item["discountable"] = given.get("discountable", amount >= 0)
     if given.get("period"):
         item["period"] = _period(given["period"])
@@ -92,6 +92,7 @@ def line_of(call: Call, item: Doc) -> Doc:
         "taxes": [],
         "type": "invoiceitem",
         "unit_amount_excluding_tax": item["unit_amount_decimal"],
+        **item.get("_line", {}),
     }
 
 
@@ -159,7 +160,7 @@ def _update(call: Call) -> Doc:
     if {"amount", "pricing", "price", "price_data", "quantity", "unit_amount", "unit_amount_decimal"} & set(given):
         merged = _merged(item, given)
         price, amount = _priced(call, merged, item["currency"])
-        _set_amount(item, price, amount, merged.get("quantity", 1))
+        set_amount(item, price, amount, merged.get("quantity", 1))
     apply_given(item, given, ("description", "discountable", "metadata"))
     if given.get("period"):
         item["period"] = _period(given["period"])
@@ -183,7 +184,7 @@ def _delete(call: Call) -> Doc:
     invoice = draft_of(call, item["invoice"]) if item["invoice"] else None
     if invoice is not None:
         before = copy_of(invoice)
-        invoice["_lines"] = [line for line in invoice["_lines"] if line["invoice_item"] != item["id"]]
+        invoice["_lines"] = [line for line in invoice["_lines"] if line.get("invoice_item") != item["id"]]
         invoice_fields.recount(invoice, call.shelf.find("customer", invoice["customer"], "customer"))
         call.save(invoice, "invoice.updated", before)
     stub = call.shelf.bury(item)
@@ -209,7 +210,7 @@ def _redraw(call: Call, invoice: Doc, item: Doc) -> None:
     before = copy_of(invoice)
     changed = line_of(call, item)
     invoice["_lines"] = [
-        changed | {"id": line["id"]} if line["invoice_item"] == item["id"] else line for line in invoice["_lines"]
+        changed | {"id": line["id"]} if line.get("invoice_item") == item["id"] else line for line in invoice["_lines"]
     ]
     invoice_fields.recount(invoice, call.shelf.find("customer", invoice["customer"], "customer"))
     call.save(invoice, "invoice.updated", before)
@@ -281,7 +282,8 @@ def _price_for(call: Call, currency: str, unit: str, description: str | None) ->
     return call.shelf.save(price | {"active": False, "_hidden": [name, currency, unit]})
 
 
-def _set_amount(item: Doc, price: Doc, amount: int, quantity: int) -> None:
+def set_amount(item: Doc, price: Doc, amount: int, quantity: int) -> None:
+    """Say what an item comes to, and of which price."""
     unit = price["unit_amount_decimal"]
     exact = Decimal(unit)
     item |= {
@@ -314,7 +316,8 @@ def _period(given: Given) -> Doc:
     return {"end": given["end"], "start": given["start"]}
 
 
-def _blank(call: Call, customer: Doc, currency: str) -> Doc:
+def blank_item(call: Call, customer: Doc, currency: str) -> Doc:
+    """An item of nothing with every field, not yet stored."""
     return {
         "id": call.world.new_id("ii_1"),
         "object": "invoiceitem",
@@ -340,7 +343,7 @@ def _blank(call: Call, customer: Doc, currency: str) -> Doc:
         "quantity_decimal": "1",
         "subscription": None,
         "tax_rates": [],
-        "test_clock": None,
+        "test_clock": customer["test_clock"],
         "unit_amount": None,
         "unit_amount_decimal": None,
         "_own": False,

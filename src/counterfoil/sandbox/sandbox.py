@@ -33,7 +33,7 @@ class Sandbox:
     """A stateful, Stripe-compatible API behind one method."""
 
     def __init__(self, clock: Clock, ids: Ids, settings: Settings | None = None, tables: Tables | None = None) -> None:
-        self.world = World(clock, ids, settings or Settings(), tables or Tables(), FOLLOWERS)
+        self.world = World(clock, ids, settings or Settings(), tables or Tables(), FOLLOWERS, TIMERS)
         self.requests: deque[Doc] = deque(maxlen=LOG_MAX)
         self._everyones: tuple[str, str | None] | None = None
         deliveries.requeue_unanswered(self.world)

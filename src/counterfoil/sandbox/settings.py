@@ -29,6 +29,9 @@ class Settings:
     refund_settles_s: int = 3_600
     """How long until a refund that is pending, or that will fail, changes its status."""
 
+    test_clock_advances_s: float = 0.5
+    """How long a test clock takes to advance, whatever the distance."""
+
     search_lag_s: int = 0
     """How far search results are behind the objects (Stripe: up to a minute)."""
 

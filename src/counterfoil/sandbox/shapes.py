@@ -56,6 +56,7 @@ SINCE: dict[str, dict[str, str]] = {
         "taxes": BASIL,
     },
     "product": {"marketing_features": "2024-04-10", "tax_details": ENDIVE},
+    "test_helpers.test_clock": {"status_details": "2024-09-30"},
     "customer": {"customer_account": CLOVER},
     "payment_intent": {
         "excluded_payment_method_types": "2025-07-30",
@@ -203,7 +204,7 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "payment_intent": "payment_intent",
         "quote": "quote",
         "subscription": "subscription",
-        "test_clock": "test_clock",
+        "test_clock": "test_helpers.test_clock",
     },
     "invoice_payment": {
         "invoice": "invoice",
@@ -216,7 +217,7 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "invoice": "invoice",
         "pricing.price_details.price": "price",
         "subscription": "subscription",
-        "test_clock": "test_clock",
+        "test_clock": "test_helpers.test_clock",
     },
     "line_item": {"pricing.price_details.price": "price", "subscription": "subscription"},
     "price": {"product": "product"},
@@ -224,7 +225,7 @@ EXPANDABLE: dict[str, dict[str, str]] = {
     "customer": {
         "default_source": "source",
         "invoice_settings.default_payment_method": "payment_method",
-        "test_clock": "test_clock",
+        "test_clock": "test_helpers.test_clock",
     },
     "payment_method": {"customer": "customer"},
     "payment_intent": {

@@ -25,6 +25,7 @@ from counterfoil.sandbox import (
     products,
     refunds,
     setup_intents,
+    test_clocks,
     webhook_endpoints,
 )
 from counterfoil.sandbox.call import Call
@@ -48,12 +49,14 @@ ROUTES: tuple[Route, ...] = (
     *invoice_items.ROUTES,
     *invoices.ROUTES,
     *invoice_payments.ROUTES,
+    *test_clocks.ROUTES,
     *event_routes.ROUTES,
     *webhook_endpoints.ROUTES,
     *account_routes.ROUTES,
 )
 
 TIMERS: dict[str, Callable[[Call, str], None]] = {
+    **test_clocks.TIMERS,
     "advance_invoice": invoice_collecting.advance_invoice,
     "balance_available": balance.become_available,
     "expire_session": checkout.expire_session,

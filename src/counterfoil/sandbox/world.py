@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 META = "meta"
 JOURNAL = "journal"
 TIMERS = "timers"
+CLOCK_TIMERS = "clock_timers"
 QUEUE = "deliveries"
 PARKED = "parked"
 
@@ -31,6 +32,8 @@ class World:
     tables: Tables = field(default_factory=Tables)
     followers: Mapping[str, tuple[Callable[[Call, Doc], None], ...]] = field(default_factory=dict)
     """By the type of an event: what it means to other objects than its own, such as the session of a payment."""
+    acts: Mapping[str, Callable[[Call, str], None]] = field(default_factory=dict)
+    """By the name of a timer: what it does to its subject when its time comes."""
     timers: Agenda = field(init=False)
     queue: Agenda = field(init=False)
 
@@ -69,11 +72,14 @@ class World:
         kept = len(prefix.rpartition("_")[2])
         return prefix + self.token(length - kept)
 
-    def schedule(self, due: float, act: str, account: str, subject: str) -> None:
-        """Have `act` run on a subject of an account when business time reaches `due`."""
+    def schedule(self, due: float, act: str, account: str, subject: str, clock: str | None = None) -> None:
+        """Have `act` run on a subject of an account when business time, or a test clock's, reaches `due`."""
         number = self.serial("timers")
         timer: Doc = {"number": number, "due": due, "act": act, "account": account, "subject": subject}
-        self.timers.put(str(number), timer)
+        if clock is None:
+            self.timers.put(str(number), timer)
+        else:
+            self.tables.put(CLOCK_TIMERS, str(number), timer | {"clock": clock})
 
     def take_due_timers(self, upto: float) -> list[Doc]:
         """The timers due by `upto`, earliest first; they are the caller's to run now."""
