@@ -1,6 +1,7 @@
 """Whose payment is it, the two steps of making one, and never two that may collect the same invoice."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -33,13 +34,14 @@ from counterfoil.core.books import (
     Case,
     Confirmation,
 )
-from counterfoil.core.effects import Act, Change, Decision, Instruct, Park, Reason, Skip, effects_of
+from counterfoil.core.effects import Act, Change, Decision, Defer, Instruct, Park, Reason, Skip, effects_of
 from counterfoil.core.facts import LEG_MARK, IntentStatus
 from counterfoil.core.ids import LegId, ProviderRef, typeid
 from counterfoil.core.invoicing import decide_cancel
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
+from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent
-from counterfoil.core.settlement import decide_intent
+from counterfoil.core.settlement import NAMED_WITHIN, decide_intent
 
 # --- whose payment is it ---
 
@@ -58,6 +60,47 @@ def test_our_mark_finds_the_leg_while_its_handle_is_missing() -> None:
 
     assert decision.why.reason is Reason.INTENT_SETTLED
     assert card_of(world).provider_ref == PI
+
+
+def claimed(**changes: Any) -> Books:
+    return part_paid(confirmation=Confirmation.HOST, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"customer_ref": ProviderRef("cus_other")}, Reason.CUSTOMER_MISMATCH),
+        ({"amount": Money(7_000, "EUR"), "received": Money(7_000, "EUR")}, Reason.CURRENCY_MISMATCH),
+    ],
+)
+def test_a_claim_that_does_not_fit_is_let_go(changes: dict[str, Any], reason: Reason) -> None:
+    """Its money waits in suspense under its own id, and the leg forgets the id, so that it can be claimed aright."""
+    decision, world = hear(claimed(), replace(intent(PI, IntentStatus.SUCCEEDED), **changes))
+
+    assert isinstance(decision, Park)
+    assert decision.why.reason is reason
+    assert (card_of(world).status, card_of(world).provider_ref) == (LegStatus.REFUSED, None)
+    assert world.books.payments[0].status is PaymentStatus.FAILED
+    assert world.balance(f"suspense:{PI}") == 7_000
+    assert not world.books.orders, "it is not canceled at the provider"
+
+
+def test_a_claim_waits_for_the_customer_s_own_id_but_not_for_ever() -> None:
+    held, fact = claimed(customer=customer(provider_ref=None)), intent(PI, IntentStatus.SUCCEEDED)
+
+    young = decide_intent(held, fact, NOW + NAMED_WITHIN - timedelta(seconds=1), Counting())
+    old = decide_intent(held, fact, NOW + NAMED_WITHIN, Counting())
+
+    assert isinstance(young, Defer)
+    assert old.why.reason is Reason.CUSTOMER_MISMATCH
+
+
+def test_a_claim_of_a_payment_without_a_customer_has_nothing_to_compare() -> None:
+    fact = replace(intent(PI, IntentStatus.SUCCEEDED), customer_ref=None)
+
+    decision, _ = hear(claimed(customer=customer(provider_ref=None)), fact)
+
+    assert decision.why.reason is Reason.INTENT_SETTLED
 
 
 @pytest.mark.parametrize("mark", [CREDIT, "leg_unknown", PAYMENT])

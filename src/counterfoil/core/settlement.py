@@ -134,17 +134,12 @@ def _claim_dropped(
     """
     reason, detail = mismatch
     sentence = f"Payment {fact.ref} was claimed and does not fit. {detail} The claim is dropped; it stays as it is."
+    asked = _ask_once(books, reason, fact.ref, sentence, now, new_id)
+    status = leg.status if leg.status is LegStatus.CANCELED else LegStatus.REFUSED
     dropped = replace(
-        leg,
-        status=LegStatus.CANCELED,
-        provider_ref=None,
-        refusal_code=reason,
-        refusal_text=sentence,
-        action_url=None,
+        leg, status=status, provider_ref=None, refusal_code=reason, refusal_text=sentence, action_url=None
     )
-    effects = (*_ask_once(books, reason, fact.ref, sentence, now, new_id), *_kept_apart(books, leg, fact, now))
-    books = with_changes(books, (dropped,))
-    effects += (Change(leg, dropped), *legs.after_cancel(books, leg.payment, now, new_id))
+    effects = (*asked, *_kept_apart(books, leg, fact, now), *_failed(books, leg, dropped, now))
     return Park(_why(reason, sentence, leg, fact), effects)
 
 
@@ -311,14 +306,18 @@ def refuse_leg(
     if not may_move("leg", leg.status, LegStatus.REFUSED):
         sentence = f"This part of the payment is {leg.status}; a late refusal ({code}) changes nothing."
         return Skip(_why(Reason.ALREADY_KNOWN, sentence, leg, fact))
-    effects: tuple[Effect, ...] = (Change(leg, after),)
-    effects += legs.restate(with_changes(books, (after,)), leg.payment)
-    money = Money(leg.amount_minor, leg.currency)
-    sentence = f"The provider refused {money} ({code}). Nothing was charged."
+    effects = _failed(books, leg, after, now)
+    kept = " Credits stay reserved for a retry." if any(isinstance(each, Timer) for each in effects) else ""
+    sentence = f"The provider refused {Money(leg.amount_minor, leg.currency)} ({code}). Nothing was charged.{kept}"
+    return Act(_why(Reason.INTENT_REFUSED, sentence, leg, fact), effects)
+
+
+def _failed(books: Books, leg: Leg, after: Leg, now: datetime) -> tuple[Effect, ...]:
+    """Let a leg end without money. Credits that were to pay beside it stay reserved for a retry, for a time."""
+    effects = (Change(leg, after), *legs.restate(with_changes(books, (after,)), leg.payment))
     if any(each.status is LegStatus.RESERVED for each in legs_of(books, leg.payment)):
         effects += (Timer("release-credits", leg.payment, books.customer.id, now + CREDITS_KEPT_FOR),)
-        sentence += " Credits stay reserved for a retry."
-    return Act(_why(Reason.INTENT_REFUSED, sentence, leg, fact), effects)
+    return effects
 
 
 def _cancel(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
