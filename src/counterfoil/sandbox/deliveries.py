@@ -6,12 +6,12 @@ Whoever owns the sockets asks for what is due, sends it and records how it went.
 from __future__ import annotations
 
 import hmac
-import json
 from dataclasses import dataclass
 
 from counterfoil.sandbox.accounts import ACCOUNTS, Shelf, shelf_of
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.rendering import render_event
+from counterfoil.sandbox.wire import json_body
 from counterfoil.sandbox.world import PARKED, QUEUE, World
 
 DONE = "delivered"
@@ -125,7 +125,7 @@ def _body(row: Doc, event: Doc, endpoint: Doc) -> bytes:
     shown = render_event(event, version)
     if trouble.get("livemode"):
         shown["livemode"] = not shown["livemode"]
-    return json.dumps(shown, indent=2, ensure_ascii=False).encode()
+    return json_body(shown)
 
 
 def _headers(world: World, row: Doc, endpoint: Doc, body: bytes) -> dict[str, str]:

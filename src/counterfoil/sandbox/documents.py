@@ -7,9 +7,10 @@ replays rows, not requests.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, TypeAlias
+
+import msgspec
 
 Doc: TypeAlias = dict[str, Any]
 Change: TypeAlias = tuple[str, str, Doc | None]
@@ -76,12 +77,12 @@ class Tables:
         self._tables = {}
 
     def dump(self) -> bytes:
-        return json.dumps(self._tables, separators=(",", ":")).encode()
+        return msgspec.json.encode(self._tables)
 
     def load(self, snapshot: bytes) -> None:
         """Replace everything by the content of a snapshot."""
         self.clear()
-        self._tables = json.loads(snapshot)
+        self._tables = msgspec.json.decode(snapshot)
         for table, rows in self._tables.items():
             self._changed.update(dict.fromkeys((table, key) for key in rows))
 

@@ -7,10 +7,11 @@ is dropped on the next start.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from counterfoil.sandbox.documents import Tables
 
@@ -33,7 +34,7 @@ class StateFile:
         changes = self._tables.take_changes()
         if not changes:
             return
-        line = json.dumps(changes, separators=(",", ":")) + "\n"
+        line = msgspec.json.encode(changes) + b"\n"
         self._file.write(line)
         self._file.flush()
         self._size += len(line)
@@ -45,26 +46,26 @@ class StateFile:
         self.write()
         self._file.close()
 
-    def _compacted(self) -> tuple[IO[str], int, int]:
+    def _compacted(self) -> tuple[IO[bytes], int, int]:
         """Replace the file by its present content, in one step; returns it opened, its size and that of its limit."""
         self._tables.take_changes()
         draft = self._path.with_suffix(self._path.suffix + ".new")
-        with draft.open("w", encoding="utf-8") as file:
+        with draft.open("wb") as file:
             for table in self._tables.names():
                 for key, doc in self._tables.items(table):
-                    file.write(json.dumps([(table, key, doc)], separators=(",", ":")) + "\n")
+                    file.write(msgspec.json.encode([(table, key, doc)]) + b"\n")
             size = file.tell()
         os.replace(draft, self._path)
-        return self._path.open("a", encoding="utf-8"), size, max(GROWTH_MIN_BYTES, GROWTH * size)
+        return self._path.open("ab"), size, max(GROWTH_MIN_BYTES, GROWTH * size)
 
 
 def _replay(path: Path, tables: Tables) -> None:
     if not path.exists():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().split(b"\n")[:-1]:
         try:
-            changes = json.loads(line)
-        except ValueError:
+            changes = msgspec.json.decode(line)
+        except msgspec.DecodeError:
             # Only the last line can be torn: the process was killed while it wrote what nobody had been told yet.
             return
         tables.apply([(table, key, doc) for table, key, doc in changes])

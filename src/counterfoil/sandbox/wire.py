@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
 
 ConnectionFault: TypeAlias = Literal["timeout", "reset", "refused"]
 Form: TypeAlias = dict[str, Any]
@@ -53,12 +54,12 @@ class Response:
     delay_s: float = 0.0
 
     def json(self) -> Any:
-        return json.loads(self.body)
+        return msgspec.json.decode(self.body)
 
 
 def json_body(value: object) -> bytes:
     """Encode as Stripe does: indented, so that a person can read a capture."""
-    return json.dumps(value, indent=2, ensure_ascii=False).encode()
+    return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
 
 def basic_user(authorization: str) -> str | None:
