@@ -12,13 +12,14 @@ from typing import Any
 from counterfoil.core.books import Books
 from counterfoil.core.effects import Decision, Notify, Post, Reason, Refuse, changes_of, effects_of
 from counterfoil.core.facts import Source
-from counterfoil.engine.answers import fix_answers, payment_answer
+from counterfoil.engine import looks
+from counterfoil.engine.answers import fix_answers
 from counterfoil.engine.apply import Applied, apply
 from counterfoil.engine.decide import Moment
 from counterfoil.engine.house import House
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.trace import describe, describe_entry
-from counterfoil.store import inbox, subjects
+from counterfoil.store import inbox
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import Answer, News, plain
 
@@ -59,7 +60,7 @@ class Request:
 class Plan:
     """What a command wants: whose books, how to decide, and how to answer.
 
-    `customer` None means a command that has no customer yet; `prepare` may read more inside the transaction.
+    `customer` None means a command that has no customer yet; `after` writes what is no subject of the books.
     `answer` reads the books as they are after the decision. `awaits` names the payment whose rest is the final answer.
     """
 
@@ -95,9 +96,10 @@ def run(house: House, tenant: str, request: Request, plan: Plan) -> Result:
     # The row's id is made once: a second try after an unknown commit then finds its own row and replays.
     identity = house.new_id("inbox")
     try:
-        return house.transact(tenant, lambda tx: _run(tx, house, request, plan, identity))
+        result = house.transact(tenant, lambda tx: _run(tx, house, request, plan, identity))
     except _DryRun as dry:
         return Result(dry.answer, "", None, final=True)
+    return look_again(house, tenant, result.inbox, replayed=True) if result.replayed else result
 
 
 def _run(tx: Tx, house: House, request: Request, plan: Plan, identity: str) -> Result:
@@ -172,21 +174,20 @@ def current(tx: Tx, row: Row, news_id: str, *, replayed: bool = False) -> Result
     if row["final_body"] is not None:
         answer = Answer(row["final_status"], row["final_body"])
         return Result(answer, news_id, None, final=True, replayed=replayed, awaits=row["awaits"])
-    customer = subjects.customer_of(tx, "payment", row["awaits"])
-    books = load_books(tx, customer, Scope(payments=(row["awaits"],))) if customer else None
-    answer = Answer(202, payment_answer(books, row["awaits"]).body) if books else Answer(202, row["first_body"])
+    seen = looks.payment(tx, row["awaits"])
+    answer = Answer(202, plain(seen) if seen else row["first_body"])
     return Result(answer, news_id, None, final=False, replayed=replayed, awaits=row["awaits"])
 
 
-def look_again(house: House, tenant: str, news_id: str) -> Result:
-    """Read the answer of a command as it is by now."""
+def look_again(house: House, tenant: str, news_id: str, *, replayed: bool = False) -> Result:
+    """Read the answer of a command as it is by now, at one instant and without holding anything up."""
 
     def read(tx: Tx) -> Result:
         row = inbox.command_of(tx, news_id)
         assert row is not None, "a command without its answer"
-        return current(tx, row, news_id)
+        return current(tx, row, news_id, replayed=replayed)
 
-    return house.transact(tenant, read)
+    return looks.look(house, tenant, read)
 
 
 def preview(decision: Decision) -> dict[str, Any]:
