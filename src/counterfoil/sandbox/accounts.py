@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from counterfoil.sandbox.documents import Doc, Tables, copy_of
+from counterfoil.sandbox import history
+from counterfoil.sandbox.documents import Doc, Tables
 from counterfoil.sandbox.errors import StripeError, resource_missing, unauthorized
 from counterfoil.sandbox.ports import digest_token
 from counterfoil.sandbox.wire import Request, basic_user
 from counterfoil.sandbox.world import World
 
 ACCOUNTS = "accounts"
-PAST = "past:"
 _KEY = re.compile(r"(?:sk|rk|pk)_(test|live)_([A-Za-z0-9_]+)")
 _ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]{1,64}")
 
@@ -67,8 +67,7 @@ class Shelf:
         return doc
 
     def save(self, doc: Doc) -> Doc:
-        if self.world.settings.search_lag_s:
-            self._remember(doc)
+        history.remember(self.world, self.key, doc)
         return self.tables.put(self.table(doc["object"]), doc["id"], doc)
 
     def bury(self, doc: Doc) -> Doc:
@@ -81,35 +80,22 @@ class Shelf:
     def newest_first(self, kind: str) -> Iterator[tuple[str, Doc]]:
         return self.tables.newest_first(self.table(kind))
 
-    def indexed(self, kind: str) -> list[Doc]:
-        """The objects as the search index has them, newest first: as they were before its lag."""
-        lag = self.world.settings.search_lag_s
-        shown = [self._as_of(doc, self.world.now() - lag) if lag else doc for _, doc in self.newest_first(kind)]
-        return [doc for doc in shown if doc is not None and not doc.get("deleted")]
-
-    def _remember(self, doc: Doc) -> None:
-        """Keep what an object becomes, and drop what no search can see any more."""
-        horizon = self.world.now() - self.world.settings.search_lag_s
-        past = self._past(doc)
-        while len(past) > 1 and past[1]["at"] <= horizon:
-            past.pop(0)
-        past.append({"at": self.world.now(), "doc": copy_of(doc)})
-        self.tables.put(f"{PAST}{self.key}", doc["id"], {"versions": past})
-
-    def _as_of(self, doc: Doc, horizon: float) -> Doc | None:
-        past = self._past(doc)
-        seen = [version["doc"] for version in past if version["at"] <= horizon]
-        return seen[-1] if seen else (None if past else doc)
-
-    def _past(self, doc: Doc) -> list[Doc]:
-        row = self.tables.get(f"{PAST}{self.key}", doc["id"])
-        return list(row["versions"]) if row else []
+    def seen(self, kind: str, age_s: float) -> Iterator[tuple[str, Doc]]:
+        """The objects as they were `age_s` seconds ago, newest first; those that did not exist keep their place as
+        tombstones, for cursors.
+        """
+        rows = self.newest_first(kind)
+        if not age_s:
+            return rows
+        return ((key, history.as_of(self.world, self.key, doc, age_s) or {"deleted": True}) for key, doc in rows)
 
 
 SPOKEN = {
     "payment_method": "PaymentMethod",
     "setup_intent": "setupintent",
     "balance_transaction": "balance transaction",
+    "promotion_code": "promotion code",
+    "tax_rate": "tax rate",
     "subscription_item": "subscription item",
     "test_helpers.test_clock": "test clock",
     "webhook_endpoint": "webhook endpoint",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import checkout_fields, checkout_items, paying, payment_intents, setup_intents
+from counterfoil.sandbox import checkout_fields, checkout_items, checkout_sums, paying, payment_intents, setup_intents
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.checkout_fields import CREATE
 from counterfoil.sandbox.currencies import check_currency
@@ -165,7 +165,8 @@ def _expire(call: Call, session: Doc) -> Doc:
 
 def _pay(call: Call, session: Doc, method: Doc, return_url: str | None) -> None:
     intent = intent_of(call, session) or _open_payment(call, session)
-    intent |= {"customer": session["customer"], "_return_url": return_url, "_authenticated": False}
+    intent |= {"amount": session["amount_total"], "customer": session["customer"]}
+    intent |= {"_return_url": return_url, "_authenticated": False}
     paying.pay(call, intent, method, off_session=False, refuse_challenge=False)
 
 
@@ -201,6 +202,7 @@ def _complete(call: Call, session: Doc, method: Doc | None, payment_status: str)
     session |= {"status": "complete", "url": None, "payment_status": payment_status}
     session["collected_information"] = {"business_name": None, "individual_name": None, "shipping_details": None}
     session["customer_details"] = _details_after(session, method)
+    checkout_sums.count_discounts(call, session)
     call.shelf.save(session)
     call.emit("checkout.session.completed", session)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import payment_intent_fields
+from counterfoil.sandbox import discounts, payment_intent_fields
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
@@ -39,7 +39,8 @@ _ITEM = Hash(
         "price": Text(),
         "price_data": Hash(INLINE),
         "quantity": Whole(least=1),
-        **uncovered("adjustable_quantity", "dynamic_tax_rates", "tax_rates"),
+        "tax_rates": Items(),
+        **uncovered("adjustable_quantity", "dynamic_tax_rates"),
     }
 )
 _CARD_OPTIONS = Hash(
@@ -55,6 +56,7 @@ _OFF = Hash({"enabled": Need(Flag())})
 CREATE: dict[str, Kind] = {
     **METADATA,
     "adaptive_pricing": Hash({"enabled": Flag()}),
+    "allow_promotion_codes": Flag(),
     "allowed_payment_method_types": Items(),
     "automatic_tax": _OFF,
     "billing_address_collection": Choice(("auto", "required")),
@@ -64,6 +66,7 @@ CREATE: dict[str, Kind] = {
     "customer": Text(),
     "customer_creation": Choice(("always", "if_required")),
     "customer_email": Text(800),
+    "discounts": discounts.GIVEN,
     "excluded_payment_method_types": Items(),
     "expires_at": Whole(),
     "integration_identifier": Text(),
@@ -82,14 +85,12 @@ CREATE: dict[str, Kind] = {
     "ui_mode": Choice(("hosted", "hosted_page", "embedded", "embedded_page", "custom", "elements", "form")),
     **uncovered(
         "after_expiration",
-        "allow_promotion_codes",
         "branding_settings",
         "consent_collection",
         "custom_fields",
         "custom_text",
         "customer_account",
         "customer_update",
-        "discounts",
         "managed_payments",
         "name_collection",
         "optional_items",
@@ -161,13 +162,13 @@ def payment_types(call: Call, currency: str | None) -> list[str]:
 
 
 _NULLS = (
-    "after_expiration allow_promotion_codes amount_subtotal amount_total client_secret collected_information "
+    "after_expiration amount_subtotal amount_total client_secret collected_information "
     "consent consent_collection currency_conversion customer customer_account customer_details invoice "
     "managed_payments optional_items origin_context payment_intent payment_link "
     "payment_method_configuration_details permissions recovered_from saved_payment_method_options setup_intent "
     "shipping_address_collection shipping_cost shipping_details subscription total_details wallet_options "
 ).split()
-_EMPTY = ("custom_fields discounts shipping_options").split()
+_EMPTY = ("custom_fields discounts shipping_options _discounts").split()
 """What a new one has nothing of: fields that are null or empty."""
 
 
@@ -181,6 +182,7 @@ def blank_session(call: Call, currency: str | None, expires_at: int) -> Doc:
         "object": "checkout.session",
         **dict.fromkeys(_NULLS),
         **{name: [] for name in _EMPTY},
+        "allow_promotion_codes": given.get("allow_promotion_codes"),
         "adaptive_pricing": {"enabled": bool((given.get("adaptive_pricing") or {}).get("enabled"))},
         "allowed_payment_method_types": given.get("allowed_payment_method_types"),
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},

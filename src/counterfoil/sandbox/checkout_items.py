@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import prices
+from counterfoil.sandbox import checkout_sums, prices
 from counterfoil.sandbox.call import Call, apply_given
-from counterfoil.sandbox.currencies import LEAST, formatted
 from counterfoil.sandbox.documents import Doc, copy_of
-from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
+from counterfoil.sandbox.errors import invalid, parameter_missing
 from counterfoil.sandbox.params import Given
 
 MOST = 100
@@ -20,34 +19,22 @@ def price_items(call: Call) -> list[tuple[Doc, Given]]:
     units = [_checked(call, item, f"line_items[{position}]") for position, item in enumerate(given)]
     if len({currency for currency, _ in units}) > 1:
         raise invalid("All prices on a Checkout Session must have the same currency.", "line_items")
-    for currency, _ in units[:1]:
-        _check_total(sum(total for _, total in units), currency)
+    if units and not call.given.get("discounts"):
+        checkout_sums.check_total(sum(total for _, total in units), units[0][0])
     return [(_price(call, item), item) for item in given]
 
 
 def add_items(call: Call, session: Doc, priced: list[tuple[Doc, Given]]) -> None:
     """Store the items of a session and sum them up on it."""
     items = [_item(call, session, price, given) for price, given in priced]
+    checkout_sums.sum_up(call, session, items)
     # Lists are newest first and an item list is in the order given: the last one is stored first.
     for item in reversed(items):
         call.shelf.save(item)
-    total = sum(item["amount_total"] for item in items)
-    session |= {"amount_subtotal": total, "amount_total": total}
-    session["total_details"] = {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0}
-
-
-def _check_total(total: int, currency: str) -> None:
-    """A total is nothing at all, or enough to be charged."""
-    least = LEAST.get(currency, 1)
-    if 0 < total < least:
-        message = (
-            f"The Checkout Session's total amount due must add up to at least {formatted(least, currency)} {currency}"
-        )
-        raise StripeError(message, code="amount_too_small")
 
 
 def _checked(call: Call, item: Given, path: str) -> tuple[str, int]:
-    """The currency and total of an item that Stripe would take."""
+    """The currency and amount of an item that Stripe would take."""
     if item.get("price") and item.get("price_data"):
         raise invalid(f"You may only specify one of these parameters: {path}[price], {path}[price_data].", path)
     if item.get("quantity") is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import parse_qs
 
-from counterfoil.sandbox import checkout, payment_methods
+from counterfoil.sandbox import checkout, checkout_sums, payment_methods
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.currencies import formatted
 from counterfoil.sandbox.documents import Doc
@@ -24,6 +24,8 @@ _BANK = """<fieldset><legend>US bank account</legend>
 <label>Routing number <input name="routing_number" inputmode="numeric" placeholder="110000000"></label>
 <label>Account number <input name="account_number" inputmode="numeric" placeholder="000123456789"></label>
 </fieldset>"""
+_CODE = """<form method="post"><label>Promotion code <input name="promotion_code"></label>
+<button name="act" value="apply">Apply</button></form>"""
 _FIELDS = {"card": ("Card", _CARD), "us_bank_account": ("US bank account", _BANK)}
 
 
@@ -35,6 +37,9 @@ def answer(call: Call, session: Doc, request: Request) -> Response:
         return _form(call, session, _last_refusal(call, session))
     form = {name: values[-1].strip() for name, values in parse_qs(request.body.decode(errors="replace")).items()}
     try:
+        if form.get("act") == "apply":
+            checkout_sums.apply_code(call, session, form.get("promotion_code", ""))
+            return _form(call, session, None)
         checkout.confirm(call, session, _method(call, session, form), session["url"])
     except StripeError as error:
         return _form(call, session, str(error), error.status, form)
@@ -56,7 +61,7 @@ def _over(session: Doc, came_back: bool) -> Response:
 def _form(call: Call, session: Doc, refusal: str | None, status: int = 200, form: Given | None = None) -> Response:
     due = _due(session)
     alert = f'<p role="alert">{escape(refusal)}</p>' if refusal else ""
-    body = f'{_items(call, session)}{alert}<form method="post">{_inputs(session, form or {})}'
+    body = f'{_items(call, session)}{_code(session)}{alert}<form method="post">{_inputs(session, form or {})}'
     verb = "Save" if session["mode"] == "setup" else f"Pay {due}"
     return page("Checkout", due, f"{body}<button>{escape(verb)}</button></form>{_way_back(session)}", status)
 
@@ -74,7 +79,23 @@ def _items(call: Call, session: Doc) -> str:
         f"{escape(formatted(item['amount_total'], item['currency']))}</li>"
         for item in rows
     )
-    return f"<ul>{''.join(shown)}</ul>" if rows else ""
+    return f"<ul>{''.join(shown)}{_adjustments(session)}</ul>" if rows else ""
+
+
+def _adjustments(session: Doc) -> str:
+    """What is taken off, and what tax is in or on the total."""
+    details = session["total_details"]
+    named = (("Discount", -details["amount_discount"]), ("Tax", details["amount_tax"]))
+    return "".join(
+        f"<li>{name}: {'-' * (amount < 0)}{escape(formatted(abs(amount), session['currency']))}</li>"
+        for name, amount in named
+        if amount
+    )
+
+
+def _code(session: Doc) -> str:
+    """Where a promotion code is typed in, when the session takes one."""
+    return _CODE if session["allow_promotion_codes"] else ""
 
 
 def _inputs(session: Doc, form: Given) -> str:

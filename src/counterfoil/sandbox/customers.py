@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from counterfoil.sandbox import customer_balance, payment_methods
+from counterfoil.sandbox import customer_balance, discounts, payment_methods
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid
@@ -27,6 +27,7 @@ _FIELDS: dict[str, Kind] = {
     **METADATA,
     "address": ADDRESS,
     "balance": Whole(),
+    "coupon": Text(),
     "description": Text(),
     "email": Text(512),
     "invoice_prefix": Text(12),
@@ -35,6 +36,7 @@ _FIELDS: dict[str, Kind] = {
     "next_invoice_sequence": Whole(least=1),
     "phone": Text(),
     "preferred_locales": Items(),
+    "promotion_code": Text(),
     "shipping": SHIPPING,
     "tax_exempt": Choice(("none", "exempt", "reverse")),
     **uncovered("business_name", "cash_balance", "individual_name", "source", "tax", "validate"),
@@ -62,7 +64,9 @@ def _create(call: Call) -> Doc:
     _apply(call, customer)
     if method is not None:
         payment_methods.check_attach(method)
+    discounts.give_customer(call, customer)
     call.create(customer, "customer.created")
+    discounts.tell_customer(call, customer, None)
     if method is not None:
         _adopt(call, customer, payment_methods.attach_to(call, method, customer))
     return customer
@@ -86,7 +90,10 @@ def _update(call: Call) -> Doc:
     customer = call.find("customer")
     before = copy_of(customer)
     _apply(call, customer)
-    return call.save(customer, "customer.updated", before)
+    discounts.give_customer(call, customer)
+    call.save(customer, "customer.updated", before)
+    discounts.tell_customer(call, customer, before)
+    return customer
 
 
 def _delete(call: Call) -> Doc:

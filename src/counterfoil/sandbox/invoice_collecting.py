@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import customer_balance, invoice_fields, invoice_payments, paying, payment_methods
+from counterfoil.sandbox import customer_balance, discounts, invoice_fields, invoice_payments, paying, payment_methods
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.currencies import LEAST, MOST, formatted
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -36,6 +36,7 @@ def finalize(call: Call, invoice: Doc) -> Doc:
     call.shelf.save(invoice)
     call.emit("invoice.finalized", invoice)
     call.emit("invoice.updated", invoice, before)
+    discounts.use_up(call, invoice)
     if not invoice["amount_due"]:
         invoice_payments.settle(call, invoice, copy_of(invoice))
     elif invoice["next_payment_attempt"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from counterfoil.sandbox import discounts, invoice_sums
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.fields import METADATA
@@ -25,7 +26,9 @@ KEPT: dict[str, Kind] = {
     "custom_fields": Items(Hash({"name": Need(Text(40)), "value": Need(Text(140))})),
     "days_until_due": Whole(least=0),
     "default_payment_method": Text(),
+    "default_tax_rates": Items(),
     "description": Text(1500),
+    "discounts": discounts.GIVEN,
     "due_date": Whole(),
     "effective_at": Whole(),
     "footer": Text(),
@@ -37,8 +40,6 @@ KEPT: dict[str, Kind] = {
         "account_tax_ids",
         "application_fee_amount",
         "default_source",
-        "default_tax_rates",
-        "discounts",
         "issuer",
         "on_behalf_of",
         "shipping_cost",
@@ -73,7 +74,9 @@ _ZEROS = (
     "attempt_count post_payment_credit_notes_amount pre_payment_credit_notes_amount starting_balance subtotal "
     "subtotal_excluding_tax total total_excluding_tax _on_stripe _off_stripe_owed "
 ).split()
-_EMPTY = ("default_tax_rates discounts total_discount_amounts total_pretax_credit_amounts total_taxes _lines").split()
+_EMPTY = (
+    "default_tax_rates discounts total_discount_amounts total_pretax_credit_amounts total_taxes _discounts _lines"
+).split()
 """What a new one has nothing of: fields that are null, zero or empty."""
 
 
@@ -132,11 +135,10 @@ def customer_facts(customer: Doc) -> Doc:
 
 
 def recount(invoice: Doc, customer: Doc) -> None:
-    """Sum the lines of a draft up, and say what would be due with the customer's balance as it is."""
-    total = sum(line["amount"] for line in invoice["_lines"])
-    invoice |= {"subtotal": total, "total": total, "subtotal_excluding_tax": total, "total_excluding_tax": total}
+    """Price the lines of a draft, and say what would be due with the customer's balance as it is."""
+    invoice_sums.price_lines(invoice)
     invoice["starting_balance"] = usable_balance(customer, invoice["currency"])
-    invoice["amount_due"] = max(0, total + invoice["starting_balance"])
+    invoice["amount_due"] = max(0, invoice["total"] + invoice["starting_balance"])
     show_lines(invoice)
     count_remaining(invoice)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from counterfoil.sandbox import invoice_fields, prices
+from counterfoil.sandbox import discounts, invoice_fields, prices, tax_rates
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_currency
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing, parameter_unknown
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, page_of, within
-from counterfoil.sandbox.params import Flag, Fraction, Given, Hash, Kind, Need, Text, Whole, uncovered
+from counterfoil.sandbox.params import Flag, Fraction, Given, Hash, Items, Kind, Need, Text, Whole, uncovered
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.versions import BASIL, since
 
@@ -21,12 +21,14 @@ _WHAT: dict[str, Kind] = {
     "amount": Whole(),
     "description": Text(),
     "discountable": Flag(),
+    "discounts": discounts.GIVEN,
     "period": Hash({"start": Need(Whole()), "end": Need(Whole())}),
     "price_data": Hash({**prices.INLINE, "unit_amount": Whole()}),
     "pricing": Hash({"price": Need(Text())}),
     "quantity": Whole(least=0),
+    "tax_rates": Items(),
     "unit_amount_decimal": Fraction(),
-    **uncovered("discounts", "quantity_decimal", "tax_behavior", "tax_code", "tax_rates"),
+    **uncovered("quantity_decimal", "tax_behavior", "tax_code"),
 }
 LINE: dict[str, Kind] = {**_WHAT, "invoice_item": Text(), **uncovered("tax_amounts")}
 """A line given to an invoice: an item that waits already, or a new one."""
@@ -44,6 +46,7 @@ def add_item(call: Call, given: Given, customer: Doc, invoice: Doc | None) -> Do
     item["discountable"] = given.get("discountable", amount >= 0)
     if given.get("period"):
         item["period"] = _period(given["period"])
+    _apply_adjustments(call, item, given, customer)
     item["invoice"] = invoice["id"] if invoice else None
     item["_own"] = invoice is not None
     _set_currency(call, customer, currency)
@@ -61,7 +64,7 @@ def line_of(call: Call, item: Doc) -> Doc:
         "description": item["description"],
         "discount_amounts": [],
         "discountable": item["discountable"],
-        "discounts": [],
+        "discounts": list(item["discounts"]),
         "invoice": item["invoice"],
         "invoice_item": item["id"],
         "livemode": item["livemode"],
@@ -88,10 +91,11 @@ def line_of(call: Call, item: Doc) -> Doc:
         "subscription": None,
         "subtotal": item["amount"],
         "tax_amounts": [],
-        "tax_rates": [],
+        "tax_rates": list(item["tax_rates"]),
         "taxes": [],
         "type": "invoiceitem",
         "unit_amount_excluding_tax": item["unit_amount_decimal"],
+        "_discounts": list(item["_discounts"]),
         **item.get("_line", {}),
     }
 
@@ -164,6 +168,7 @@ def _update(call: Call) -> Doc:
     apply_given(item, given, ("description", "discountable", "metadata"))
     if given.get("period"):
         item["period"] = _period(given["period"])
+    _apply_adjustments(call, item, given, call.shelf.find("customer", item["customer"], "customer", 400))
     call.shelf.save(item)
     if invoice is not None:
         _redraw(call, invoice, item)
@@ -302,6 +307,16 @@ def set_amount(item: Doc, price: Doc, amount: int, quantity: int) -> None:
     }
 
 
+def _apply_adjustments(call: Call, item: Doc, given: Given, customer: Doc) -> None:
+    """The item's own discounts and tax rates, as given."""
+    if "tax_rates" in given:
+        item["tax_rates"] = tax_rates.rates_of(call, given["tax_rates"], "tax_rates")
+    if "discounts" in given:
+        target = discounts.Target(customer, item["currency"], item["amount"], {"invoice_item": item["id"]})
+        item["_discounts"] = discounts.replaced(call, item["_discounts"], given["discounts"], target)
+        item["discounts"] = [discount["id"] for discount in item["_discounts"]]
+
+
 def _set_currency(call: Call, customer: Doc, currency: str) -> None:
     """A customer takes the currency of what they are first billed in."""
     if customer["currency"] is None:
@@ -346,6 +361,7 @@ def blank_item(call: Call, customer: Doc, currency: str) -> Doc:
         "test_clock": customer["test_clock"],
         "unit_amount": None,
         "unit_amount_decimal": None,
+        "_discounts": [],
         "_own": False,
     }
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import customer_balance, invoice_collecting, invoice_fields, invoice_items, invoice_payments
+from counterfoil.sandbox import (
+    customer_balance,
+    discounts,
+    invoice_collecting,
+    invoice_fields,
+    invoice_items,
+    invoice_payments,
+    tax_rates,
+)
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_currency
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -31,6 +39,7 @@ def _create(call: Call) -> Doc:
     if given.get("pending_invoice_items_behavior") == "include":
         pending = invoice_items.pending_items(call, customer["id"], invoice["currency"])
         invoice_items.take_up(call, invoice, pending, first=True)
+    _apply_discounts(call, invoice, customer)
     invoice_fields.recount(invoice, customer)
     invoice_collecting.schedule_advance(call, invoice)
     call.create(invoice, "invoice.created")
@@ -55,6 +64,9 @@ def _update(call: Call) -> Doc:
         )
     before = copy_of(invoice)
     _apply(call, invoice, customer)
+    if {"default_tax_rates", "discounts"} & set(call.given):
+        _apply_discounts(call, invoice, customer)
+        invoice_fields.recount(invoice, customer)
     if {"auto_advance", "automatically_finalizes_at", "collection_method"} & set(call.given):
         invoice_collecting.schedule_advance(call, invoice)
     return call.save(invoice, "invoice.updated", before)
@@ -217,6 +229,18 @@ def _apply(call: Call, invoice: Doc, customer: Doc) -> None:
         invoice["rendering"] |= given["rendering"]
     if "custom_fields" in given:
         invoice["custom_fields"] = given["custom_fields"] or None
+    if "default_tax_rates" in given:
+        invoice["default_tax_rates"] = tax_rates.rates_of(call, given["default_tax_rates"], "default_tax_rates")
+
+
+def _apply_discounts(call: Call, invoice: Doc, customer: Doc) -> None:
+    """The discounts that the caller gives, else, when the invoice is new, those of its customer."""
+    if "discounts" in call.given:
+        amount = sum(line["amount"] for line in invoice["_lines"])
+        target = discounts.Target(customer, invoice["currency"], amount, {"invoice": invoice["id"]})
+        invoice["_discounts"] = discounts.replaced(call, invoice["_discounts"], call.given["discounts"], target)
+    elif call.shelf.get("invoice", invoice["id"]) is None:
+        invoice["_discounts"] = discounts.inherited(customer, invoice["currency"])
 
 
 def _apply_collection(call: Call, invoice: Doc, customer: Doc) -> None:

@@ -44,7 +44,7 @@ def expand_tree(paths: list[Any], of_list: bool) -> Tree:
         if of_list and segments[0] == "data":
             segments = segments[1:]
         elif of_list and segments != ["total_count"]:
-            raise _not_expandable(str(path))
+            raise _not_expandable(segments[0], f" You may want to try expanding 'data.{segments[0]}' instead.")
         here = tree
         for segment in segments:
             here = here.setdefault(segment, {})
@@ -55,9 +55,13 @@ def render(doc: Doc, version: str, tree: Tree, fetch: Fetch, lists: Callable[[st
     """The document as `version` shows it, with `tree` expanded."""
     shown = plain(doc, version)
     kind = str(doc["object"])
+    for path, kept in ON_REQUEST.get(kind, {}).items():
+        outer, _, inner = path.partition(".")
+        if inner in tree.get(outer, {}) and isinstance(shown.get(outer), dict):
+            shown[outer][inner] = _public(doc.get(kept), version)
     for name, below in tree.items():
         if name in ON_REQUEST.get(kind, {}) and exists(kind, name, version):
-            shown[name] = _public(doc[ON_REQUEST[kind][name]], version)
+            shown[name] = _public(doc.get(ON_REQUEST[kind][name]), version)
         else:
             _expand(shown, kind, name, below, version, fetch, lists)
     return shown
@@ -166,9 +170,9 @@ def _expand(
     elif full in references:
         shown[name] = _referred(shown.get(name), references[full], below, version, fetch, lists)
     elif any(path.startswith(full + ".") for path in references):
-        for key, deeper in below.items():
-            if isinstance(shown.get(name), dict):
-                _expand(shown[name], kind, key, deeper, version, fetch, lists, full + ".")
+        for held in _held(shown.get(name)):
+            for key, deeper in below.items():
+                _expand(held, kind, key, deeper, version, fetch, lists, full + ".")
     elif isinstance(shown.get(name), dict):
         _descend(shown[name], below, version, fetch, lists)
     elif not isinstance(shown.get(name), list):
@@ -181,13 +185,24 @@ def _descend(value: Doc, below: Tree, version: str, fetch: Fetch, lists: Callabl
     deeper = below.get("data", {}) if value.get("object") == "list" else below
     for item in items:
         for key, rest in deeper.items():
-            if isinstance(item.get("object"), str):
-                _expand(item, item["object"], key, rest, version, fetch, lists)
+            kind = item.get("object")
+            if isinstance(kind, str) and key in ON_REQUEST.get(kind, {}):
+                item[key] = _public((fetch(kind, item["id"]) or {}).get(ON_REQUEST[kind][key]), version)
+            elif isinstance(kind, str):
+                _expand(item, kind, key, rest, version, fetch, lists)
+
+
+def _held(value: Any) -> list[Doc]:
+    """The maps that a property holds: one, those of a list, or none."""
+    held = value if isinstance(value, list) else [value]
+    return [item for item in held if isinstance(item, dict)]
 
 
 def _referred(
     value: Any, kind: str, below: Tree, version: str, fetch: Fetch, lists: Callable[[str, str, str], list[Doc]]
 ) -> Any:
+    if isinstance(value, list):
+        return [_referred(item, kind, below, version, fetch, lists) for item in value]
     if not isinstance(value, str):
         return value
     target = SOURCES.get(value.partition("_")[0], "") if kind == "*" else kind
@@ -215,5 +230,5 @@ def _included(
     }
 
 
-def _not_expandable(path: str) -> Exception:
-    return invalid(f"This property cannot be expanded ({path}).", "expand")
+def _not_expandable(path: str, hint: str = "") -> Exception:
+    return invalid(f"This property cannot be expanded ({path}).{hint}", "expand")

@@ -58,6 +58,14 @@ SINCE: dict[str, dict[str, str]] = {
     "product": {"marketing_features": "2024-04-10", "tax_details": ENDIVE},
     "test_helpers.test_clock": {"status_details": "2024-09-30"},
     "customer": {"customer_account": CLOVER},
+    "discount": {"customer_account": CLOVER, "source": CLOVER, "subscription_item": "2024-04-10"},
+    "promotion_code": {"customer_account": CLOVER, "promotion": CLOVER},
+    "tax_rate": {
+        "effective_percentage": "2023-08-16",
+        "flat_amount": "2024-09-30",
+        "jurisdiction_level": "2024-04-10",
+        "rate_type": "2024-09-30",
+    },
     "payment_intent": {
         "excluded_payment_method_types": "2025-07-30",
         "customer_account": CLOVER,
@@ -117,6 +125,8 @@ UNTIL: dict[str, dict[str, str]] = {
         "unit_amount_excluding_tax": BASIL,
     },
     "product": {"attributes": "2024-04-10", "features": BASIL},
+    "discount": {"coupon": CLOVER},
+    "promotion_code": {"coupon": CLOVER},
     "payment_intent": {"invoice": BASIL},
     "charge": {"invoice": BASIL},
 }
@@ -198,6 +208,7 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "customer": "customer",
         "default_payment_method": "payment_method",
         "default_source": "source",
+        "discounts": "discount",
         "latest_revision": "invoice",
         "on_behalf_of": "account",
         "parent.subscription_details.subscription": "subscription",
@@ -205,7 +216,13 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "quote": "quote",
         "subscription": "subscription",
         "test_clock": "test_helpers.test_clock",
+        "total_discount_amounts.discount": "discount",
+        "total_pretax_credit_amounts.discount": "discount",
+        "total_tax_amounts.tax_rate": "tax_rate",
+        "total_taxes.tax_rate_details.tax_rate": "tax_rate",
     },
+    "discount": {"customer": "customer", "promotion_code": "promotion_code", "source.coupon": "coupon"},
+    "promotion_code": {"customer": "customer", "promotion.coupon": "coupon"},
     "invoice_payment": {
         "invoice": "invoice",
         "payment.charge": "charge",
@@ -214,12 +231,21 @@ EXPANDABLE: dict[str, dict[str, str]] = {
     },
     "invoiceitem": {
         "customer": "customer",
+        "discounts": "discount",
         "invoice": "invoice",
         "pricing.price_details.price": "price",
         "subscription": "subscription",
         "test_clock": "test_helpers.test_clock",
     },
-    "line_item": {"pricing.price_details.price": "price", "subscription": "subscription"},
+    "line_item": {
+        "discount_amounts.discount": "discount",
+        "discounts": "discount",
+        "pretax_credit_amounts.discount": "discount",
+        "pricing.price_details.price": "price",
+        "subscription": "subscription",
+        "tax_amounts.tax_rate": "tax_rate",
+        "taxes.tax_rate_details.tax_rate": "tax_rate",
+    },
     "price": {"product": "product"},
     "product": {"default_price": "price", "tax_code": "tax_code"},
     "customer": {
@@ -285,7 +311,12 @@ INCLUDABLE: dict[str, dict[str, tuple[str, str]]] = {
 }
 """Lists that are absent unless asked for: the kind they hold and the field that points back."""
 
-ON_REQUEST: dict[str, dict[str, str]] = {"invoice": {"confirmation_secret": "_confirmation_secret"}}
+ON_REQUEST: dict[str, dict[str, str]] = {
+    "checkout.session": {"total_details.breakdown": "_breakdown"},
+    "coupon": {"applies_to": "_applies_to"},
+    "invoice": {"confirmation_secret": "_confirmation_secret"},
+    "item": {"discounts": "_discount_amounts", "taxes": "_tax_amounts"},
+}
 """Values that are absent unless asked for: where they are kept."""
 
 PATHS = {"checkout.session": "checkout/sessions"}
