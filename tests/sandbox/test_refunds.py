@@ -162,6 +162,74 @@ def test_an_inquiry_takes_no_money_and_the_charge_stays_refundable(
     assert api.v1.refunds.create({"payment_intent": intent.id}).status == "succeeded"
 
 
+def test_an_inquiry_is_closed_or_becomes_a_chargeback(server: CheckedServer, api: stripe.StripeClient) -> None:
+    first, second = (paid(api, card="pm_card_createDisputeInquiry") for _ in range(2))
+    closed, escalated = (
+        api.v1.disputes.update(
+            api.v1.disputes.list({"payment_intent": intent.id}).data[0].id, {"evidence": {"uncategorized_text": words}}
+        )
+        for intent, words in ((first, "losing_evidence"), (second, "escalate_inquiry_evidence"))
+    )
+
+    assert (closed.status, closed.balance_transactions) == ("warning_closed", [])
+    assert (escalated.status, escalated.is_charge_refundable) == ("needs_response", False)
+    assert [(one.net, one.reporting_category) for one in escalated.balance_transactions] == [(-3_500, "dispute")]
+    assert server.event_types()[-2:] == ["charge.dispute.updated", "charge.dispute.funds_withdrawn"]
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        api.v1.refunds.create({"payment_intent": second.id})
+    assert refusal.value.code == "charge_disputed"
+    assert api.v1.refunds.create({"payment_intent": first.id}).status == "succeeded"
+
+
+def test_a_won_dispute_brings_the_money_and_the_fee_back_and_the_charge_can_be_refunded(
+    api: stripe.StripeClient,
+) -> None:
+    intent = paid(api, card="pm_card_createDispute")
+    dispute = api.v1.disputes.list({"payment_intent": intent.id}).data[0]
+
+    won = api.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
+
+    moves = [(one.amount, one.fee, one.reporting_category) for one in won.balance_transactions]
+    assert moves == [(-2_000, 1_500, "dispute"), (2_000, -1_500, "dispute_reversal")]
+    assert api.v1.refunds.create({"payment_intent": intent.id}).status == "succeeded"
+
+
+def test_a_part_refunded_charge_is_disputed_for_the_rest(server: CheckedServer, api: stripe.StripeClient) -> None:
+    intent = paid(api)
+    api.v1.refunds.create({"payment_intent": intent.id, "amount": 500})
+
+    dispute = server.control("POST", f"charges/{intent.latest_charge}/dispute", {"reason": "duplicate"})
+
+    assert (dispute["amount"], dispute["balance_transactions"][0]["amount"]) == (1_500, -1_500)
+
+
+def test_a_part_capture_gives_the_rest_back_and_is_refunded_up_to_itself(
+    server: CheckedServer, api: stripe.StripeClient
+) -> None:
+    intent = api.v1.payment_intents.create(
+        {
+            "amount": 2_000,
+            "currency": "usd",
+            "payment_method": "pm_card_createDispute",
+            "confirm": True,
+            "capture_method": "manual",
+        }
+    )
+    assert "charge.dispute.created" not in server.event_types()
+
+    api.v1.payment_intents.capture(intent.id, {"amount_to_capture": 1_500})
+
+    charge = api.v1.charges.retrieve(str(intent.latest_charge))
+    assert (charge.amount_captured, charge.amount_refunded, charge.refunded) == (1_500, 500, False)
+    dispute = api.v1.disputes.list({"charge": charge.id}).data[0]
+    assert dispute.amount == 1_500
+    api.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
+    with pytest.raises(stripe.InvalidRequestError, match="greater than unrefunded amount"):
+        api.v1.refunds.create({"charge": charge.id, "amount": 1_501})
+    assert api.v1.refunds.create({"charge": charge.id}).amount == 1_500
+    assert api.v1.charges.retrieve(charge.id).refunded
+
+
 def test_staged_evidence_is_not_submitted(api: stripe.StripeClient) -> None:
     intent = paid(api, card="pm_card_createDisputeProductNotReceived")
     dispute = api.v1.disputes.list({"payment_intent": intent.id}).data[0]

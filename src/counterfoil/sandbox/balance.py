@@ -47,7 +47,7 @@ def post(
         "fee": fee,
         "fee_details": fees if fee else [],
         "net": amount - fee,
-        "reporting_category": "dispute" if kind == "adjustment" else _CATEGORIES.get(kind, kind),
+        "reporting_category": _category(kind, amount),
         "source": source["id"],
         "status": "pending" if wait_s else "available",
         "type": kind,
@@ -99,6 +99,13 @@ def balance(call: Call) -> Doc:
 
 
 _CATEGORIES = {"payment": "charge", "payment_refund": "refund", "refund_failure": "refund_failure"}
+
+
+def _category(kind: str, amount: int) -> str:
+    """What reports call a movement: the adjustments of disputes go out, and come back when they are won."""
+    if kind == "adjustment":
+        return "dispute" if amount < 0 else "dispute_reversal"
+    return _CATEGORIES.get(kind, kind)
 
 
 def _fee_name(kind: str) -> str:

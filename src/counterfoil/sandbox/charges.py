@@ -123,8 +123,8 @@ def settle(call: Call, charge: Doc) -> None:
 
 
 def capture(call: Call, charge: Doc, amount: int) -> Doc:
-    """Take an authorized amount, or a part of it."""
-    charge |= {"captured": True, "amount_captured": amount}
+    """Take an authorized amount, or a part of it; what is not taken counts as given back, without a refund of it."""
+    charge |= {"captured": True, "amount_captured": amount, "amount_refunded": charge["amount"] - amount}
     call.shelf.save(charge)
     call.note("charge", charge, amount)
     call.emit("charge.captured", charge)

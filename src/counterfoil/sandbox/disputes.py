@@ -61,11 +61,31 @@ def _update(call: Call) -> Doc:
     if submitted:
         _submit(dispute)
     call.save(dispute, "charge.dispute.updated", before)
-    # The bank of a test card decides at once, by the words of the evidence.
-    verdict = dispute["evidence"]["uncategorized_text"] if submitted else None
-    if verdict in ("winning_evidence", "losing_evidence"):
-        _close(call, dispute, won=verdict == "winning_evidence")
+    if submitted:
+        _decide(call, dispute)
     return dispute
+
+
+def _decide(call: Call, dispute: Doc) -> None:
+    """The bank of a test card decides at once, by the words of the evidence."""
+    match dispute["evidence"]["uncategorized_text"]:
+        case "winning_evidence":
+            _close(call, dispute, won=True)
+        case "losing_evidence":
+            _close(call, dispute, won=False)
+        case "escalate_inquiry_evidence" if dispute["status"].startswith("warning"):
+            _escalate(call, dispute)
+
+
+def _escalate(call: Call, dispute: Doc) -> None:
+    """An inquiry becomes a chargeback: now the money is taken."""
+    before = copy_of(dispute)
+    dispute |= {"status": "needs_response", "is_charge_refundable": False}
+    dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
+    _withdraw(call, dispute)
+    call.note("dispute_escalated", dispute)
+    call.save(dispute, "charge.dispute.updated", before)
+    call.emit("charge.dispute.funds_withdrawn", dispute)
 
 
 def _accept(call: Call) -> Doc:
@@ -93,6 +113,7 @@ def _close(call: Call, dispute: Doc, won: bool) -> None:
     inquiry = dispute["status"].startswith("warning")
     dispute["status"] = "warning_closed" if inquiry else ("won" if won else "lost")
     if won and not inquiry:
+        dispute["is_charge_refundable"] = True
         _reinstate(call, dispute)
     call.shelf.save(dispute)
     call.note("dispute_closed", dispute)
@@ -119,7 +140,7 @@ def _blank(call: Call, charge: Doc, reason: str, inquiry: bool) -> Doc:
     dispute: Doc = {
         "id": call.world.new_id("du_1"),
         "object": "dispute",
-        "amount": charge["amount_captured"] - charge["amount_refunded"],
+        "amount": charge["amount"] - charge["amount_refunded"],
         "balance_transactions": [],
         "charge": charge["id"],
         "created": call.now,

@@ -52,6 +52,14 @@ def pay(call: Call, intent: Doc, method: Doc, off_session: bool, refuse_challeng
     return _approve(call, intent, method, authenticated)
 
 
+def dispute_if_wont(call: Call, charge: Doc) -> None:
+    """Some test cards dispute whatever is taken from them."""
+    method = call.shelf.get("payment_method", charge["payment_method"])
+    kind = payment_methods.behaviour(method).dispute if method is not None and "card" in method else None
+    if kind:
+        disputes.open_dispute(call, charge, kind)
+
+
 def challenged(card: Card, method: Doc, off_session: bool, asked: bool) -> bool:
     """True when the issuer wants the customer to authenticate, or the merchant asked for it and the card can."""
     match card.challenge:
@@ -187,9 +195,7 @@ def _approve(call: Call, intent: Doc, method: Doc, authenticated: bool) -> Doc:
         call.emit("payment_intent.amount_capturable_updated", intent)
         return intent
     _succeed(call, intent, method)
-    kind = payment_methods.behaviour(method).dispute
-    if kind:
-        disputes.open_dispute(call, charge, kind)
+    dispute_if_wont(call, charge)
     return intent
 
 

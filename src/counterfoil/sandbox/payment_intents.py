@@ -129,6 +129,7 @@ def _capture(call: Call) -> Doc:
     intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0}
     call.shelf.save(intent)
     call.emit("payment_intent.succeeded", intent)
+    paying.dispute_if_wont(call, charge)
     return intent
 
 

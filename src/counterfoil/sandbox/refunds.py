@@ -23,7 +23,7 @@ def _create(call: Call) -> Doc:
     call.shelf.save(refund)
     call.note("refund", refund)
     charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     call.shelf.save(charge)
     call.emit("refund.created", refund)
     call.emit("charge.refunded", charge, before)
@@ -144,7 +144,7 @@ def _charge_of_intent(call: Call, identifier: str) -> Doc:
 
 
 def _amount(call: Call, charge: Doc) -> int:
-    left: int = charge["amount_captured"] - charge["amount_refunded"]
+    left: int = charge["amount"] - charge["amount_refunded"]
     amount: int = call.given.get("amount", left)
     if amount > left:
         message = (
