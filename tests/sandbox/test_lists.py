@@ -94,13 +94,18 @@ def test_lists_filter_by_time_and_by_field(api: stripe.StripeClient, clock: Step
         ("name:'Ada' OR name:'Bob'", ["Bob", "Ada"]),
         ("metadata['team']:'red'", ["Dan", "Ada"]),
         ('metadata["team"]:"red" -name:"Ada"', ["Dan"]),
-        ("-metadata['team']:null", ["Dan", "Ada"]),
-        ("created>0", ["Dan", "Bob", "Ada"]),
+        ("-metadata['team']:null", ["Dan", "A's", "Ada"]),
+        ("metadata['team']:NULL", ["Bob"]),
+        ("name:'ADA' or name:'bob'", ["Bob", "Ada"]),
+        ("name:'A\\'s'", ["A's"]),
+        ("created>0 name:'Ada'", ["Ada"]),
+        ("-created>0", []),
         ("created<=0", []),
     ],
 )
 def test_search_understands_the_query_grammar(api: stripe.StripeClient, query: str, found: list[str]) -> None:
     api.v1.customers.create({"name": "Ada", "email": "ada@example.com", "metadata": {"team": "red"}})
+    api.v1.customers.create({"name": "A's", "metadata": {"team": "blue"}})
     api.v1.customers.create({"name": "Bob"})
     api.v1.customers.create({"name": "Dan", "metadata": {"team": "red"}})
 
@@ -108,7 +113,18 @@ def test_search_understands_the_query_grammar(api: stripe.StripeClient, query: s
 
 
 @pytest.mark.parametrize(
-    "query", ["name", "name:", "planet:'mars'", "name:'a' AND name:'b' OR name:'c'", "name>'x'", "name:'a' )"]
+    "query",
+    [
+        "name",
+        "name:",
+        "planet:'mars'",
+        "name:'a' AND name:'b' OR name:'c'",
+        "name>'x'",
+        "name>1",
+        "created>'soon'",
+        "metadata['team']~'red'",
+        "name:'a' )",
+    ],
 )
 def test_a_query_that_can_not_be_read_is_refused(api: stripe.StripeClient, query: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refusal:

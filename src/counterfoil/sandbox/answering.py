@@ -22,6 +22,8 @@ from counterfoil.sandbox.versions import BASIL, check_version, since
 from counterfoil.sandbox.wire import Request, decode_form, json_body
 from counterfoil.sandbox.world import World
 
+FORM_TYPE = "application/x-www-form-urlencoded"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -65,7 +67,7 @@ def refusal(world: World, error: StripeError, request_id: str, version: str, she
     fields["request_log_url"] = f"https://dashboard.stripe.com/{owner}{mode}logs/{request_id}?t={world.seconds()}"
     if not since(version, BASIL):
         fields.pop("advice_code", None)
-    headers = {"Stripe-Version": version}
+    headers = {"Stripe-Version": version, **error.headers}
     if error.should_retry is not None:
         headers["Stripe-Should-Retry"] = "true" if error.should_retry else "false"
     return Answer(error.status, json_body({"error": fields}), headers, keep=error.stored)
@@ -150,8 +152,8 @@ def _lists(shelf: Shelf) -> Callable[[str, str, str], list[Doc]]:
 
 def _form(request: Request) -> dict[str, Any]:
     """The parameters: of a POST its body (and query), else the query."""
-    kind = request.header("Content-Type") or ""
-    if request.body and "json" in kind:
+    kind = request.header("Content-Type") or FORM_TYPE
+    if request.body and not kind.lower().startswith(FORM_TYPE):
         message = (
             "Invalid request (check that your POST content type is "
             "application/x-www-form-urlencoded). If you have any questions, we can help at "

@@ -13,6 +13,7 @@ from counterfoil.sandbox import (
     checkout,
     checkout_page,
     clocks,
+    deliveries,
     disputes,
     faults,
     paying,
@@ -67,15 +68,20 @@ def _add_fault(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: s
 def _clear_faults(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:
     keys = sandbox.world.tables.keys(faults.RULES)
     for key in keys:
-        sandbox.world.tables.drop(faults.RULES, key)
+        _drop_fault(sandbox, key)
     return {"cleared": len(keys)}
 
 
 def _clear_fault(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:
     if sandbox.world.tables.get(faults.RULES, identifier) is None:
         raise resource_missing("fault", identifier, "id")
-    sandbox.world.tables.drop(faults.RULES, identifier)
+    _drop_fault(sandbox, identifier)
     return {"cleared": 1}
+
+
+def _drop_fault(sandbox: Sandbox, identifier: str) -> None:
+    sandbox.world.tables.drop(faults.RULES, identifier)
+    deliveries.release_held(sandbox.world, identifier)
 
 
 def _journal(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:

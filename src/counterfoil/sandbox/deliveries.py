@@ -50,16 +50,19 @@ def record_attempt(world: World, delivery: str, status: int | None) -> None:
     if row is None:
         return
     _release_overtaken(world, row)
+    if row["attempts"] <= row["trouble"].get("unanswered", 0):
+        status = None
     row["last_status"] = status
     if status is not None and 200 <= status < 300:
         _finish(world, row, "delivered")
         return
-    delays = world.settings.retry_delays_s
+    settings = world.settings
+    delays = settings.live_retry_delays_s if row["account"].endswith("/live") else settings.retry_delays_s
     if row["attempts"] > len(delays):
         _finish(world, row, "failed")
         return
     row["state"] = "queued"
-    row["due"] = world.now() + delays[row["attempts"] - 1] / world.settings.retry_compression
+    row["due"] = world.now() + delays[row["attempts"] - 1] / settings.retry_compression
     world.queue.put(delivery, row)
 
 
@@ -68,6 +71,14 @@ def lose_delivery(world: World, delivery: str) -> None:
     row = world.tables.get(QUEUE, delivery)
     if row is not None:
         _finish(world, row, "lost")
+
+
+def release_held(world: World, rule: str) -> None:
+    """The outage that kept deliveries back is over: they are due at once, in a burst."""
+    for row in world.tables.rows(QUEUE):
+        if row["trouble"].get("held_by") == rule and row["state"] == "queued":
+            row["due"] = min(row["due"], world.now())
+            world.queue.put(row["id"], row)
 
 
 def requeue_unanswered(world: World) -> None:

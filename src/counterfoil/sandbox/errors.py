@@ -23,12 +23,14 @@ class StripeError(Exception):
         param: str | None = None,
         stored: bool = False,
         should_retry: bool | None = None,
+        headers: dict[str, str] | None = None,
         **more: Any,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.stored = stored
         self.should_retry = should_retry
+        self.headers = headers or {}
         self.fields = _fields(message, type, code, param) | more
 
 

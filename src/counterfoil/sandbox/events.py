@@ -106,6 +106,9 @@ def _trouble(delivery: Doc, rule: Rule) -> None:
             delivery["due"] += float(rule.option("delay_s", 1.0))
         case "hold":
             delivery["due"] = max(delivery["due"], rule.created + float(rule.option("delay_s", 60.0)))
+            trouble["held_by"] = rule.id
+        case "unanswered":
+            trouble["unanswered"] = int(rule.option("attempts", 1))
         case "reorder":
             delivery["behind"] = int(rule.option("window", 1))
             delivery["due"] += float(rule.option("delay_s", PARKED_S))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from counterfoil.sandbox import history
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid
 from counterfoil.sandbox.versions import check_version
@@ -22,6 +23,7 @@ EVENT_TROUBLE = (
     "duplicate_as_new",
     "delay",
     "hold",
+    "unanswered",
     "reorder",
     "forge",
     "stale",
@@ -29,6 +31,8 @@ EVENT_TROUBLE = (
     "livemode",
     "non_json",
 )
+STALE_S = 60.0
+"""How old a stale read is, unless its rule says."""
 _MATCH_NAMES = frozenset({"method", "path", "event", "nth", "account"})
 
 
@@ -53,6 +57,8 @@ def add_rule(world: World, body: object) -> Doc:
     options = {key: value for key, value in body.items() if key not in ("match", "do", "times")}
     _check(match, do)
     _check_options(options, body.get("times"))
+    if do == "stale_read":
+        history.watch(world, float(options.get("age_s", STALE_S)))
     number = world.serial("faults")
     rule: Doc = {
         "id": f"fault_{number}",
@@ -125,7 +131,7 @@ def slowness(rules: list[Rule]) -> float:
 
 def staleness(rules: list[Rule]) -> float:
     """Seconds that a list is behind by."""
-    return max((float(rule.option("age_s", 60.0)) for rule in rules if rule.do == "stale_read"), default=0.0)
+    return max((float(rule.option("age_s", STALE_S)) for rule in rules if rule.do == "stale_read"), default=0.0)
 
 
 def _failure(rule: Rule) -> StripeError:
@@ -187,7 +193,7 @@ def _check_options(options: Doc, times: object) -> None:
     for name in ("delay_s", "hang_s", "age_s"):
         if not _is_number(options.get(name, 0)):
             raise invalid(f"{name} must be a number of seconds, not negative", name)
-    for name in ("copies", "window"):
+    for name in ("attempts", "copies", "window"):
         if not _is_count(options.get(name, 1)):
             raise invalid(f"{name} must be a whole number from 1", name)
     if times is not None and not _is_count(times):
@@ -211,9 +217,13 @@ def _is_count(value: object) -> bool:
 def _normal(do: str, of_event: bool) -> str:
     if not of_event and do in ("delay", "slow"):
         return "slow"
-    return {"stale_timestamp": "stale", "wrong_signature": "forge", "livemode_flip": "livemode", "burst": "hold"}.get(
-        do, do
-    )
+    return {
+        "stale_timestamp": "stale",
+        "wrong_signature": "forge",
+        "livemode_flip": "livemode",
+        "burst": "hold",
+        "late_answer": "unanswered",
+    }.get(do, do)
 
 
 def _fits_request(match: Doc, account: str, method: str, path: str) -> bool:

@@ -31,7 +31,7 @@ class Page:
 
 def page_of(call: Call, kind: str, keep: Callable[[Doc], bool] = lambda doc: True) -> Page:
     """One page of an account's objects of a kind that `keep` wants, by the paging parameters given."""
-    return page_of_rows(call, kind, call.shelf.newest_first(kind), keep)
+    return page_of_rows(call, kind, call.shelf.seen(kind, call.stale_s), keep)
 
 
 def page_of_rows(

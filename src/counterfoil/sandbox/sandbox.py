@@ -18,12 +18,13 @@ from counterfoil.sandbox.documents import Doc, Tables
 from counterfoil.sandbox.errors import StripeError
 from counterfoil.sandbox.faults import Rule
 from counterfoil.sandbox.ports import Clock, Ids
+from counterfoil.sandbox.rates import Rates
 from counterfoil.sandbox.rendering import plain
 from counterfoil.sandbox.settings import Settings
 from counterfoil.sandbox.surface import FOLLOWERS, TIMERS
 from counterfoil.sandbox.versions import check_version
 from counterfoil.sandbox.webhook_endpoints import build
-from counterfoil.sandbox.wire import Request, Response
+from counterfoil.sandbox.wire import CORS, Request, Response
 from counterfoil.sandbox.world import World
 
 LOG_MAX = 500
@@ -35,6 +36,7 @@ class Sandbox:
     def __init__(self, clock: Clock, ids: Ids, settings: Settings | None = None, tables: Tables | None = None) -> None:
         self.world = World(clock, ids, settings or Settings(), tables or Tables(), FOLLOWERS, TIMERS)
         self.requests: deque[Doc] = deque(maxlen=LOG_MAX)
+        self._rates = Rates(self.world)
         self._everyones: tuple[str, str | None] | None = None
         deliveries.requeue_unanswered(self.world)
 
@@ -43,12 +45,16 @@ class Sandbox:
         self.tick()
         if request.route_path.startswith("/_sandbox"):
             return control.handle(self, request)
+        if request.method == "OPTIONS":
+            return Response(200, dict(CORS), b"")
         request_id = "req_" + self.world.token(14)
+        shelf = None
         try:
             shelf = authenticate(self.world, request)
+            self._rates.take(shelf.key, request.method)
         except StripeError as error:
-            refused = refusal(self.world, error, request_id, self.world.settings.default_api_version)
-            return self._finished(request, None, request_id, refused, [])
+            refused = refusal(self.world, error, request_id, self.world.settings.default_api_version, shelf)
+            return self._finished(request, shelf, request_id, refused, [])
         self._greet(shelf)
         rules = faults.for_request(self.world, shelf.key, request.method, request.route_path)
         given = answer(Asked(self.world, request, request_id, shelf, rules))
@@ -157,7 +163,7 @@ class Sandbox:
         self, request: Request, shelf: Shelf | None, request_id: str, given: Answer, rules: list[Rule]
     ) -> Response:
         """Add the headers every answer has, log the request, and do to the connection what the rules say."""
-        headers = {"Content-Type": "application/json", "Request-Id": request_id, **given.headers}
+        headers = {"Content-Type": "application/json", "Request-Id": request_id, **CORS, **given.headers}
         key = request.header("Idempotency-Key")
         if key and request.method == "POST":
             headers["Idempotency-Key"] = key

@@ -20,9 +20,13 @@ SEARCH: dict[str, Kind] = {"query": Need(Text()), "limit": Whole(least=1, most=1
 _CLAUSE = re.compile(
     r"""\s*(?P<minus>-)?(?P<field>[a-z_0-9.]+)(?:\[(?P<quote>['"])(?P<key>.+?)(?P=quote)\])?\s*
         (?P<operator>:|~|>=|<=|>|<|=)\s*
-        (?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>-?\d+(?:\.\d+)?|null|true|false))""",
+        (?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>-?\d+(?:\.\d+)?|[Nn][Uu][Ll][Ll]|true|false))""",
     re.VERBOSE,
 )
+NUMBERS = frozenset({"amount", "canceled_at", "created", "total"})
+"""Fields that compare as numbers."""
+TEXTS = frozenset({"description", "email", "name", "number", "phone", "receipt_number", "subscription", "url"})
+"""Fields in which a part can be looked for; all others match whole."""
 _JOIN = re.compile(r"\s+(AND|OR)\s+|\s+", re.IGNORECASE)
 
 
@@ -58,12 +62,17 @@ class Clause:
 def search_of(call: Call, kind: str, fields: set[str]) -> Page:
     """One page of the objects that the query matches, newest first."""
     wanted = parse_query(call.given["query"], fields)
-    found = [doc for doc in call.shelf.indexed(kind) if call.sees(doc) and wanted(doc)]
+    found = [doc for doc in _indexed(call, kind) if call.sees(doc) and wanted(doc)]
     start = _page_start(call.given.get("page"))
     limit = call.given.get("limit", 10)
     more = len(found) > start + limit
     token = base64.urlsafe_b64encode(f"after {start + limit}".encode()).decode() if more else None
     return Page(found[start : start + limit], more, "search_result", token, len(found))
+
+
+def _indexed(call: Call, kind: str) -> list[Doc]:
+    """The objects as the index has them: behind by its lag, or further where the read is told to be stale."""
+    return [doc for _, doc in call.shelf.seen(kind, max(call.stale_s, call.world.settings.search_lag_s))]
 
 
 def parse_query(query: str, fields: set[str]) -> Callable[[Doc], bool]:
@@ -96,11 +105,18 @@ def _clause(found: re.Match[str], fields: set[str]) -> Clause:
         )
     text = found["double"] if found["double"] is not None else found["single"]
     value = found["bare"] if text is None else re.sub(r"\\(.)", r"\1", text)
-    if text is None and value == "null":
+    if text is None and (value or "").lower() == "null":
         value = None
-    if found["operator"] in (">", "<", ">=", "<=") and not re.fullmatch(r"-?\d+(\.\d+)?", value or ""):
-        raise _unreadable(found[0])
+    _check_operator(field, found["operator"], value)
     return Clause(field, found["key"], found["operator"], value, found["minus"] is not None)
+
+
+def _check_operator(field: str, operator: str, value: str | None) -> None:
+    """An operator has to fit the type of its field."""
+    if operator in (">", "<", ">=", "<=") and (field not in NUMBERS or not re.fullmatch(r"-?\d+(\.\d+)?", value or "")):
+        raise invalid(f"The operator `{operator}` compares numbers, which field `{field}` has none of.", "query")
+    if operator == "~" and field not in TEXTS:
+        raise invalid(f"Field `{field}` does not support substring matching; use `:`.", "query")
 
 
 def _value(doc: Doc, path: str) -> Any:

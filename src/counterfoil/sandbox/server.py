@@ -7,6 +7,7 @@ unanswered, or breaks in mid-body.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import socket
 import struct
 import threading
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import httpx2
 
 BODY_MAX = 4 * 1024 * 1024
+PACKED_MIN_BYTES = 1024
 SENDERS = 4
 IDLE_S = 60.0
 
@@ -254,7 +256,7 @@ class _Connection(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_DELETE = do_PUT = do_PATCH = do_GET  # noqa: N815
+    do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = do_OPTIONS = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:
         """The sandbox keeps its own log of requests."""
@@ -265,11 +267,12 @@ class _Connection(BaseHTTPRequestHandler):
             self._send(Response(413, {"Content-Type": "text/plain"}, b"The body is too large."))
             self.close_connection = True
             return
-        response = self._answer(Request(self.command, self.path, dict(self.headers.items()), body))
+        method = "GET" if self.command == "HEAD" else self.command
+        response = self._answer(Request(method, self.path, dict(self.headers.items()), body))
         if response.delay_s:
             self.server.owner.stopping.wait(response.delay_s)
         if response.fault is None:
-            self._send(response)
+            self._send(self._packed(response))
             return
         self.close_connection = True
         if response.fault == "reset":
@@ -309,6 +312,14 @@ class _Connection(BaseHTTPRequestHandler):
             pass
         return body
 
+    def _packed(self, response: Response) -> Response:
+        """A long body goes out compressed to a client that says it can read that."""
+        accepted = self.headers.get("Accept-Encoding") or ""
+        if len(response.body) < PACKED_MIN_BYTES or "gzip" not in accepted:
+            return response
+        headers = {**response.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return Response(response.status, headers, gzip.compress(response.body, 1, mtime=0))
+
     def _send(self, response: Response, body_bytes: int | None = None) -> None:
         """Write head and body at once: two writes would wait for the client's delayed acknowledgement."""
         self.send_response_only(response.status)
@@ -317,4 +328,4 @@ class _Connection(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(response.body)))
         head = b"".join(self._headers_buffer) + b"\r\n"
         self._headers_buffer: list[bytes] = []
-        self.wfile.write(head + response.body[:body_bytes])
+        self.wfile.write(head if self.command == "HEAD" else head + response.body[:body_bytes])

@@ -14,8 +14,11 @@ class Settings:
     default_api_version: str = NEWEST
     """Of accounts made by first use; each account can have its own."""
 
-    retry_delays_s: tuple[float, ...] = (300.0, 1_800.0, 7_200.0, 18_000.0)
-    """Pauses before the second, third … attempt of a delivery; after the last one it is given up."""
+    retry_delays_s: tuple[float, ...] = (300.0, 3_600.0, 10_800.0)
+    """Pauses before the second, third … attempt of a delivery in test mode; after the last one it is given up."""
+
+    live_retry_delays_s: tuple[float, ...] = (300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, *(43_200.0,) * 4)
+    """The same in live mode, where Stripe tries for three days."""
 
     retry_compression: float = 60.0
     """Divides the pauses: a developer does not wait hours. 1 gives Stripe's own pace."""
@@ -37,5 +40,11 @@ class Settings:
 
     public_url: str = "https://hooks.stripe.com"
     """Where the sandbox's hosted pages are reached."""
+
+    rate_limit_per_s: float = 0.0
+    """How many reads, and how many writes, an account may make in a second; 0: as many as it likes."""
+
+    rate_limit_should_retry: bool = False
+    """Whether a refusal for that reason asks the client's library to try again."""
 
     idempotency_lifetime_s: int = 86_400

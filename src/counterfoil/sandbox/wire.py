@@ -10,6 +10,18 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+CORS = {
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, Idempotency-Key, Stripe-Account, Stripe-Version, X-Stripe-Client-User-Agent"
+    ),
+    "Access-Control-Allow-Methods": "GET, HEAD, PUT, PATCH, POST, DELETE",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Request-Id, Stripe-Manage-Version, Stripe-Should-Retry",
+    "Access-Control-Max-Age": "300",
+}
+"""What lets a browser with a publishable key read an answer, on any page."""
+
 ConnectionFault: TypeAlias = Literal["timeout", "reset", "refused"]
 Form: TypeAlias = dict[str, Any]
 

@@ -14,6 +14,8 @@ from counterfoil.sandbox.wire import Request, Response
 from counterfoil.sim.ports import VirtualClock
 
 ADDRESS: Final = "http://sandbox.test"
+RETRIES_S: Final = (300.0, 1_800.0, 7_200.0, 18_000.0)
+"""Pauses between a webhook's attempts: one more of them than test mode makes, over hours as in live mode."""
 
 Trouble = Callable[[str, str], Mapping[str, Any] | None]
 """Asked before every call of ours with its method and path: the fault to strike it with, None for none."""
@@ -26,7 +28,7 @@ class Provider:
         from counterfoil.providers.stripe.inprocess import InProcessClient
 
         self.key = key
-        self.sandbox = Sandbox(clock.seconds, SeededIds(seed), Settings(retry_compression=1))
+        self.sandbox = Sandbox(clock.seconds, SeededIds(seed), Settings(retry_delays_s=RETRIES_S, retry_compression=1))
         self.port = StripePort(lambda: InProcessClient(self._transport))
         self.trouble: Trouble = lambda method, path: None
 
