@@ -1,5 +1,6 @@
 """A sandbox on a socket whose every answer and event is checked against Stripe's schemas."""
 
+import contextlib
 import json
 import threading
 import time
@@ -115,6 +116,7 @@ class Receiver:
     """An endpoint that keeps what it is sent, and answers as told."""
 
     status: int = 200
+    answers_after_s: float = 0.0
     hooks: list[Hook] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -154,9 +156,11 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.take(Hook(body, self.headers["Stripe-Signature"]))
-            self.send_response(receiver.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            time.sleep(receiver.answers_after_s)
+            with contextlib.suppress(ConnectionError):  # the sender may have given up
+                self.send_response(receiver.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
