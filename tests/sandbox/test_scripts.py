@@ -20,6 +20,8 @@ SCRIPTS = (
     "coupon.created",
     "coupon.deleted",
     "coupon.updated",
+    "credit_note.created",
+    "credit_note.voided",
     "customer.created",
     "customer.deleted",
     "customer.discount.created",

@@ -94,6 +94,7 @@ SPOKEN = {
     "payment_method": "PaymentMethod",
     "setup_intent": "setupintent",
     "balance_transaction": "balance transaction",
+    "credit_note": "credit note",
     "promotion_code": "promotion code",
     "tax_rate": "tax rate",
     "subscription_item": "subscription item",

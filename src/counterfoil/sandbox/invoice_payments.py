@@ -135,7 +135,7 @@ def payment_failed(call: Call, intent: Doc) -> None:
     invoice = _default_invoice(call, intent)
     if invoice is not None:
         _tell_failure(call, invoice, intent, "invoice.payment_failed")
-        _expect_rest(call, invoice)
+        expect_rest(call, invoice)
     elif intent.get("_invoice"):
         # Another payment has paid the invoice since this debit set out.
         payment_intents.cancel_intent(call, intent, "automatic")
@@ -177,7 +177,7 @@ def _credit(call: Call, payment: Doc, invoice: Doc, intent: Doc, taken: int, exc
         settle(call, invoice, before)
         return
     call.save(invoice, "invoice.updated", before)
-    _expect_rest(call, invoice)
+    expect_rest(call, invoice)
 
 
 def _give_back(call: Call, invoice: Doc, excess: int) -> None:
@@ -192,7 +192,7 @@ def _give_back(call: Call, invoice: Doc, excess: int) -> None:
     call.emit("invoice.overpaid", invoice)
 
 
-def _expect_rest(call: Call, invoice: Doc) -> None:
+def expect_rest(call: Call, invoice: Doc) -> None:
     """The expected payment follows what remains, unless its money is on the way."""
     found = default_of(call, invoice)
     if found is None or found[0]["status"] != "open" or found[1]["status"] in MOVING:

@@ -15,7 +15,12 @@ from counterfoil.sandbox.routing import Route
 
 def _create(call: Call) -> Doc:
     charge = _charge(call)
-    amount = _amount(call, charge)
+    check_refundable(call, charge)
+    return refund_charge(call, charge, _amount(call, charge))
+
+
+def refund_charge(call: Call, charge: Doc, amount: int) -> Doc:
+    """Give an amount of a charge back, for the reason and with the metadata that `call` gives."""
     refund = _blank(call, charge, amount)
     before = copy_of(charge)
     if refund["status"] == "succeeded":
@@ -110,6 +115,11 @@ def _charge(call: Call) -> Doc:
             "payment_intent",
             "parameter_missing",
         )
+    return charge
+
+
+def check_refundable(call: Call, charge: Doc) -> None:
+    """Refuse what was not captured, what a bank took back, and what was given back already."""
     if not charge["paid"] or not charge["captured"]:
         raise invalid(
             f"Charge {charge['id']} has not been captured, so it can't be refunded. Cancel its PaymentIntent instead.",
@@ -125,7 +135,11 @@ def _charge(call: Call) -> Doc:
     if charge["refunded"]:
         message = f"Charge {charge['id']} has already been refunded."
         raise StripeError(message, code="charge_already_refunded", stored=True)
-    return charge
+
+
+def refundable(charge: Doc) -> int:
+    """What of a charge has not been given back."""
+    return int(charge["amount"] - charge["amount_refunded"])
 
 
 def _is_withdrawn(call: Call, charge: Doc) -> bool:
@@ -144,7 +158,7 @@ def _charge_of_intent(call: Call, identifier: str) -> Doc:
 
 
 def _amount(call: Call, charge: Doc) -> int:
-    left: int = charge["amount"] - charge["amount_refunded"]
+    left = refundable(charge)
     amount: int = call.given.get("amount", left)
     if amount > left:
         message = (

@@ -58,6 +58,16 @@ SINCE: dict[str, dict[str, str]] = {
     "product": {"marketing_features": "2024-04-10", "tax_details": ENDIVE},
     "test_helpers.test_clock": {"status_details": "2024-09-30"},
     "customer": {"customer_account": CLOVER},
+    "credit_note": {
+        "customer_account": CLOVER,
+        "effective_at": "2023-08-16",
+        "post_payment_amount": BASIL,
+        "pre_payment_amount": BASIL,
+        "pretax_credit_amounts": "2024-09-30",
+        "refunds": BASIL,
+        "total_taxes": BASIL,
+    },
+    "credit_note_line_item": {"metadata": DAHLIA, "pretax_credit_amounts": BASIL, "taxes": BASIL},
     "discount": {"customer_account": CLOVER, "source": CLOVER, "subscription_item": "2024-04-10"},
     "promotion_code": {"customer_account": CLOVER, "promotion": CLOVER},
     "tax_rate": {
@@ -125,6 +135,12 @@ UNTIL: dict[str, dict[str, str]] = {
         "unit_amount_excluding_tax": BASIL,
     },
     "product": {"attributes": "2024-04-10", "features": BASIL},
+    "credit_note": {"refund": BASIL, "tax_amounts": BASIL},
+    "credit_note_line_item": {
+        "amount_excluding_tax": BASIL,
+        "tax_amounts": BASIL,
+        "unit_amount_excluding_tax": BASIL,
+    },
     "discount": {"coupon": CLOVER},
     "promotion_code": {"coupon": CLOVER},
     "payment_intent": {"invoice": BASIL},
@@ -185,6 +201,7 @@ NESTED_UNTIL: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
 
 FORMER: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
     "checkout.session": {"ui_mode": (DAHLIA, {"hosted_page": "hosted"})},
+    "credit_note": {"type": (BASIL, {"mixed": "post_payment"})},
 }
 """Values that had other names: the version that renamed them, and each value's former name."""
 
@@ -220,6 +237,23 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "total_pretax_credit_amounts.discount": "discount",
         "total_tax_amounts.tax_rate": "tax_rate",
         "total_taxes.tax_rate_details.tax_rate": "tax_rate",
+    },
+    "credit_note": {
+        "customer": "customer",
+        "customer_balance_transaction": "customer_balance_transaction",
+        "discount_amounts.discount": "discount",
+        "invoice": "invoice",
+        "pretax_credit_amounts.discount": "discount",
+        "refund": "refund",
+        "refunds.refund": "refund",
+        "tax_amounts.tax_rate": "tax_rate",
+        "total_taxes.tax_rate_details.tax_rate": "tax_rate",
+    },
+    "credit_note_line_item": {
+        "discount_amounts.discount": "discount",
+        "pretax_credit_amounts.discount": "discount",
+        "tax_amounts.tax_rate": "tax_rate",
+        "taxes.tax_rate_details.tax_rate": "tax_rate",
     },
     "discount": {"customer": "customer", "promotion_code": "promotion_code", "source.coupon": "coupon"},
     "promotion_code": {"customer": "customer", "promotion.coupon": "coupon"},
