@@ -42,6 +42,7 @@ from counterfoil.core.orders import (
     CreateIntent,
     Instruction,
     Order,
+    UpdateCustomer,
 )
 from counterfoil.store.codec import MODULES, decode, encode, storable, to_json
 
@@ -49,7 +50,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_siz
 MAYBE = st.none() | WORDS
 TIMES = st.integers(0, 10**9).map(lambda seconds: NOW + timedelta(seconds=seconds, microseconds=seconds % 999_999))
 MONEY = st.builds(Money, st.integers(-(2**63) + 1, 2**63 - 1), st.sampled_from(sorted(CURRENCIES)))
-METADATA = st.dictionaries(WORDS, WORDS, max_size=3)
+NO_METADATA = st.builds(dict[str, str])
 REFUSALS = st.builds(Refusal, WORDS, MAYBE, WORDS, MAYBE)
 INTENTS = st.builds(
     IntentFact,
@@ -65,13 +66,13 @@ INTENTS = st.builds(
     MAYBE,
     st.none(),
     st.booleans(),
-    METADATA,
+    NO_METADATA,
     MAYBE,
 )
 FACTS: st.SearchStrategy[Fact] = st.one_of(
     INTENTS,
-    st.builds(SessionFact, WORDS, WORDS, WORDS, METADATA),
-    st.builds(CustomerFact, WORDS, st.booleans(), MAYBE, METADATA),
+    st.builds(SessionFact, WORDS, WORDS, WORDS),
+    st.builds(CustomerFact, WORDS, st.booleans(), MAYBE),
     st.builds(MethodFact, WORDS, WORDS, MAYBE, MAYBE, MAYBE, MAYBE, MAYBE),
     st.builds(MissingFact, WORDS),
     st.builds(UnreadableFact, WORDS, WORDS),
@@ -84,12 +85,13 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
 )
 INSTRUCTIONS: st.SearchStrategy[Instruction] = st.one_of(
     st.builds(CreateCustomer, WORDS),
+    st.builds(UpdateCustomer, WORDS),
     st.builds(AttachMethod, WORDS, WORDS, st.booleans()),
     st.builds(CreateIntent, WORDS, WORDS, MONEY, MAYBE, WORDS),
     st.builds(ConfirmIntent, WORDS, WORDS, WORDS),
     st.builds(CancelIntent, WORDS, WORDS),
 )
-NOTICES = st.builds(Notice, WORDS, WORDS, WORDS, WORDS, TIMES, st.booleans(), MAYBE, WORDS, WORDS)
+NOTICES = st.builds(Notice, WORDS, WORDS, WORDS, WORDS, TIMES, st.booleans(), MAYBE, WORDS, WORDS, MAYBE)
 
 
 def through_json(value: Any) -> Any:
@@ -170,9 +172,16 @@ def test_text_that_postgres_refuses_is_made_storable(text: str, kept: str) -> No
     assert storable(text) == kept
 
 
+def test_what_others_wrote_into_an_object_s_metadata_is_never_stored() -> None:
+    """It may be personal, and what is stored of facts is not erased with a person."""
+    written = to_json(CustomerFact(ProviderRef("cus_1"), metadata={"note": "dana@example.com"}))
+
+    assert "dana" not in written
+
+
 @given(st.text(st.characters(), max_size=20))
-def test_any_metadata_can_be_stored(text: str) -> None:
-    written = to_json(CustomerFact(ProviderRef("cus_1"), metadata={text: text}))
+def test_any_text_can_be_stored(text: str) -> None:
+    written = to_json(UnreadableFact(ProviderRef("cus_1"), text))
 
     assert "\\u0000" not in written
     written.encode("utf-8")

@@ -18,7 +18,7 @@ from databases import Databases
 from store.raw import as_app, as_owner, remove_guards
 from store.road import OTHER, TENANT, Road, open_tenant
 
-OUTSIDE = frozenset({"work", "endpoint_route", "business_clock", "schema_migration"})
+OUTSIDE = frozenset({"work", "endpoint_route", "business_clock", "master_key", "schema_migration"})
 TYPES = {
     "bigint": 1,
     "integer": 1,

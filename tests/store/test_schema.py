@@ -128,7 +128,8 @@ def test_the_application_can_t_rewrite_what_was_migrated(database: str) -> None:
 
 
 def test_every_table_but_the_routing_ones_hides_other_tenants(database: str) -> None:
-    """`work` and `endpoint_route` say whose turn it is, `business_clock` what time it is; they hold no data."""
+    """`work` and `endpoint_route` say whose turn it is, `business_clock` what time it is, `master_key` what secrets are
+    sealed under; they hold no data."""
     with psycopg.connect(database) as connection:
         rows = connection.execute(CATALOG["row security"].encode()).fetchall()
 
@@ -136,6 +137,7 @@ def test_every_table_but_the_routing_ones_hides_other_tenants(database: str) -> 
         "work",
         "endpoint_route",
         "business_clock",
+        "master_key",
     }
 
 
@@ -157,5 +159,6 @@ def test_every_key_starts_with_the_tenant(database: str) -> None:
         ("endpoint_route", "slug"),
         ("work", "queue"),
         ("business_clock", "one"),
+        ("master_key", "name"),
         ("schema_migration", "number"),
     }

@@ -162,6 +162,11 @@ REFUSALS: Final = Section(
             "Resume the customer when the question is settled.",
         ),
         Entry(
+            "customer_erased",
+            "The customer's personal data were erased, for ever; they are never filled in again.",
+            "Create a new customer, under another id of yours.",
+        ),
+        Entry(
             "provider_ref_taken",
             "This object of the provider belongs to another of our objects already.",
             "Look at the object that `detail` names.",

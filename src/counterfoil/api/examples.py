@@ -29,6 +29,7 @@ CUSTOMER: Final = {
     "provider_ref": "cus_TxUcPNvn8f2S4d",
     "paused": False,
     "deleted_at_provider": False,
+    "erased_at": None,
     "created_at": AT,
 }
 METHOD: Final = {

@@ -42,6 +42,7 @@ class Customer(Answer):
     provider_ref: str | None
     paused: bool
     deleted_at_provider: bool
+    erased_at: Time | None
     created_at: Time
 
 

@@ -43,6 +43,8 @@ def show(console: "Console", told: dict[str, Any]) -> None:
     from rich.text import Text
 
     console.print(Text(told["finding"], style="bold"), soft_wrap=True)
+    if told["subject"].get("erased_at"):
+        console.print(f"  Personal data were erased on {told['subject']['erased_at'][:10]}.", soft_wrap=True)
     for each in (told["equation"], *told["more_equations"]):
         if each:
             console.print(Text(f"  {each['text']}"), soft_wrap=True)

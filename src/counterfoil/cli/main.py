@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from counterfoil.cli import clock, connect, explain, export, keys, reconcile, roles, tail, tenants, up, verify
+from counterfoil.cli import (
+    clock,
+    connect,
+    customers,
+    explain,
+    export,
+    keys,
+    reconcile,
+    roles,
+    tail,
+    tenants,
+    up,
+    verify,
+)
 from counterfoil.cli.demo import command as demo
 from counterfoil.cli.rooms import Entry, Rooms
 from counterfoil.cli.troubles import tell
@@ -28,6 +41,7 @@ app.command()(roles.worker)
 app.command()(roles.sandbox)
 app.command()(roles.migrate)
 app.add_typer(clock.app, name="clock")
+app.add_typer(customers.app, name="customers")
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")

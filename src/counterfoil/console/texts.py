@@ -57,6 +57,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "customers.question": "open question",
     "customer.paused": "Paused by a person",
     "customer.deleted": "Deleted at the provider",
+    "customer.erased": "Personal data erased",
     "customer.since": "Customer since",
     "customer.no_invoices": "No invoice yet.",
     "customer.all_invoices": "All invoices of this customer",

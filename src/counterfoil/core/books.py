@@ -38,7 +38,10 @@ from counterfoil.core.orders import Order
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """Who pays. `provider_ref` is its id at the provider account, None until one was made or named."""
+    """Who pays. `provider_ref` is its id at the provider account, None until one was made or named.
+
+    `erased_at` is when its personal data were erased; they never come back.
+    """
 
     id: CustomerId
     account: AccountId
@@ -47,6 +50,7 @@ class Customer:
     provider_ref: ProviderRef | None = None
     paused: bool = False
     deleted_at_provider: bool = False
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +297,8 @@ class Case:
     opened_at: datetime
     status: CaseStatus = CaseStatus.OPEN
     customer: CustomerId | None = None
+    resolved_at: datetime | None = None
+    resolution: str | None = None
 
 
 Subject: TypeAlias = Customer | Method | Wallet | Grant | Hold | Line | Invoice | Payment | Leg | Case | Order

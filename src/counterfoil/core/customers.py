@@ -1,5 +1,6 @@
 """Customers, their saved payment methods, wallets and lots: the commands, and what the provider says about them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -31,10 +32,11 @@ from counterfoil.core.facts import CustomerFact, MethodFact
 from counterfoil.core.ids import CustomerId, GrantId, MethodId, NewId, OrderId, WalletId
 from counterfoil.core.lifecycle import OrderStatus, WalletStatus
 from counterfoil.core.money import ServiceUnit
-from counterfoil.core.orders import AttachMethod, CreateCustomer, Instruction, Order
+from counterfoil.core.orders import AttachMethod, CreateCustomer, Instruction, Order, UpdateCustomer
 
 CREATE: Final = "create-customer@1"
 UPDATE: Final = "update-customer@1"
+ERASE: Final = "erase-customer@1"
 PAUSE: Final = "pause-customer@1"
 SAVE_METHOD: Final = "save-method@1"
 WALLET: Final = "open-wallet@1"
@@ -53,10 +55,48 @@ def decide_create_customer(wanted: Customer, now: datetime, new_id: NewId) -> De
     return Act(Why(CREATE, Reason.CUSTOMER_CREATED, sentence, (wanted.id,)), effects)
 
 
-def decide_update_customer(books: Books) -> Decision:
-    """Change what is personal about a customer. It stands apart from the books; nothing here depends on it."""
-    sentence = "The customer's personal fields were changed."
-    return Act(Why(UPDATE, Reason.CUSTOMER_UPDATED, sentence, (books.customer.id,)), ())
+def decide_update_customer(
+    books: Books, orders: Iterable[Order], now: datetime, new_id: NewId, *, told: bool
+) -> Decision:
+    """Change what is personal about a customer. It stands apart from the books; nothing here depends on it.
+
+    `told` says that something changes which the provider has a copy of; `orders` are those about the customer itself.
+    """
+    customer = books.customer
+    if customer.erased_at:
+        sentence = "This customer's personal data were erased. They are never filled in again."
+        return Refuse(Why(UPDATE, Reason.CUSTOMER_ERASED, sentence, (customer.id,)), "customer")
+    effects = _tell_provider(customer, orders, now, new_id) if told else ()
+    sentence = "The customer's personal fields were changed" + ("; the provider is told." if effects else ".")
+    return Act(Why(UPDATE, Reason.CUSTOMER_UPDATED, sentence, (customer.id,)), effects)
+
+
+def decide_erase(books: Books, orders: Iterable[Order], now: datetime, new_id: NewId) -> Decision:
+    """Erase what is personal about a customer, here and in the provider's copy. The books stay: they hold ids only."""
+    customer = books.customer
+    if customer.erased_at:
+        sentence = "The customer's personal data were erased before."
+        return Skip(Why(ERASE, Reason.ALREADY_KNOWN, sentence, (customer.id,)))
+    data: dict[str, str | int] = {"customer": customer.id}
+    effects: tuple[Effect, ...] = (
+        Change(customer, replace(customer, erased_at=now)),
+        Notify(f"customer.erased:{customer.id}", "customer.erased", customer.id, customer.id, data),
+        *_tell_provider(customer, orders, now, new_id),
+    )
+    sentence = "The customer's personal data were erased; invoices, payments and the journal keep its id."
+    return Act(Why(ERASE, Reason.PERSONAL_DATA_ERASED, sentence, (customer.id,)), effects)
+
+
+def _tell_provider(customer: Customer, orders: Iterable[Order], now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    """Have the provider's copy made like ours, unless an order that is still to leave does so anyway."""
+    about = tuple(orders)
+    is_under_way = any(isinstance(each.instruction, CreateCustomer) and each.open and each.sent_at for each in about)
+    if customer.deleted_at_provider or not (customer.provider_ref or is_under_way):
+        return ()
+    yet_to_leave = (OrderStatus.QUEUED, OrderStatus.UNKNOWN)
+    if any(isinstance(each.instruction, UpdateCustomer) and each.status in yet_to_leave for each in about):
+        return ()
+    return (_order(customer, customer.id, UpdateCustomer(customer.id), now, new_id),)
 
 
 def decide_pause(books: Books, *, paused: bool) -> Decision:

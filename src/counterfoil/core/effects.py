@@ -88,6 +88,7 @@ class Reason(StrEnum):
     CUSTOMER_UPDATED = "customer_updated"
     CUSTOMER_HELD = "customer_held"
     CUSTOMER_RESUMED = "customer_resumed"
+    PERSONAL_DATA_ERASED = "personal_data_erased"
     METHOD_REQUESTED = "method_requested"
     WALLET_OPENED = "wallet_opened"
     GRANT_ISSUED = "grant_issued"
@@ -102,6 +103,7 @@ class Reason(StrEnum):
     NOTHING_DUE = "nothing_due"
     # News of the provider had an effect.
     CUSTOMER_LINKED = "customer_linked"
+    CUSTOMER_TOLD = "customer_told"
     CUSTOMER_DELETED = "customer_deleted"
     METHOD_SAVED = "method_saved"
     METHOD_DETACHED = "method_detached"
@@ -161,6 +163,7 @@ class Reason(StrEnum):
     WALLET_EXISTS = "wallet_exists"
     COST_NOT_ALLOWED = "cost_not_allowed"
     CUSTOMER_PAUSED = "customer_paused"
+    CUSTOMER_ERASED = "customer_erased"
     PROVIDER_REF_TAKEN = "provider_ref_taken"
     EXTERNAL_ID_TAKEN = "external_id_taken"
 

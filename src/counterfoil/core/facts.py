@@ -3,6 +3,7 @@
 A fact is the provider's current object, parsed once at the door, whatever API version rendered it. Facts of one object
 are ordered by their observation number alone: the provider's own timestamps have a grain of one second.
 Words that the provider may add tomorrow (statuses, codes) stay text; the rules treat an unknown word as no news.
+Metadata is looked at for our own marks and never stored: whoever else writes into it may write what is personal.
 """
 
 from collections.abc import Mapping
@@ -65,7 +66,7 @@ class IntentFact:
     action_url: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     pays_provider_invoice: bool = False
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     session_ref: ProviderRef | None = None
     """The hosted checkout session that the news was about, when it was about one."""
     means: str | None = None
@@ -79,7 +80,7 @@ class SessionFact:
     ref: ProviderRef
     status: str
     payment_status: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class CustomerFact:
     ref: ProviderRef
     deleted: bool = False
     default_method_ref: ProviderRef | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,8 @@ class Notice:
     connected_account: str | None
     api_version: str
     object_ref: ProviderRef
+    customer_ref: ProviderRef | None = None
+    """The provider's customer that the payload names, so that what was kept of it can be erased."""
 
 
 @dataclass(frozen=True, slots=True)

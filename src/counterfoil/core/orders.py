@@ -22,6 +22,17 @@ class CreateCustomer:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateCustomer:
+    """Make the provider's copy of a customer's name and e-mail like ours.
+
+    It carries neither: both are read when it is sent, so that they are kept in one place, and what is erased there is
+    erased here. Setting them again does no harm, so every try has a fresh key.
+    """
+
+    customer: CustomerId
+
+
+@dataclass(frozen=True, slots=True)
 class AttachMethod:
     """Save a payment method for the customer. `token` is the provider's id or test token of the method."""
 
@@ -58,7 +69,7 @@ class CancelIntent:
     ref: ProviderRef
 
 
-Instruction: TypeAlias = CreateCustomer | AttachMethod | CreateIntent | ConfirmIntent | CancelIntent
+Instruction: TypeAlias = CreateCustomer | UpdateCustomer | AttachMethod | CreateIntent | ConfirmIntent | CancelIntent
 
 IN_FLIGHT_MAX: Final = timedelta(seconds=90)
 """How long a request without a reply may still be on its way; longer than any time-out of ours."""
@@ -108,7 +119,7 @@ def must_ask_first(order: Order, now: datetime) -> bool:
 
     A reply that was lost is settled by a replay while the key lives. A stored 5xx, or a key past its window, is not.
     """
-    if order.sent_at is None or not order.open:
+    if order.sent_at is None or not order.open or isinstance(order.instruction, UpdateCustomer):
         return False
     return order.why == STORED_ERROR or now - order.sent_at > KEY_WINDOW
 

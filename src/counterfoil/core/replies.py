@@ -22,17 +22,23 @@ from counterfoil.core.facts import (
 from counterfoil.core.ids import CaseId, NewId
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import (
+    STORED_ERROR,
     AttachMethod,
     CancelIntent,
     ConfirmIntent,
     CreateCustomer,
     CreateIntent,
     Order,
+    UpdateCustomer,
 )
 from counterfoil.core.settlement import decide_intent, refuse_leg
 
 RULE: Final = "read-reply@1"
 LOOK_AGAIN: Final = timedelta(seconds=5)
+OTHER_VALUES: Final = "idempotency_error"
+"""The provider's code for a key that it has seen with other values: an earlier try arrived, before a name changed."""
+GONE: Final = "resource_missing"
+"""The provider's code for an object that it does not have."""
 
 
 def decide_reply(
@@ -51,6 +57,8 @@ def decide_reply(
             if stale:
                 return _superseded(order, closed)
             return _with_order(_done(books, closed, fact, now, new_id), order, closed)
+        case Refused(refusal) if refusal.code == OTHER_VALUES and isinstance(order.instruction, CreateCustomer):
+            return _unknown(order, STORED_ERROR, now)
         case Refused(refusal, fact):
             closed = _closed(order, OrderStatus.REFUSED, refusal.decline_code or refusal.code)
             if stale and fact:
@@ -110,6 +118,8 @@ def _done(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) 
     match order.instruction:
         case CreateCustomer():
             return _customer_made(books, order, fact)
+        case UpdateCustomer():
+            return Skip(_why(order, Reason.CUSTOMER_TOLD, "The provider's copy of name and e-mail is as ours."))
         case AttachMethod():
             return _method_saved(books, order, fact, now, new_id)
         case CreateIntent():
@@ -196,8 +206,20 @@ def _refused(books: Books, order: Order, refusal: Refusal, fact: Fact | None, no
             return Skip(_why(order, Reason.METHOD_REFUSED, f"The provider refused the payment method ({code})."))
         case CreateCustomer():
             sentence = f"The provider refused to make the customer ({code})."
-            case = Case(CaseId(new_id("case")), Reason.ORDER_REFUSED, books.customer.id, sentence, now)
-            return Park(_why(order, Reason.ORDER_REFUSED, sentence), (Change(None, case),))
+            return _customer_refused(books, order, books.customer.id, sentence, now, new_id)
+        case UpdateCustomer() if code == GONE:
+            sentence = "The customer is not at the provider any more, so there is no copy to be changed."
+            return Skip(_why(order, Reason.ORDER_REFUSED, sentence))
+        case UpdateCustomer():
+            sentence = f"The provider refused to change its copy of the customer's name and e-mail ({code})."
+            return _customer_refused(books, order, order.id, sentence, now, new_id)
+
+
+def _customer_refused(
+    books: Books, order: Order, subject: str, sentence: str, now: datetime, new_id: NewId
+) -> Decision:
+    case = Case(CaseId(new_id("case")), Reason.ORDER_REFUSED, subject, sentence, now, customer=books.customer.id)
+    return Park(_why(order, Reason.ORDER_REFUSED, sentence), (Change(None, case),))
 
 
 def _leg(books: Books, order: Order) -> Leg:

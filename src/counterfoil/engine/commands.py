@@ -30,6 +30,7 @@ STATUS_OF_REFUSAL: dict[Reason, int] = {
     Reason.WALLET_EXISTS: 409,
     Reason.PROVIDER_REF_TAKEN: 409,
     Reason.EXTERNAL_ID_TAKEN: 409,
+    Reason.CUSTOMER_ERASED: 409,
     Reason.NO_PAYMENT_METHOD: 402,
 }
 """How a refusal is answered; every other one is 422."""
@@ -114,6 +115,8 @@ def _run(tx: Tx, house: House, request: Request, plan: Plan, identity: str) -> R
     applied = apply(tx, news_id, decision, customer, moment.now, house.new_id)
     if plan.after and not isinstance(decision, Refuse):
         plan.after(tx, applied)
+    if books and books.customer.erased_at:
+        inbox.drop_body(tx, news_id)  # it may say again what was erased
     if request.dry_run:
         raise _DryRun(Answer(200, plain(preview(decision))))
     return _answered(tx, news_id, digest, plan, applied)

@@ -1,4 +1,4 @@
-"""Commands that change a customer: its personal fields, and whether anything may be collected from it."""
+"""Commands that change a customer: its personal fields, their erasure, and whether anything may be collected."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,11 +12,13 @@ from counterfoil.engine.commands import Plan, Result, run
 from counterfoil.engine.decide import Moment
 from counterfoil.engine.load import Scope
 from counterfoil.engine.operations import Asked
-from counterfoil.store import accounts
-from counterfoil.store.database import Tx
+from counterfoil.store import accounts, erasing, subjects
+from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import Answer, plain
 
 PERSONAL: Final = frozenset({"name", "email", "metadata"})
+TOLD: Final = ("name", "email")
+"""What of them the provider has a copy of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +32,39 @@ class Changes:
 
 
 def update_customer(asked: Asked, customer: str, changes: Changes) -> Result:
-    """Change a customer's personal fields here. What the provider holds of them stays as it was."""
+    """Change a customer's personal fields. The provider's copy of name and e-mail follows."""
 
     def after(tx: Tx, applied: Applied) -> None:
-        held = accounts.person(tx, customer) or {"name": None, "email": None, "metadata": {}}
-        changed = {**held, **changes.fields}
+        changed = {**_person(tx, customer), **changes.fields}
         accounts.put_person(tx, customer, changed["name"], changed["email"], changed["metadata"] or {})
 
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
-        return customers.decide_update_customer(books) if books else _missing(customer)
+        if books is None:
+            return _missing(customer)
+        held = _person(tx, customer)
+        told = any(changes.fields.get(name, held[name]) != held[name] for name in TOLD)
+        orders = subjects.orders_about(tx, customer)
+        return customers.decide_update_customer(books, orders, moment.now, moment.new_id, told=told)
+
+    return run(asked.house, asked.tenant, asked.request, _plan(customer, decide, after))
+
+
+def _person(tx: Tx, customer: str) -> Row:
+    return accounts.person(tx, customer) or dict(erasing.FIELDS)
+
+
+def erase_customer(asked: Asked, customer: str) -> Result:
+    """Erase everything personal about a customer, for ever. Invoices, payments and the journal keep its id."""
+
+    def after(tx: Tx, applied: Applied) -> None:
+        held = subjects.customer(tx, customer)
+        assert held is not None, "a customer that was decided about"
+        erasing.erase_customer(tx, held, asked.house.clock.now())
+
+    def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
+        if books is None:
+            return _missing(customer)
+        return customers.decide_erase(books, subjects.orders_about(tx, customer), moment.now, moment.new_id)
 
     return run(asked.house, asked.tenant, asked.request, _plan(customer, decide, after))
 

@@ -19,6 +19,7 @@ from counterfoil.core.orders import (
     CreateCustomer,
     CreateIntent,
     Order,
+    UpdateCustomer,
     confirmed_by,
     must_ask_first,
     next_try,
@@ -70,11 +71,15 @@ class Take:
         now = house.clock.now()
         if must_ask_first(order, now):
             return Ask(self.claim, order, refs, _number(tx, order))
-        replayed = order.sent_at is not None and order.status is not OrderStatus.QUEUED
-        sent = replace(order, status=OrderStatus.SENT, sent_at=order.sent_at if replayed else now, why=None)
+        fresh = order.sent_at is None or order.status is OrderStatus.QUEUED
+        if isinstance(order.instruction, UpdateCustomer) and order.sent_at:
+            # Name and e-mail may have changed since, and the provider takes no other values under the same key.
+            sent, replayed = replace(next_try(order), sent_at=now), False
+        else:
+            sent_at, replayed = now if fresh else order.sent_at, not fresh
+            sent = replace(order, status=OrderStatus.SENT, sent_at=sent_at, why=None)
         subjects.save(tx, order, sent)
-        number = _number(tx, sent)
-        return Send(self.claim, sent, refs, number, replayed)
+        return Send(self.claim, sent, refs, _number(tx, sent), replayed)
 
 
 def _number(tx: Tx, order: Order) -> int:
@@ -105,6 +110,8 @@ def _refs(tx: Tx, order: Order) -> Refs | None:
     match order.instruction:
         case CreateCustomer():
             return refs
+        case UpdateCustomer() if subjects.has_open_before(tx, order):
+            return None  # of two that are under way at once, the older values could arrive last
         case CreateIntent(method=method) if method:
             refs = replace(refs, method_ref=subjects.method_ref(tx, method))
         case ConfirmIntent(method=method):

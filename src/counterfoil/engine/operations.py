@@ -99,12 +99,15 @@ def create_customer(asked: Asked, wanted: NewCustomer) -> Result:
 
 
 def _taken(tx: Tx, account: str, wanted: NewCustomer) -> Refuse | None:
-    if wanted.external_id and subjects.customer_of_external(tx, wanted.external_id):
+    # Refused or not, the request is about the customer that is there: erasing that one erases what was sent here.
+    held = subjects.customer_of_external(tx, wanted.external_id) if wanted.external_id else None
+    if held:
         sentence = f"A customer with your id {wanted.external_id!r} is on the books already."
-        return Refuse(Why(customers.CREATE, Reason.EXTERNAL_ID_TAKEN, sentence), "external_id")
-    if wanted.provider_ref and subjects.customer_of_ref(tx, account, wanted.provider_ref):
+        return Refuse(Why(customers.CREATE, Reason.EXTERNAL_ID_TAKEN, sentence, (held,)), "external_id")
+    held = subjects.customer_of_ref(tx, account, wanted.provider_ref) if wanted.provider_ref else None
+    if held:
         sentence = f"The provider's customer {wanted.provider_ref} is on the books already."
-        return Refuse(Why(customers.CREATE, Reason.PROVIDER_REF_TAKEN, sentence), "provider_ref")
+        return Refuse(Why(customers.CREATE, Reason.PROVIDER_REF_TAKEN, sentence, (held,)), "provider_ref")
     return None
 
 

@@ -72,6 +72,7 @@ def customer_view(customer: Customer, person: Row | None) -> View:
         "provider_ref": customer.provider_ref,
         "paused": customer.paused,
         "deleted_at_provider": customer.deleted_at_provider,
+        "erased_at": instant(customer.erased_at),
         "created_at": instant(customer.created_at),
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from counterfoil.core.facts import Source
+from counterfoil.core.facts import Notice, Source
 from counterfoil.core.lifecycle import InboxStatus
 from counterfoil.store.codec import decode, encode, to_json
 from counterfoil.store.database import Row, Tx
@@ -33,6 +33,11 @@ class News:
     customer: str | None = None
     detail: Any = None
     body: bytes | None = None
+
+    @property
+    def customer_ref(self) -> str | None:
+        """The provider's customer that it names."""
+        return self.detail.customer_ref if isinstance(self.detail, Notice) else None
 
 
 def put(tx: Tx, news: News) -> tuple[str, bool]:
@@ -66,12 +71,27 @@ def put(tx: Tx, news: News) -> tuple[str, bool]:
     assert row is not None
     new = bool(row["inserted"])
     if new and news.body is not None:
-        tx.run(
-            "insert into raw_body (tenant, inbox, body) values (%(tenant)s, %(id)s, %(body)s)",
-            id=news.id,
-            body=news.body,
-        )
+        _put_body(tx, news)
     return row["id"], new
+
+
+def _put_body(tx: Tx, news: News) -> None:
+    """Keep a raw body, unless it is about a customer whose personal data were erased."""
+    tx.run(
+        """
+        insert into raw_body (tenant, inbox, body, customer_ref)
+        select %(tenant)s, %(id)s, %(body)s, %(customer_ref)s
+        where not exists (
+            select from customer
+            where tenant = %(tenant)s and account = %(account)s and provider_ref = %(customer_ref)s
+                and erased_at is not null
+        )
+        """,
+        id=news.id,
+        body=news.body,
+        account=news.account,
+        customer_ref=news.customer_ref,
+    )
 
 
 def put_all(tx: Tx, news: Sequence[News]) -> list[tuple[str, bool]]:
@@ -91,7 +111,7 @@ def put_all(tx: Tx, news: Sequence[News]) -> list[tuple[str, bool]]:
 
 def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[str, tuple[str, bool]]:
     # One document instead of an array per column: arrays are written element by element, in Python.
-    bodies = [(each.id, each.body) for each in rows if each.body is not None]
+    bodies = [(each.id, each.body, each.customer_ref) for each in rows if each.body is not None]
     put = tx.rows(
         """
         with given as (
@@ -107,13 +127,17 @@ def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[s
             on conflict (tenant, identity) do update set
                 deliveries = inbox.deliveries + case when excluded.source = 'poll' then 0 else excluded.deliveries end,
                 last_delivered_at = excluded.received_at
-            returning identity, id, last_delivered_at, (xmax = 0) as inserted
+            returning identity, id, account, last_delivered_at, (xmax = 0) as inserted
         ), kept as (
-            insert into raw_body (tenant, inbox, body)
-            select %(tenant)s, put.id, raw.body
-            from unnest(%(ids)s::text[], %(bodies)b::bytea[]) as raw (id, body)
+            insert into raw_body (tenant, inbox, body, customer_ref)
+            select %(tenant)s, put.id, raw.body, raw.customer_ref
+            from unnest(%(ids)s::text[], %(bodies)b::bytea[], %(refs)s::text[]) as raw (id, body, customer_ref)
             join put on put.id = raw.id
-            where put.inserted
+            where put.inserted and not exists (
+                select from customer c
+                where c.tenant = %(tenant)s and c.account = put.account and c.provider_ref = raw.customer_ref
+                    and c.erased_at is not null
+            )
         ), due as (
             insert into work (queue, tenant, id, due_at)
             select 'inbox', %(tenant)s, put.id, put.last_delivered_at from put where put.inserted
@@ -122,8 +146,9 @@ def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[s
         select identity, id, inserted from put
         """,
         rows=plain([_document(each, number) for each, number in zip(rows, deliveries, strict=True)]),
-        ids=[identity for identity, _ in bodies],
-        bodies=[body for _, body in bodies],
+        ids=[identity for identity, _, _ in bodies],
+        bodies=[body for _, body, _ in bodies],
+        refs=[ref for _, _, ref in bodies],
     )
     return {row["identity"]: (row["id"], bool(row["inserted"])) for row in put}
 
@@ -182,6 +207,11 @@ def body(tx: Tx, identity: str) -> bytes | None:
     """Give the raw body of an inbox row, None when it had none or it was erased."""
     row = tx.one("select body from raw_body where tenant = %(tenant)s and inbox = %(id)s", id=identity)
     return bytes(row["body"]) if row else None
+
+
+def drop_body(tx: Tx, identity: str) -> None:
+    """Erase the raw body of an inbox row."""
+    tx.run("delete from raw_body where tenant = %(tenant)s and inbox = %(id)s", id=identity)
 
 
 def mark(

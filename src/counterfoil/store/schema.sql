@@ -32,6 +32,14 @@ create table api_key (
     unique (tenant, hash)
 );
 
+-- Secrets of a tenant that are nobody's credentials, such as what its API keys are hashed with. Sealed.
+create table tenant_secret (
+    tenant text not null references tenant,
+    name text not null,
+    box bytea not null,
+    primary key (tenant, name)
+);
+
 -- A person's visit to the console. A link for signing in is a visit that was not opened yet; opening it ends it and starts
 -- another, so a link works once. Only the id is signed into a cookie: ending the row ends the visit.
 create table console_session (
@@ -86,12 +94,16 @@ create table customer (
     provider_ref text,
     paused boolean not null default false,
     deleted_at_provider boolean not null default false,
+    -- When its personal data were erased, for ever.
+    erased_at timestamptz,
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, external_id),
     unique (tenant, account, provider_ref),
     foreign key (tenant, account) references provider_account
 );
+
+create index customer_erased on customer (tenant, account, provider_ref) where erased_at is not null;
 
 -- Personal data stands apart, so that it can be erased while the books stay.
 create table customer_person (
@@ -478,15 +490,20 @@ create index inbox_by_time on inbox (tenant, received_at, id);
 
 -- Raw bodies may hold personal data: kept apart, erased by age. The usual few kilobytes stay in the row,
 -- uncompressed: squeezing them and moving them out costs more than storing all the rest of a webhook.
+-- `customer_ref` is the provider's id of the customer that a body names, so that erasing one finds it.
 create table raw_body (
     tenant text not null,
     inbox text not null,
     body bytea not null,
+    customer_ref text,
     primary key (tenant, inbox),
     foreign key (tenant, inbox) references inbox
 ) with (toast_tuple_target = 8160);
 
--- The answer to a command: the first one, and once its subject rests the final one, which never changes again.
+create index raw_body_of_customer on raw_body (tenant, customer_ref) where customer_ref is not null;
+
+-- The answer to a command: the first one, and once its subject rests the final one, which never changes again, but for
+-- personal fields that are erased.
 create table command (
     tenant text not null,
     inbox text not null,
@@ -496,6 +513,7 @@ create table command (
     first_body text not null,
     final_status int,
     final_body text,
+    erased_at timestamptz,
     primary key (tenant, inbox),
     foreign key (tenant, inbox) references inbox,
     check ((final_status is null) = (final_body is null))
@@ -572,7 +590,8 @@ create table provider_order (
     foreign key (tenant, customer) references customer
 );
 
-create unique index provider_order_once on provider_order (tenant, subject, verb) where verb <> 'CancelIntent';
+create unique index provider_order_once on provider_order (tenant, subject, verb)
+where verb not in ('CancelIntent', 'UpdateCustomer');
 create index provider_order_of_subject on provider_order (tenant, subject);
 create index provider_order_of_customer on provider_order (tenant, customer);
 create index provider_order_open on provider_order (tenant, queued_at) where status in ('queued', 'sent', 'unknown');
@@ -607,11 +626,16 @@ create table review_case (
     customer text,
     opened_at timestamptz not null,
     resolved_at timestamptz,
+    -- What a person said: in one of a few words, and in their own, which may be personal and can be erased.
+    resolution text,
+    note text,
     primary key (tenant, id),
-    unique (tenant, question, subject)
+    unique (tenant, question, subject),
+    check ((status = 'resolved') = (resolved_at is not null) and (resolved_at is null) = (resolution is null))
 );
 
 create index review_case_of_subject on review_case (tenant, subject);
+create index review_case_of_customer on review_case (tenant, customer) where customer is not null;
 
 create table sweep (
     tenant text not null,
@@ -623,11 +647,19 @@ create table sweep (
     foreign key (tenant, account) references provider_account
 );
 
+-- What retention has dropped of a tenant's since the beginning.
+create table upkeep (
+    tenant text primary key references tenant,
+    ran_at timestamptz not null,
+    bodies_dropped bigint not null check (bodies_dropped >= 0),
+    keys_dropped bigint not null check (keys_dropped >= 0)
+);
+
 -- The one table workers claim from. It is outside row-level security and holds no data: only what is due, for whom.
 -- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
 -- can't write over the one that took its place.
 create table work (
-    queue text not null check (queue in ('inbox', 'order', 'sweep')),
+    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep')),
     tenant text not null,
     id text not null,
     due_at timestamptz not null,
@@ -640,6 +672,14 @@ create table work (
 );
 
 create index work_due on work (queue, due_at);
+
+-- The master keys that secrets here are sealed under, so that a process with another one is told so when it starts.
+-- `proof` is a known text, sealed. Holds no data of a tenant.
+create table master_key (
+    name text primary key,
+    proof bytea not null,
+    first_used_at timestamptz not null
+);
 
 -- How far business time runs ahead of wall time. Only test mode moves it. Holds no data of a tenant.
 create table business_clock (
@@ -867,7 +907,9 @@ begin
     for t in
         select c.relname from pg_class c
         where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'
-            and c.relname not in ('work', 'endpoint_route', 'tenant', 'schema_migration', 'business_clock')
+            and c.relname not in (
+                'work', 'endpoint_route', 'tenant', 'schema_migration', 'business_clock', 'master_key'
+            )
     loop
         execute format('alter table %I enable row level security', t);
         execute format('alter table %I force row level security', t);
@@ -887,7 +929,7 @@ create policy listed_by_owner on tenant for select using (current_user <> 'count
 grant usage on schema public to counterfoil_app;
 grant select, insert, update on all tables in schema public to counterfoil_app;
 grant usage on all sequences in schema public to counterfoil_app;
-grant delete on work, raw_body, customer_person, endpoint_route to counterfoil_app;
+grant delete on work, raw_body, customer_person, command, endpoint_route, master_key to counterfoil_app;
 revoke insert, update, delete on tenant, service_unit from counterfoil_app;
 grant insert on service_unit to counterfoil_app;
 revoke update on posting, decision, decision_about, allocation, invoice_line, event from counterfoil_app;

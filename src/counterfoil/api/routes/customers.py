@@ -66,14 +66,30 @@ def get_customer(identity: CustomerPath, call: Asking) -> Response:
     "/{id}",
     summary="Change a customer's personal fields",
     response_model=schemas.Customer,
-    openapi_extra=declare("write", 404),
+    openapi_extra=declare("write", 404, 409),
 )
 async def update_customer(identity: CustomerPath, body: CustomerChanges, command: Commanding) -> Response:
-    """Changes name, e-mail and metadata here; the provider's copy stays as it was. What is left out stays."""
+    """Changes name, e-mail and metadata; the provider's copy of name and e-mail follows. What is left out stays."""
     changes = changing.Changes({name: getattr(body, name) for name in body.model_fields_set})
 
     def act(asked: operations.Asked) -> Result:
         return changing.update_customer(asked, customer_id(command.call, identity), changes)
+
+    return await commanded(command, act)
+
+
+@router.delete(
+    "/{id}/personal-data",
+    summary="Erase a customer's personal data",
+    response_model=schemas.Customer,
+    openapi_extra=declare("write", 404),
+)
+async def erase_customer(identity: CustomerPath, command: Commanding) -> Response:
+    """Erases name, e-mail, metadata and whatever was sent about the customer, for ever. Invoices, payments and the
+    journal stay; they know the customer by its id. Erasing again erases what came in since."""
+
+    def act(asked: operations.Asked) -> Result:
+        return changing.erase_customer(asked, customer_id(command.call, identity))
 
     return await commanded(command, act)
 

@@ -20,6 +20,11 @@ def customer_params(instruction: CreateCustomer, refs: Refs) -> Params:
     return {name: value for name, value in known.items() if value} | {"metadata": {CUSTOMER_MARK: instruction.customer}}
 
 
+def customer_update_params(refs: Refs) -> Params:
+    """Parameters that make a customer's name and e-mail like ours. What we don't have is sent empty: it is cleared."""
+    return {"email": refs.email or "", "name": refs.name or ""}
+
+
 def token_params(instruction: AttachMethod) -> Params:
     """Parameters that turn a card token into a payment method."""
     return {"type": "card", "card": {"token": instruction.token}}

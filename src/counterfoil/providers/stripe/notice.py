@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 from counterfoil.core.facts import Notice
 from counterfoil.core.ids import ProviderRef
 from counterfoil.providers.port import NoticeUnreadable
-from counterfoil.providers.stripe.fields import Doc, Unreadable, child, clean, is_usable, ref, text, whole
+from counterfoil.providers.stripe.fields import Doc, Unreadable, child, clean, is_usable, lenient_ref, ref, text, whole
 from counterfoil.providers.stripe.signature import check_signature
 
 OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
@@ -63,6 +63,7 @@ def _notice(event: Doc) -> Notice:
     if not isinstance(payload, dict):
         raise Unreadable("data.object is missing")
     subject_kind, subject_ref = _subject(kind, payload, event_ref)
+    before = child(child(event, "data"), "previous_attributes")
     return Notice(
         provider_event=event_ref,
         kind=kind,
@@ -73,7 +74,13 @@ def _notice(event: Doc) -> Notice:
         connected_account=ref(event, "account"),
         api_version=text(event, "api_version") or "",
         object_ref=ref(payload, "id") or event_ref,
+        customer_ref=_customer_ref(payload) or lenient_ref(before, "customer"),
     )
+
+
+def _customer_ref(payload: Doc) -> ProviderRef | None:
+    """Name the customer that a payload is or belongs to. A detached method only had one before."""
+    return lenient_ref(payload, "id" if text(payload, "object") == "customer" else "customer")
 
 
 def _subject(kind: str, payload: Doc, event_ref: ProviderRef) -> tuple[str, ProviderRef]:

@@ -1,11 +1,20 @@
 """One Stripe account behind the provider port. Each verb makes its calls once and gives their answer as a value."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, assert_never
 
 from counterfoil.core.facts import LEG_MARK, Done, Fact, MissingFact, Outcome, Refusal, Refused, UnreadableFact
 from counterfoil.core.ids import ProviderRef
-from counterfoil.core.orders import AttachMethod, CancelIntent, ConfirmIntent, CreateCustomer, CreateIntent, Order
+from counterfoil.core.orders import (
+    AttachMethod,
+    CancelIntent,
+    ConfirmIntent,
+    CreateCustomer,
+    CreateIntent,
+    Order,
+    UpdateCustomer,
+)
 from counterfoil.providers.port import Changes, ProviderUnavailable, Refs
 from counterfoil.providers.stripe import history
 from counterfoil.providers.stripe.calls import Answer, Caller, Failure, Params, Reply, object_path, path_of
@@ -16,6 +25,7 @@ from counterfoil.providers.stripe.instructions import (
     attach_params,
     confirm_params,
     customer_params,
+    customer_update_params,
     default_params,
     intent_params,
     needed,
@@ -68,7 +78,11 @@ class StripeProvider:
         """Send an order under its key."""
         match order.instruction:
             case CreateCustomer() as create:
-                return self._post(path_of("customers"), customer_params(create, refs), order.key)
+                return without_words(self._post(path_of("customers"), customer_params(create, refs), order.key))
+            case UpdateCustomer():
+                ref = needed(refs.customer_ref, "customer")
+                path = object_path("customers", ref)
+                return without_words(self._post(path, customer_update_params(refs), order.key, ref))
             case AttachMethod() as attach:
                 return self._attach(attach, refs, order.key)
             case CreateIntent() as intent:
@@ -92,6 +106,8 @@ class StripeProvider:
         match order.instruction:
             case CreateCustomer() as create:
                 return self._find_customer(create, refs)
+            case UpdateCustomer():
+                return self.fetch(CUSTOMER, needed(refs.customer_ref, "customer"))
             case AttachMethod() as attach:
                 return self._find_method(attach, refs)
             case CreateIntent() as intent:
@@ -198,6 +214,13 @@ class StripeProvider:
 def is_method_id(token: str) -> bool:
     """Say whether a token is the id of one payment method, and not a test token such as `pm_card_visa`."""
     return token.startswith("pm_") and "_" not in token.removeprefix("pm_")
+
+
+def without_words(outcome: Outcome) -> Outcome:
+    """Leave out what the provider says to people when it refuses a customer: it quotes the e-mail address."""
+    if isinstance(outcome, Refused):
+        return replace(outcome, refusal=replace(outcome.refusal, message=""))
+    return outcome
 
 
 def _doc(answer: Answer) -> Doc:
