@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from counterfoil.sandbox.documents import Tables
+from counterfoil.sandbox.documents import Tables, uncollected
 
 GROWTH = 4
 GROWTH_MIN_BYTES = 16 * 1024 * 1024
@@ -26,7 +26,8 @@ class StateFile:
         self._path = path
         self._tables = tables
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replay(path, tables)
+        with uncollected():
+            _replay(path, tables)
         self._file, self._size, self._size_max = self._compacted()
 
     def write(self) -> None:
