@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -100,6 +100,12 @@ class Tables:
             self._tables = msgspec.json.decode(snapshot)
         for table, rows in self._tables.items():
             self._changed.update(dict.fromkeys((table, key) for key in rows))
+
+    def copied(self, names: Iterable[str]) -> Tables:
+        """Other tables with copies of the rows of some of these, to try on what must not happen here."""
+        apart = Tables()
+        apart._tables = {name: {key: copy_of(doc) for key, doc in self.items(name)} for name in names}
+        return apart
 
     def take_changes(self) -> list[Change]:
         """The rows changed since the last call, each with its present content, None where it is gone."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import customer_balance, discounts, invoice_fields, invoice_payments, paying, payment_methods
+from counterfoil.sandbox import (
+    customer_balance,
+    discounts,
+    dunning,
+    invoice_fields,
+    invoice_payments,
+    paying,
+    payment_methods,
+)
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.currencies import LEAST, MOST, formatted
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -101,10 +109,14 @@ def advance_invoice(call: Call, identifier: str) -> None:
 
 
 def default_method(call: Call, invoice: Doc) -> Doc | None:
-    """What an invoice is paid with unless another method is named: its own, else its customer's default."""
+    """What an invoice is paid with unless another method is named: its own, its subscription's, else its customer's
+    default.
+    """
     customer = call.shelf.get("customer", invoice["customer"]) or {}
+    subscription = call.shelf.get("subscription", invoice["subscription"] or "") or {}
     defaults = (
         invoice["default_payment_method"],
+        subscription.get("default_payment_method"),
         (customer.get("invoice_settings") or {}).get("default_payment_method"),
     )
     for identifier in defaults:
@@ -141,6 +153,7 @@ def _collect_by_itself(call: Call, invoice: Doc) -> None:
         return
     before = copy_of(invoice)
     invoice_payments.count_attempt(invoice, automatic=True)
+    dunning.plan_retry(call, invoice)
     call.save(invoice, "invoice.updated", before)
     call.emit("invoice.payment_failed", invoice)
 

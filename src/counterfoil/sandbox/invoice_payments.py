@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterfoil.sandbox import customer_balance, invoice_fields, payment_intent_fields, payment_intents
+from counterfoil.sandbox import customer_balance, dunning, invoice_fields, payment_intent_fields, payment_intents
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid, parameter_missing
@@ -31,10 +31,13 @@ def open_default(call: Call, invoice: Doc, method: Doc | None) -> Doc:
         "payment_method_types": types
         or payment_intent_fields.default_types(invoice["currency"], {"allow_redirects": "always"}),
         "statement_descriptor": invoice["statement_descriptor"],
+        **invoice.get("_payment", {}),
     }
     if method is not None:
         given["payment_method"] = method["id"]
     owner: dict[str, Any] = {"_invoice": invoice["id"], "invoice": invoice["id"], "_attempt": None}
+    if invoice.get("_session"):
+        owner["_session"] = invoice["_session"]
     if invoice["parent"]:
         owner["payment_details"] = {"customer_reference": None, "order_reference": invoice["id"][:REFERENCE_MOST]}
     intent = payment_intents.open_intent(call, given, **owner)
@@ -153,6 +156,7 @@ def payment_challenged(call: Call, intent: Doc) -> None:
 def _tell_failure(call: Call, invoice: Doc, intent: Doc, *names: str) -> None:
     before = copy_of(invoice)
     count_attempt(invoice, intent["_attempt"] == "automatic")
+    dunning.plan_retry(call, invoice)
     invoice["charge"] = intent["latest_charge"]
     call.shelf.save(invoice)
     call.emit("invoice.updated", invoice, before)

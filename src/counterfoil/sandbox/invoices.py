@@ -178,7 +178,11 @@ def _send(call: Call) -> Doc:
 
 
 def _void(call: Call) -> Doc:
-    invoice = call.find("invoice", "invoice")
+    return void_invoice(call, call.find("invoice", "invoice"))
+
+
+def void_invoice(call: Call, invoice: Doc) -> Doc:
+    """Take a finalized invoice back; what it moved on the customer's balance moves back."""
     if invoice["status"] not in ("open", "uncollectible"):
         raise invalid(f"You can only void open or uncollectible invoices; this one is {invoice['status']}.")
     invoice_payments.check_idle(call, invoice, "void")
@@ -194,13 +198,17 @@ def _void(call: Call) -> Doc:
 
 
 def _mark_uncollectible(call: Call) -> Doc:
-    invoice = call.find("invoice", "invoice")
+    return write_off(call, call.find("invoice", "invoice"), "user_forgiven")
+
+
+def write_off(call: Call, invoice: Doc, reason: str) -> Doc:
+    """Give an open invoice up; it can still be paid."""
     if invoice["status"] != "open":
         raise invalid(f"You can only mark open invoices as uncollectible; this one is {invoice['status']}.")
     invoice_payments.check_idle(call, invoice, "write off")
     before = copy_of(invoice)
     invoice |= {"status": "uncollectible", "auto_advance": False, "next_payment_attempt": None}
-    invoice["status_details"] = {"uncollectible": {"reason": "user_forgiven"}}
+    invoice["status_details"] = {"uncollectible": {"reason": reason}}
     invoice["status_transitions"]["marked_uncollectible_at"] = call.now
     call.shelf.save(invoice)
     call.emit("invoice.updated", invoice, before)

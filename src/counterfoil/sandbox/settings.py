@@ -35,6 +35,15 @@ class Settings:
     test_clock_advances_s: float = 0.5
     """How long a test clock takes to advance, whatever the distance."""
 
+    dunning_delays_s: tuple[float, ...] = (3 * 86_400.0, 5 * 86_400.0, 7 * 86_400.0)
+    """Pauses before a subscription's invoice that was refused is tried again; after the last try it is given up."""
+
+    dunning_ends: str = "canceled"
+    """What a subscription becomes then: canceled, unpaid or past_due. An account may have its own."""
+
+    upcoming_days: int = 7
+    """How many days before a renewal its invoice is told as upcoming."""
+
     search_lag_s: int = 0
     """How far search results are behind the objects (Stripe: up to a minute)."""
 

@@ -28,7 +28,10 @@ from counterfoil.sandbox import (
     products,
     promotion_codes,
     refunds,
+    renewals,
     setup_intents,
+    subscription_states,
+    subscriptions,
     tax_rates,
     test_clocks,
     webhook_endpoints,
@@ -59,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *invoices.ROUTES,
     *invoice_payments.ROUTES,
     *credit_notes.ROUTES,
+    *subscriptions.ROUTES,
     *test_clocks.ROUTES,
     *event_routes.ROUTES,
     *webhook_endpoints.ROUTES,
@@ -66,6 +70,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 TIMERS: dict[str, Callable[[Call, str], None]] = {
+    **renewals.TIMERS,
     **test_clocks.TIMERS,
     "advance_invoice": invoice_collecting.advance_invoice,
     "balance_available": balance.become_available,
@@ -80,12 +85,18 @@ TIMERS: dict[str, Callable[[Call, str], None]] = {
 """What a timer does to its subject when its time comes."""
 
 FOLLOWERS: dict[str, tuple[Callable[[Call, Doc], None], ...]] = {
+    "customer.deleted": (subscription_states.customer_deleted,),
+    "invoice.finalized": (renewals.watch_due,),
+    "invoice.marked_uncollectible": (subscription_states.invoice_closed,),
+    "invoice.paid": (subscription_states.invoice_paid,),
+    "invoice.payment_failed": (subscription_states.invoice_failed,),
+    "invoice.voided": (subscription_states.invoice_closed,),
     "payment_intent.amount_capturable_updated": (checkout.payment_pending,),
     "payment_intent.canceled": (invoice_payments.payment_canceled,),
     "payment_intent.payment_failed": (checkout.payment_failed, invoice_payments.payment_failed),
     "payment_intent.processing": (checkout.payment_pending, invoice_payments.payment_processing),
     "payment_intent.requires_action": (invoice_payments.payment_challenged,),
     "payment_intent.succeeded": (checkout.payment_succeeded, invoice_payments.payment_succeeded),
-    "setup_intent.succeeded": (checkout.setup_succeeded,),
+    "setup_intent.succeeded": (checkout.setup_succeeded, subscription_states.setup_succeeded),
 }
 """What an event means to other objects than its own."""

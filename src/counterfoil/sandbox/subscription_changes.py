@@ -1,0 +1,307 @@
+"""How a subscription changes: its items, its trial, its billing cycle, and what that bills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from counterfoil.sandbox import (
+    prorations,
+    renewals,
+    subscription_invoices,
+    subscription_items,
+    subscription_starts,
+    subscription_states,
+)
+from counterfoil.sandbox.call import Call
+from counterfoil.sandbox.documents import Doc, copy_of
+from counterfoil.sandbox.errors import StripeError, invalid
+from counterfoil.sandbox.params import Given, merge_labels
+from counterfoil.sandbox.shadows import shadow_of
+from counterfoil.sandbox.subscription_fields import KIND, not_covered
+from counterfoil.sandbox.subscription_invoices import Bill
+
+_UNBILLED = ("metadata", "cancellation_details")
+"""What can still be changed when a subscription is over."""
+_EARLY = (*_UNBILLED, "default_payment_method", "description", "payment_settings", "trial_settings", "invoice_settings")
+"""What can be changed before the first payment."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the items of a subscription become. `gone` and `changed` hold them as they were billed."""
+
+    items: list[Doc]
+    gone: list[Doc] = field(default_factory=list)
+    changed: list[tuple[Doc, Doc]] = field(default_factory=list)
+    """An item as it was, None-like empty where it is new, and as it becomes."""
+
+    @property
+    def bills(self) -> bool:
+        return bool(self.gone or self.changed)
+
+
+def change(call: Call, subscription: Doc, given: Given) -> Doc:
+    """Update a subscription as the parameters say; `error_if_incomplete` is tried on a copy first."""
+    own = replace(call, given=given)
+    behavior = given.get("payment_behavior") or "allow_incomplete"
+    if behavior == "pending_if_incomplete":
+        raise not_covered("pending updates (payment_behavior=pending_if_incomplete)", "payment_behavior")
+    _check_open(subscription, given)
+    if behavior == "error_if_incomplete":
+        apart = shadow_of(own)
+        error = _carry_out(apart, apart.shelf.find(KIND, subscription["id"], "subscription"))
+        if error is not None:
+            raise error
+    _carry_out(own, subscription)
+    return subscription
+
+
+def drafted(call: Call, subscription: Doc) -> Doc | None:
+    """Apply the call's parameters; returns the draft of what they bill at once, if anything.
+
+    The subscription is stored; nothing is told, and the draft is not stored yet.
+    """
+    given = call.given
+    subscription_starts.apply_plain(call, subscription)
+    _apply_details(subscription, given)
+    items = subscription_items.items_of(call, subscription)
+    plan = planned(call, subscription, items, given.get("items") or [])
+    at = _proration_date(call, subscription)
+    if _ends_trial(subscription, given):
+        invoice = _end_trial(call, subscription, plan)
+    else:
+        _move_trial(call, subscription, given)
+        redraw = _restart if _restarts(subscription, items, plan, given) else _prorate
+        invoice = redraw(call, subscription, plan, at)
+    _apply_end(call, subscription)
+    return invoice
+
+
+def planned(call: Call, subscription: Doc, items: list[Doc], given: list[Given]) -> Plan:
+    """What the items become, with nothing stored yet."""
+    plan = Plan(list(items))
+    for position, entry in enumerate(given):
+        path = f"items[{position}]"
+        current = _current(plan.items, entry, path)
+        if entry.get("deleted"):
+            if current is None:
+                raise invalid(f"You must pass `{path}[id]` to delete an item.", path)
+            plan.items = [item for item in plan.items if item["id"] != current["id"]]
+            plan.gone.append(current)
+        elif current is None:
+            _plan_new(call, subscription, plan, entry, path)
+        else:
+            _plan_changed(call, plan, current, entry, path)
+    if not plan.items:
+        raise invalid("A subscription must have at least one active plan.", "items")
+    return plan
+
+
+def _carry_out(call: Call, subscription: Doc) -> StripeError | None:
+    """Change a subscription and bill it; returns why what it bills could not be collected."""
+    before = copy_of(subscription)
+    invoice = drafted(call, subscription)
+    if invoice is not None:
+        subscription_invoices.issue(call, subscription, invoice)
+    subscription_states.save(call, subscription, before)
+    if _is_given_up(call, subscription):
+        missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+        renewals.give_up_trial(call, subscription, missing)
+        return None
+    error = None if invoice is None else _collect(call, subscription, invoice)
+    renewals.plan(call, subscription)
+    paused = subscription["pause_collection"]
+    if paused and paused["resumes_at"]:
+        call.schedule(paused["resumes_at"], "resume_collection", subscription)
+    return error
+
+
+def _collect(call: Call, subscription: Doc, invoice: Doc) -> StripeError | None:
+    behavior = call.chosen("payment_behavior", "allow_incomplete")
+    error = subscription_invoices.collect_now(call, invoice, behavior)
+    if behavior == "default_incomplete" and invoice["status"] == "open" and subscription["status"] == "active":
+        subscription_states.set_status(call, subscription, "past_due")
+    return error
+
+
+def _restarts(subscription: Doc, items: list[Doc], plan: Plan, given: Given) -> bool:
+    """True when a whole period begins now: it was asked for, the interval is another, or what was free is not."""
+    is_trial = subscription["status"] == "trialing"
+    rhythm = subscription_items.check_fit([item["price"] for item in plan.items])
+    if given.get("billing_cycle_anchor") == "now":
+        if is_trial:
+            raise not_covered("billing_cycle_anchor=now during a trial", "billing_cycle_anchor")
+        return True
+    was_free, is_free = (not any(map(subscription_items.amount_of, some)) for some in (items, plan.items))
+    return not is_trial and (rhythm != subscription_items.rhythm(subscription) or (was_free and not is_free))
+
+
+def _is_given_up(call: Call, subscription: Doc) -> bool:
+    """True when the trial that the caller ended leaves nothing to go on with."""
+    return bool(subscription["status"] == "trialing" and subscription["trial_end"] <= call.now)
+
+
+def _apply_end(call: Call, subscription: Doc) -> None:
+    """When it is to end; what was billed beyond that is given back, unless prorations are off."""
+    subscription_starts.apply_end(call, subscription)
+    end = subscription["cancel_at"]
+    is_early = "cancel_at" in call.given and end is not None and end < subscription["current_period_end"]
+    if is_early and call.given.get("proration_behavior") != "none":
+        for item in subscription_items.items_of(call, subscription):
+            prorations.credit(call, subscription, item, end)
+            call.shelf.save(item)
+    call.shelf.save(subscription)
+
+
+def _check_open(subscription: Doc, given: Given) -> None:
+    names = set(given) - {"payment_behavior", "proration_behavior", "off_session"}
+    if subscription["status"] in subscription_states.ENDED and names - set(_UNBILLED):
+        raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
+    if subscription["status"] == "incomplete" and names - set(_EARLY):
+        raise invalid(
+            "This subscription cannot be updated in this way because its first invoice is not paid: "
+            f"{', '.join(sorted(names - set(_EARLY)))}."
+        )
+
+
+def _apply_details(subscription: Doc, given: Given) -> None:
+    if given.get("cancellation_details"):
+        subscription["cancellation_details"] = subscription["cancellation_details"] | given["cancellation_details"]
+    if "pause_collection" in given:
+        paused = given["pause_collection"]
+        subscription["pause_collection"] = (
+            {"behavior": paused["behavior"], "resumes_at": paused.get("resumes_at")} if paused else None
+        )
+
+
+def _current(items: list[Doc], entry: Given, path: str) -> Doc | None:
+    """The item that an entry is about; None for a new one."""
+    if not entry.get("id"):
+        return None
+    found = next((item for item in items if item["id"] == entry["id"]), None)
+    if found is None:
+        raise StripeError(
+            f"No such subscription item: '{entry['id']}'", code="resource_missing", param=f"{path}[id]", status=400
+        )
+    return found
+
+
+def _plan_new(call: Call, subscription: Doc, plan: Plan, entry: Given, path: str) -> None:
+    price = subscription_items.price_of(call, entry, path)
+    item = subscription_items.new_item(call, subscription, price, entry)
+    plan.items.append(item)
+    plan.changed.append(({}, item))
+
+
+def _plan_changed(call: Call, plan: Plan, current: Doc, entry: Given, path: str) -> None:
+    was, becomes = copy_of(current), copy_of(current)
+    if "metadata" in entry:
+        becomes["metadata"] = merge_labels(becomes["metadata"], entry["metadata"])
+    named = any(entry.get(name) for name in ("price", "plan", "price_data"))
+    price = subscription_items.price_of(call, entry, path) if named else current["price"]
+    quantity: int = current["quantity"] if entry.get("quantity") is None else entry["quantity"]
+    subscription_items.set_price(becomes, price, quantity)
+    plan.items = [becomes if item["id"] == current["id"] else item for item in plan.items]
+    if (was["price"]["id"], was["quantity"]) != (price["id"], becomes["quantity"]):
+        plan.changed.append((was, becomes))
+
+
+def _proration_date(call: Call, subscription: Doc) -> int:
+    at: int = call.chosen("proration_date", call.now)
+    if not subscription["current_period_start"] <= at <= subscription["current_period_end"]:
+        raise invalid(
+            "Cannot specify proration_date outside of current subscription period "
+            f"({subscription['current_period_start']} - {subscription['current_period_end']})",
+            "proration_date",
+        )
+    return at
+
+
+def _ends_trial(subscription: Doc, given: Given) -> bool:
+    return given.get("trial_end") == "now" and subscription["status"] == "trialing"
+
+
+def _end_trial(call: Call, subscription: Doc, plan: Plan) -> Doc | None:
+    """A trial ends because the caller says so: the first period begins now, and is billed now."""
+    missing = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    subscription["trial_end"] = call.now
+    if missing != "create_invoice" and renewals.lacks_method(call, subscription):
+        _store(call, subscription, plan)
+        return None
+    subscription["status"] = "active"
+    return _begin_period(call, subscription, plan, call.now)
+
+
+def _move_trial(call: Call, subscription: Doc, given: Given) -> None:
+    """A trial is made longer or shorter."""
+    end = given.get("trial_end")
+    if end is None or end == "now":
+        return
+    if subscription["status"] != "trialing":
+        raise not_covered("a trial for a subscription that is billed already", "trial_end")
+    subscription_starts.check_trial_end(call, end)
+    subscription |= {"trial_end": end, "billing_cycle_anchor": end, "current_period_end": end}
+
+
+def _restart(call: Call, subscription: Doc, plan: Plan, at: int) -> Doc | None:
+    """Credit what is left of the period, and bill a whole one that begins now."""
+    if call.given.get("proration_behavior") != "none":
+        for was in (*plan.gone, *_billed_before(plan)):
+            prorations.credit(call, subscription, was, at)
+    return _begin_period(call, subscription, plan, at)
+
+
+def _begin_period(call: Call, subscription: Doc, plan: Plan, at: int) -> Doc | None:
+    behind = (subscription["current_period_start"], call.now)
+    rhythm = subscription_items.check_fit([item["price"] for item in plan.items])
+    for item in plan.items:
+        item["_debits"] = []
+    subscription |= {"billing_cycle_anchor": call.now, "current_period_start": call.now}
+    subscription["current_period_end"] = rhythm.step(call.now, 1)
+    _store(call, subscription, plan)
+    bill = Bill("subscription_update", renewals.period_lines(call, subscription), behind, proration_date=at)
+    return _with_extras(call, subscription, bill)
+
+
+def _prorate(call: Call, subscription: Doc, plan: Plan, at: int) -> Doc | None:
+    """Prorate changed items within the period, and invoice that at once where it is asked for."""
+    behavior = call.chosen("proration_behavior", "create_prorations")
+    billed = plan.bills and behavior != "none"
+    if billed:
+        for was in plan.gone:
+            prorations.credit(call, subscription, was, at)
+        for was, becomes in plan.changed:
+            if was:
+                becomes["_debits"] = _credited(call, subscription, was, at)
+            prorations.charge(call, subscription, becomes, at)
+    _store(call, subscription, plan)
+    if not ((behavior == "always_invoice" and billed) or call.given.get("add_invoice_items")):
+        return None
+    behind = (subscription["current_period_start"], call.now)
+    return _with_extras(call, subscription, Bill("subscription_update", [], behind, proration_date=at))
+
+
+def _credited(call: Call, subscription: Doc, was: Doc, at: int) -> list[Doc]:
+    """Credit an item as it was; returns the debits that stay."""
+    prorations.credit(call, subscription, was, at)
+    left: list[Doc] = was["_debits"]
+    return left
+
+
+def _billed_before(plan: Plan) -> list[Doc]:
+    """The items that go on, as they were billed."""
+    changed = {becomes["id"]: was for was, becomes in plan.changed}
+    return [changed.get(item["id"], item) for item in plan.items if changed.get(item["id"], item)]
+
+
+def _with_extras(call: Call, subscription: Doc, bill: Bill) -> Doc | None:
+    invoice = subscription_invoices.draft(call, subscription, bill)
+    subscription_starts.add_extra_items(call, subscription, invoice)
+    return invoice if invoice["_lines"] else None
+
+
+def _store(call: Call, subscription: Doc, plan: Plan) -> None:
+    for item in plan.gone:
+        call.shelf.bury(item)
+    subscription_items.show_items(call, subscription, plan.items)
+    call.shelf.save(subscription)
