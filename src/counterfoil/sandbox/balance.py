@@ -8,6 +8,7 @@ from dataclasses import replace
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.currencies import ZERO_DECIMAL
 from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.errors import invalid
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
 from counterfoil.sandbox.params import Text
 from counterfoil.sandbox.routing import Route
@@ -98,7 +99,19 @@ def balance(call: Call) -> Doc:
     }
 
 
-_CATEGORIES = {"payment": "charge", "payment_refund": "refund", "refund_failure": "refund_failure"}
+def available(call: Call, currency: str) -> int:
+    """What of a currency could be paid out now."""
+    rows = call.shelf.rows("balance_transaction")
+    return sum(row["net"] for row in rows if row["currency"] == currency and row["status"] == "available")
+
+
+_CATEGORIES = {
+    "payout_cancel": "payout_reversal",
+    "payout_failure": "payout_reversal",
+    "payment": "charge",
+    "payment_refund": "refund",
+    "refund_failure": "refund_failure",
+}
 
 
 def _category(kind: str, amount: int) -> str:
@@ -121,6 +134,9 @@ def _retrieve(call: Call) -> Doc:
 
 
 def _list(call: Call) -> Page:
+    if call.given.get("payout"):
+        call.referred("payout", call.given["payout"], "payout")
+        raise invalid("Balance transaction history can only be filtered on automatic transfers, not manual.", "payout")
     return page_of(call, "balance_transaction", matches(call.given, "currency", "source", "type"))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
 from counterfoil.sandbox import (
+    billing_portal,
     checkout,
     checkout_page,
     clocks,
@@ -17,6 +18,7 @@ from counterfoil.sandbox import (
     disputes,
     faults,
     paying,
+    payouts,
     setup_intents,
     webhook_endpoints,
 )
@@ -47,6 +49,9 @@ def handle(sandbox: Sandbox, request: Request) -> Response:
         if request.route_path.startswith(CHECKOUT):
             call, session = _owner(sandbox, checkout.KIND, request.route_path.removeprefix(CHECKOUT))
             return checkout_page.answer(call, session, request)
+        if request.route_path.startswith(billing_portal.PORTAL):
+            identifier = request.route_path.removeprefix(billing_portal.PORTAL)
+            return billing_portal.answer(*_owner(sandbox, billing_portal.KIND, identifier), request)
         act, identifier = _find(request)
         result = act(sandbox, _body(request), _query(request), identifier)
     except StripeError as error:
@@ -201,6 +206,12 @@ def _dispute(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str
     return plain(disputes.open_dispute(call, charge, str(body.get("reason", "fraudulent"))), call.version)
 
 
+def _fail_payout(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:
+    """The bank sends a payout back."""
+    call, payout = _owner(sandbox, payouts.KIND, identifier)
+    return plain(payouts.fail(call, payout, str(body.get("failure_code", "account_closed"))), call.version)
+
+
 def _deliveries(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:
     tables = sandbox.world.tables
     return {"waiting": tables.rows(QUEUE), "finished": tables.rows(DONE)}
@@ -244,6 +255,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("POST", "payment_intents/{id}/authenticate"): _authenticate,
     ("POST", "setup_intents/{id}/authenticate"): _authenticate,
     ("POST", "charges/{id}/dispute"): _dispute,
+    ("POST", "payouts/{id}/fail"): _fail_payout,
     ("GET", "deliveries"): _deliveries,
     ("GET", "requests"): _requests,
     ("GET", "settings"): _settings,

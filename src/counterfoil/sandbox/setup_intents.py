@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from counterfoil.sandbox import paying, payment_methods
+from counterfoil.sandbox import paying, payment_methods, setup_attempts
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.declines import DECLINES
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -68,6 +68,7 @@ def open_intent(call: Call, given: Given, **owner: str) -> Doc:
 
 def cancel_intent(call: Call, intent: Doc, reason: str | None) -> Doc:
     intent |= {"status": "canceled", "cancellation_reason": reason, "next_action": None}
+    setup_attempts.abandon(call, intent)
     call.shelf.save(intent)
     call.emit("setup_intent.canceled", intent)
     return intent
@@ -149,12 +150,13 @@ def confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
         _fail(call, intent, method, refusal.error_fields())
         raise refusal.error(setup_intent=intent, payment_method=method)
     if card.challenge in ("always", "until_set_up"):
-        return _challenge(call, intent)
+        return _challenge(call, intent, method)
     return _succeed(call, intent, method)
 
 
-def _challenge(call: Call, intent: Doc) -> Doc:
+def _challenge(call: Call, intent: Doc, method: Doc) -> Doc:
     intent |= {"status": "requires_action", "next_action": paying.next_action(call, intent)}
+    setup_attempts.record(call, intent, method, "requires_action")
     call.shelf.save(intent)
     call.emit("setup_intent.requires_action", intent)
     return intent
@@ -166,6 +168,7 @@ def _succeed(call: Call, intent: Doc, method: Doc) -> Doc:
     method["_set_up"] = method["_set_up"] or intent["usage"] == "off_session"
     call.shelf.save(method)
     intent |= {"status": "succeeded", "last_setup_error": None}
+    setup_attempts.record(call, intent, method, "succeeded")
     call.shelf.save(intent)
     call.emit("setup_intent.succeeded", intent)
     return intent
@@ -174,6 +177,7 @@ def _succeed(call: Call, intent: Doc, method: Doc) -> Doc:
 def _fail(call: Call, intent: Doc, method: Doc, error: dict[str, Any]) -> None:
     intent |= {"status": "requires_payment_method", "payment_method": None}
     intent["last_setup_error"] = {**error, "payment_method": copy_of(method)}
+    setup_attempts.record(call, intent, method, "failed", intent["last_setup_error"])
     call.shelf.save(intent)
     call.emit("setup_intent.setup_failed", intent)
 

@@ -107,6 +107,9 @@ SINCE: dict[str, dict[str, str]] = {
         "managed_payments": "2026-07-29",
     },
     "customer_balance_transaction": {"checkout_session": "2025-05-28", "customer_account": CLOVER},
+    "billing_portal.session": {"customer_account": CLOVER},
+    "payout": {"payout_method": BASIL, "trace_id": "2024-09-30"},
+    "setup_attempt": {"customer_account": CLOVER},
     "refund": {"customer": "2026-08-26", "customer_account": "2026-08-26", "payment_method": "2026-08-26"},
     "payment_method": {"allow_redisplay": "2024-06-20", "customer_account": CLOVER},
     "balance_transaction": {"balance_type": "2025-06-30"},
@@ -370,6 +373,14 @@ EXPANDABLE: dict[str, dict[str, str]] = {
     },
     "customer_balance_transaction": {"credit_note": "credit_note", "customer": "customer", "invoice": "invoice"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "payout": {
+        "balance_transaction": "balance_transaction",
+        "destination": "bank_account",
+        "failure_balance_transaction": "balance_transaction",
+        "original_payout": "payout",
+        "reversed_by": "payout",
+    },
+    "setup_attempt": {"customer": "customer", "payment_method": "payment_method", "setup_intent": "setup_intent"},
     "balance_transaction": {"source": "*"},
 }
 """Which references of an object can be expanded, and to what (`*`: whatever the id is of)."""
@@ -393,4 +404,12 @@ ON_REQUEST: dict[str, dict[str, str]] = {
 PATHS = {"checkout.session": "checkout/sessions"}
 """Where objects are found, when it is not their kind in the plural."""
 
-SOURCES = {"ch": "charge", "py": "charge", "re": "refund", "pyr": "refund", "du": "dispute", "dp": "dispute"}
+SOURCES = {
+    "po": "payout",
+    "ch": "charge",
+    "py": "charge",
+    "re": "refund",
+    "pyr": "refund",
+    "du": "dispute",
+    "dp": "dispute",
+}
