@@ -694,3 +694,21 @@ def test_a_payment_of_an_invoice_is_told_from_one_that_stands_alone(api: stripe.
     rows = api.v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": alone.id}}).data
 
     assert rows == []
+
+
+def test_a_sent_invoice_is_told_before_its_day_and_after_it(
+    server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
+) -> None:
+    owner = customer(api, None)
+    terms = {"collection_method": "send_invoice", "days_until_due": 10}
+    late, timely = opened(api, owner.id, 1_000, **terms), opened(api, owner.id, 2_000, **terms)
+
+    clock.step(7 * DAY + 1)
+    assert [event.data.object["id"] for event in api.v1.events.list({"type": "invoice.will_be_due"}).data] == [
+        timely.id,
+        late.id,
+    ]
+    api.v1.invoices.pay(timely.id, {"paid_out_of_band": True})
+    clock.step(3 * DAY)
+
+    assert [event.data.object["id"] for event in api.v1.events.list({"type": "invoice.overdue"}).data] == [late.id]

@@ -161,6 +161,14 @@ def _update(call: Call) -> Doc:
     _refuse_gone(call)
     item = call.find("invoiceitem")
     invoice = draft_of(call, item["invoice"]) if item["invoice"] else None
+    change_item(call, item, given)
+    if invoice is not None:
+        _redraw(call, invoice, item)
+    return item
+
+
+def change_item(call: Call, item: Doc, given: Given) -> None:
+    """Give an item another amount, price, text, period, discount or tax. Its line is the caller's to draw anew."""
     if {"amount", "pricing", "price", "price_data", "quantity", "unit_amount", "unit_amount_decimal"} & set(given):
         merged = _merged(item, given)
         price, amount = _priced(call, merged, item["currency"])
@@ -170,9 +178,6 @@ def _update(call: Call) -> Doc:
         item["period"] = _period(given["period"])
     _apply_adjustments(call, item, given, call.shelf.find("customer", item["customer"], "customer", 400))
     call.shelf.save(item)
-    if invoice is not None:
-        _redraw(call, invoice, item)
-    return item
 
 
 def _merged(item: Doc, given: Given) -> Given:

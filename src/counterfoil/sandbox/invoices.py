@@ -8,6 +8,7 @@ from counterfoil.sandbox import (
     invoice_collecting,
     invoice_fields,
     invoice_items,
+    invoice_lines,
     invoice_payments,
     tax_rates,
 )
@@ -15,10 +16,9 @@ from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_currency
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
-from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.invoice_fields import CREATE, KEPT, PAY
-from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of, page_of_rows, within
-from counterfoil.sandbox.params import Choice, Flag, Hash, Items, Need, Range, Text, uncovered
+from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of, within
+from counterfoil.sandbox.params import Choice, Flag, Range, Text, uncovered
 from counterfoil.sandbox.payment_methods import not_of_customer
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.search import SEARCH, search_of
@@ -80,7 +80,7 @@ def _delete(call: Call) -> Doc:
         )
     for item in call.shelf.rows("invoiceitem"):
         if item["invoice"] == invoice["id"]:
-            _release(call, item)
+            invoice_lines.release(call, item)
     stub = call.shelf.bury(invoice)
     call.emit("invoice.deleted", invoice)
     return stub
@@ -105,26 +105,6 @@ def _search(call: Call) -> Page:
         "total",
     }
     return search_of(call, "invoice", fields)
-
-
-def _lines(call: Call) -> Page:
-    invoice = call.find("invoice", "invoice")
-    return page_of_rows(call, "line_item", iter([(line["id"], line) for line in invoice["_lines"]]))
-
-
-def _add_lines(call: Call) -> Doc:
-    invoice = call.find("invoice", "invoice")
-    if invoice["status"] != "draft":
-        raise invoice_items.not_editable(invoice)
-    customer = call.shelf.find("customer", invoice["customer"], "customer", 400)
-    before = copy_of(invoice)
-    for position, line in enumerate(call.given["lines"]):
-        item = _item_of_line(call, invoice, line, customer, f"lines[{position}]")
-        invoice_items.take_up(call, invoice, [item])
-    if "invoice_metadata" in call.given:
-        apply_given(invoice, {"metadata": call.given["invoice_metadata"]}, ("metadata",))
-    invoice_fields.recount(invoice, customer)
-    return call.save(invoice, "invoice.updated", before)
 
 
 def _finalize(call: Call) -> Doc:
@@ -292,26 +272,6 @@ def _default_method(call: Call, invoice: Doc) -> str | None:
     return str(method["id"])
 
 
-def _item_of_line(call: Call, invoice: Doc, line: Doc, customer: Doc, path: str) -> Doc:
-    """The waiting item that a line names, or a new one."""
-    if not line.get("invoice_item"):
-        return invoice_items.add_item(call, line, customer, invoice)
-    item = call.referred("invoiceitem", line["invoice_item"], f"{path}[invoice_item]")
-    if item["customer"] != customer["id"] or item["invoice"] is not None or item["currency"] != invoice["currency"]:
-        raise invalid(f"The invoice item {item['id']} can't be added to this invoice.", f"{path}[invoice_item]")
-    return item
-
-
-def _release(call: Call, item: Doc) -> None:
-    """What becomes of an item when its draft is deleted: one that waited before waits again."""
-    if item["_own"]:
-        call.shelf.bury(item)
-        call.emit("invoiceitem.deleted", item)
-        return
-    item["invoice"] = None
-    call.shelf.save(item)
-
-
 def _return_balance(call: Call, invoice: Doc) -> None:
     """A void invoice takes nothing: what it moved on the customer's balance moves back."""
     customer = call.shelf.get("customer", invoice["customer"])
@@ -330,13 +290,6 @@ ROUTES = (
     Route("GET", _PATH + "/{id}", _retrieve),
     Route("POST", _PATH + "/{id}", _update, KEPT),
     Route("DELETE", _PATH + "/{id}", _delete),
-    Route("GET", _PATH + "/{id}/lines", _lines, PAGING),
-    Route(
-        "POST",
-        _PATH + "/{id}/add_lines",
-        _add_lines,
-        {"lines": Need(Items(Hash(invoice_items.LINE))), "invoice_metadata": METADATA["metadata"]},
-    ),
     Route("POST", _PATH + "/{id}/finalize", _finalize, {"auto_advance": Flag()}),
     Route("POST", _PATH + "/{id}/pay", _pay, PAY),
     Route(

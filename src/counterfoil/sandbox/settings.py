@@ -44,6 +44,9 @@ class Settings:
     upcoming_days: int = 7
     """How many days before a renewal its invoice is told as upcoming."""
 
+    due_reminder_days: int = 3
+    """How many days before its due date a sent invoice is told as being due soon."""
+
     search_lag_s: int = 0
     """How far search results are behind the objects (Stripe: up to a minute)."""
 

@@ -19,6 +19,7 @@ from counterfoil.sandbox import (
     event_routes,
     invoice_collecting,
     invoice_items,
+    invoice_lines,
     invoice_payments,
     invoices,
     paying,
@@ -30,6 +31,7 @@ from counterfoil.sandbox import (
     products,
     promotion_codes,
     refunds,
+    reminders,
     setup_attempts,
     renewals,
     setup_intents,
@@ -65,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     *payment_pages.ROUTES,
     *invoice_items.ROUTES,
     *invoices.ROUTES,
+    *invoice_lines.ROUTES,
     *invoice_payments.ROUTES,
     *credit_notes.ROUTES,
     *subscriptions.ROUTES,
@@ -86,6 +89,7 @@ TIMERS: dict[str, Callable[[Call, str], None]] = {
     "expire_session": checkout.expire_session,
     "expire_authorization": paying.expire_authorization,
     **payouts.TIMERS,
+    **reminders.TIMERS,
     "settle_debit": paying.settle_debit,
     "settle_refund": refunds.settle_refund,
 }
@@ -93,7 +97,7 @@ TIMERS: dict[str, Callable[[Call, str], None]] = {
 
 FOLLOWERS: dict[str, tuple[Callable[[Call, Doc], None], ...]] = {
     "customer.deleted": (subscription_states.customer_deleted,),
-    "invoice.finalized": (renewals.watch_due,),
+    "invoice.finalized": (renewals.watch_due, reminders.watch),
     "invoice.marked_uncollectible": (subscription_states.invoice_closed,),
     "invoice.paid": (subscription_states.invoice_paid,),
     "invoice.payment_failed": (subscription_states.invoice_failed,),
