@@ -16,6 +16,7 @@ from counterfoil.sandbox import (
     clocks,
     deliveries,
     disputes,
+    dunning,
     faults,
     paying,
     payouts,
@@ -148,7 +149,9 @@ def _accounts(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: st
         account = open_account(sandbox.world, _text(body, "account"), account["livemode"], account["id"])
     if body.get("default_api_version"):
         account["default_api_version"] = check_version(_text(body, "default_api_version"), "default_api_version")
-        sandbox.world.tables.put(ACCOUNTS, account["key"], account)
+    if body.get("dunning_ends"):
+        account["dunning_ends"] = dunning.check_end(_text(body, "dunning_ends"))
+    sandbox.world.tables.put(ACCOUNTS, account["key"], account)
     return account
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.errors import invalid
 
 ENDS = ("canceled", "past_due", "unpaid")
 _COLLECTED = ("active", "past_due", "trialing")
@@ -29,6 +30,12 @@ def end_of(call: Call) -> str:
     """What becomes of a subscription when the last try has failed: the account's choice, else the sandbox's."""
     chosen: str = call.shelf.account.get("dunning_ends") or call.world.settings.dunning_ends
     return chosen
+
+
+def check_end(end: str) -> str:
+    if end not in ENDS:
+        raise invalid(f"Invalid dunning_ends: must be one of {', '.join(ENDS)}", "dunning_ends")
+    return end
 
 
 def _is_retried(call: Call, invoice: Doc) -> bool:

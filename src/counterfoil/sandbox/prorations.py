@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from counterfoil.sandbox import subscription_items, subscription_lines
 from counterfoil.sandbox.call import Call
-from counterfoil.sandbox.documents import Doc
+from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.subscription_lines import Span
 
 
@@ -58,6 +58,8 @@ def remember(item: Doc, amount: int, span: Span, pending: str | None = None, lin
         "amount": amount,
         "end": span[1],
         "pending": pending,
+        "price": copy_of(item["price"]),
+        "quantity": item["quantity"],
         "start": span[0],
         "invoice": line["invoice"] if line else None,
         "line": line["id"] if line else None,
@@ -80,7 +82,8 @@ def rounded(exact: Fraction) -> int:
 def _credit_debit(call: Call, subscription: Doc, item: Doc, debit: Doc, at: int) -> Doc:
     start = max(at, debit["start"])
     share = Fraction(debit["amount"] * (debit["end"] - start), debit["end"] - debit["start"])
-    return _credit(call, subscription, item, (start, debit["end"]), -rounded(share), [debit])
+    billed = item | {"price": debit["price"], "quantity": debit["quantity"]}
+    return _credit(call, subscription, billed, (start, debit["end"]), -rounded(share), [debit])
 
 
 def _credit(call: Call, subscription: Doc, item: Doc, span: Span, amount: int, debits: list[Doc]) -> Doc:

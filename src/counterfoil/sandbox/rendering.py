@@ -86,7 +86,8 @@ def render_event(event: Doc, version: str) -> Doc:
     shown["api_version"] = version
     shown["data"] = {"object": subject}
     if event["_before"] is not None:
-        shown["data"]["previous_attributes"] = difference(plain(event["_before"], version), subject)
+        changed = difference(plain(event["_before"], version), subject)
+        shown["data"]["previous_attributes"] = {name: value for name, value in changed.items() if name in subject}
     return shown
 
 

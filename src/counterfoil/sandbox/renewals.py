@@ -15,7 +15,7 @@ from counterfoil.sandbox import (
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.periods import DAY_S
-from counterfoil.sandbox.shadows import shadow_of
+from counterfoil.sandbox.shadows import move_to, shadow_of
 from counterfoil.sandbox.subscription_fields import KIND
 from counterfoil.sandbox.subscription_invoices import Bill
 from counterfoil.sandbox.subscription_lines import Span
@@ -161,6 +161,7 @@ def ends_with_period(subscription: Doc) -> bool:
 def upcoming(call: Call, subscription: Doc) -> Doc:
     """The invoice of the next renewal as it would be now. Nothing of it stays."""
     apart = shadow_of(call)
+    move_to(apart, subscription["current_period_end"])
     return as_preview(renew(apart, apart.shelf.find(KIND, subscription["id"], "subscription")))
 
 
@@ -170,7 +171,7 @@ def as_preview(invoice: Doc) -> Doc:
     shown["id"] = shown["id"].replace("in_", "upcoming_in_", 1)
     for line in shown["_lines"]:
         line["invoice"] = shown["id"]
-    shown |= {"automatically_finalizes_at": None, "auto_advance": True, "status": "draft"}
+    shown |= {"automatically_finalizes_at": None, "billing_reason": "upcoming", "status": "draft"}
     invoice_fields.show_lines(shown)
     return shown
 
