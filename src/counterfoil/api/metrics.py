@@ -4,6 +4,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -16,12 +18,12 @@ from starlette.responses import Response
 
 from counterfoil.engine.house import House
 from counterfoil.store import gauges
-from counterfoil.store.database import DatabaseUnavailable
+from counterfoil.store.database import DatabaseUnavailable, Row
 from counterfoil.store.directory import tenants
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 KEPT_S: Final = 5.0
-QUEUES: Final = ("inbox", "order", "sweep")
+QUEUES: Final = ("inbox", "order", "sweep", "upkeep")
 
 
 class Metrics:
@@ -73,6 +75,7 @@ class Road(Collector):
         decisions: Counter[tuple[str, str]] = Counter()
         cases: Counter[str] = Counter()
         orders: Counter[str] = Counter()
+        kept = Kept()
         with self._house.database.owner("") as tx:
             ids = [each.id for each in tenants(tx)]
         for tenant in ids:
@@ -80,6 +83,7 @@ class Road(Collector):
                 decisions.update(gauges.decisions(tx))
                 cases.update(gauges.open_cases(tx))
                 orders.update(gauges.open_orders(tx))
+                kept.add(gauges.kept(tx))
         yield from self._queues()
         yield _family("counterfoil_decisions", "Decisions stored.", ("outcome", "reason"), decisions)
         yield _family(
@@ -87,6 +91,7 @@ class Road(Collector):
         )
         open_orders = {(status,): orders[status] for status in ("queued", "sent", "unknown")}
         yield _family("counterfoil_orders_open", "Orders whose end is not known.", ("status",), open_orders)
+        yield from kept.families(self._house.clock.now())
 
     def _queues(self) -> Iterator[Metric]:
         now = self._house.clock.now()
@@ -96,6 +101,34 @@ class Road(Collector):
         lags = {(queue,): (now - due[queue][1]).total_seconds() if queue in due else 0 for queue in QUEUES}
         yield _family("counterfoil_backlog", "Items that are due.", ("queue",), counts)
         yield _family("counterfoil_lag_seconds", "Age of the oldest item that is due.", ("queue",), lags)
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept for a while only, summed over tenants."""
+
+    bodies_dropped: int = 0
+    keys_dropped: int = 0
+    oldest: list[datetime] = field(default_factory=list)
+    ran: list[datetime] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Add a tenant's figures."""
+        self.bodies_dropped += row["bodies_dropped"] or 0
+        self.keys_dropped += row["keys_dropped"] or 0
+        self.oldest += [row["oldest_body_at"]] if row["oldest_body_at"] else []
+        self.ran += [row["ran_at"]] if row["ran_at"] else []
+
+    def families(self, now: datetime) -> Iterator[Metric]:
+        """Give them as metrics; an age is that of the worst tenant, 0 where there is nothing."""
+        dropped = {("body",): self.bodies_dropped, ("key",): self.keys_dropped}
+        yield _family("counterfoil_retention_dropped", "What retention has dropped.", ("kind",), dropped)
+        ages = {
+            "counterfoil_raw_body_age_seconds": ("Age of the oldest raw body.", self.oldest),
+            "counterfoil_upkeep_age_seconds": ("Time since the upkeep of the tenant that waits longest.", self.ran),
+        }
+        for name, (text, times) in ages.items():
+            yield GaugeMetricFamily(name, text, (now - min(times)).total_seconds() if times else 0.0)
 
 
 def _up(value: int) -> Metric:

@@ -64,6 +64,9 @@ def house_on(entry: Entry, settings: "Settings", dsn: str, pool_size: int = 10) 
     engine = house.Settings(
         lease=timedelta(seconds=settings.lease_s),
         sweep_every=timedelta(seconds=settings.sweep_every_s),
+        upkeep_every=timedelta(seconds=settings.upkeep_every_s),
+        keep_bodies=timedelta(days=settings.keep_bodies_days),
+        keep_keys=timedelta(days=settings.keep_keys_days),
         allow_clock=not settings.is_live,
     )
     plan = Plan(dsn, master_key(entry, settings), engine, pool_size, settings.clock)

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     threads: int = Field(4, ge=1, le=64)
     lease_s: float = Field(60.0, gt=0)
     sweep_every_s: float = Field(300.0, gt=0)
+    upkeep_every_s: float = Field(3600.0, gt=0)
+    keep_bodies_days: float = Field(90.0, gt=0, le=36_500)
+    keep_keys_days: float = Field(30.0, ge=1, le=36_500)
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

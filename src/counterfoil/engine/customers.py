@@ -12,7 +12,7 @@ from counterfoil.engine.commands import Plan, Result, run
 from counterfoil.engine.decide import Moment
 from counterfoil.engine.load import Scope
 from counterfoil.engine.operations import Asked
-from counterfoil.store import accounts, erasing, subjects
+from counterfoil.store import accounts, erasing, outbox, subjects
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import Answer, plain
 
@@ -43,7 +43,7 @@ def update_customer(asked: Asked, customer: str, changes: Changes) -> Result:
             return _missing(customer)
         held = _person(tx, customer)
         told = any(changes.fields.get(name, held[name]) != held[name] for name in TOLD)
-        orders = subjects.orders_about(tx, customer)
+        orders = outbox.orders_about(tx, customer)
         return customers.decide_update_customer(books, orders, moment.now, moment.new_id, told=told)
 
     return run(asked.house, asked.tenant, asked.request, _plan(customer, decide, after))
@@ -64,7 +64,7 @@ def erase_customer(asked: Asked, customer: str) -> Result:
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         if books is None:
             return _missing(customer)
-        return customers.decide_erase(books, subjects.orders_about(tx, customer), moment.now, moment.new_id)
+        return customers.decide_erase(books, outbox.orders_about(tx, customer), moment.now, moment.new_id)
 
     return run(asked.house, asked.tenant, asked.request, _plan(customer, decide, after))
 

@@ -33,7 +33,7 @@ from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.notices import backoff, report, status_of
 from counterfoil.engine.phases import Phase
 from counterfoil.providers.port import ProviderUnavailable, Refs
-from counterfoil.store import accounts, inbox, subjects, work
+from counterfoil.store import accounts, inbox, outbox, subjects, work
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import News, Observation
 from counterfoil.store.work import Claim
@@ -110,7 +110,7 @@ def _refs(tx: Tx, order: Order) -> Refs | None:
     match order.instruction:
         case CreateCustomer():
             return refs
-        case UpdateCustomer() if subjects.has_open_before(tx, order):
+        case UpdateCustomer() if outbox.has_open_before(tx, order):
             return None  # of two that are under way at once, the older values could arrive last
         case CreateIntent(method=method) if method:
             refs = replace(refs, method_ref=subjects.method_ref(tx, method))

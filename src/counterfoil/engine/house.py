@@ -25,13 +25,19 @@ OPENED_MAX: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Times and bounds of the engine. All durations are wall time unless they say otherwise."""
+    """Times and bounds of the engine. All durations are wall time unless they say otherwise.
+
+    `keep_bodies` and `keep_keys` are business time: how long raw bodies, and keys and answers of commands, are kept.
+    """
 
     lease: timedelta = timedelta(seconds=60)
     retry_first: timedelta = timedelta(seconds=1)
     retry_max: timedelta = timedelta(minutes=10)
     tries_before_parking: int = 12
     sweep_every: timedelta = timedelta(minutes=5)
+    upkeep_every: timedelta = timedelta(hours=1)
+    keep_bodies: timedelta = timedelta(days=90)
+    keep_keys: timedelta = timedelta(days=30)
     batch: int = 100
     allow_clock: bool = False
 

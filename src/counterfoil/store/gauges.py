@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from counterfoil.store.database import Tx
+from counterfoil.store.database import Row, Tx
 
 
 def decisions(tx: Tx) -> dict[tuple[str, str], int]:
@@ -39,6 +39,25 @@ def open_orders(tx: Tx) -> dict[str, int]:
         """
     )
     return {row["status"]: row["n"] for row in rows}
+
+
+def kept(tx: Tx) -> Row:
+    """Give when a tenant's oldest raw body came, and what retention has dropped and when it last ran."""
+    row = tx.one(
+        """
+        select
+            (
+                select i.received_at from inbox i
+                where i.tenant = %(tenant)s
+                    and i.id = (select min(inbox) from raw_body where tenant = %(tenant)s)
+            ) as oldest_body_at,
+            u.ran_at, u.bodies_dropped, u.keys_dropped
+        from (select 1) as one
+        left join upkeep u on u.tenant = %(tenant)s
+        """
+    )
+    assert row is not None
+    return row
 
 
 def due(tx: Tx, now: datetime) -> dict[str, tuple[int, datetime]]:

@@ -274,29 +274,6 @@ def orders(tx: Tx, subject_ids: Iterable[str]) -> tuple[Order, ...]:
     return tuple(order_from(row) for row in rows)
 
 
-def orders_about(tx: Tx, customer: str) -> tuple[Order, ...]:
-    """Give the orders about a customer itself, oldest first, and hold them: none leaves before the transaction ends."""
-    rows = tx.rows(
-        "select * from provider_order where tenant = %(tenant)s and subject = %(id)s order by id for no key update",
-        id=customer,
-    )
-    return tuple(order_from(row) for row in rows)
-
-
-def has_open_before(tx: Tx, order: Order) -> bool:
-    """Say whether an older order about the same subject has not come to its end."""
-    row: Row | None = tx.one(
-        """
-        select 1 as found from provider_order
-        where tenant = %(tenant)s and subject = %(subject)s and id < %(id)s and status in ('queued', 'sent', 'unknown')
-        limit 1
-        """,
-        subject=order.subject,
-        id=order.id,
-    )
-    return row is not None
-
-
 def order_by_id(tx: Tx, order: str, *, lock: bool = False) -> Order | None:
     """Give one order; with `lock`, hold its row until the transaction ends."""
     if lock:

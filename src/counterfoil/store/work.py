@@ -14,6 +14,7 @@ class Queue(StrEnum):
     INBOX = "inbox"
     ORDER = "order"
     SWEEP = "sweep"
+    UPKEEP = "upkeep"
 
 
 @dataclass(frozen=True, slots=True)

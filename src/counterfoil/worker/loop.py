@@ -7,12 +7,14 @@ write for one item.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 import structlog
 
 from counterfoil.engine.claims import begin, claim_due, give_back
 from counterfoil.engine.house import House
 from counterfoil.engine.phases import run
+from counterfoil.engine.retention import schedule
 from counterfoil.store.database import DatabaseUnavailable
 from counterfoil.store.work import Claim, LeaseLost
 from counterfoil.worker.crew import Crew, tell_failure
@@ -21,6 +23,8 @@ log = structlog.get_logger("counterfoil.worker")
 
 IDLE_S = 0.2
 TROUBLE_S = 1.0
+SCHEDULE_S = 300.0
+"""How often it is seen to that every tenant's upkeep has its turn: new tenants come while workers run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ def work_until(
 ) -> None:
     """Work until told to stop. What is under way is finished first. `before` runs before every round."""
     pace = pace or Pace()
+    upkeep = Upkeep()
     with Crew(house, pace.threads) as crew:
         while not stop.is_set():
             try:
                 if before:
                     before()
+                upkeep.see_to(house)
                 busy = round_of_work(house, crew)
             except DatabaseUnavailable as error:
                 log.warning("database_unavailable", error=str(error))
@@ -53,6 +59,19 @@ def work_until(
                 continue
             if not busy:
                 stop.wait(pace.idle_s)
+
+
+class Upkeep:
+    """Sees to it now and then that every tenant's upkeep is scheduled."""
+
+    def __init__(self) -> None:
+        self._seen_to_at = -SCHEDULE_S
+
+    def see_to(self, house: House) -> None:
+        """Schedule what is not, unless that was looked at a moment ago."""
+        if monotonic() - self._seen_to_at >= SCHEDULE_S:
+            schedule(house)
+            self._seen_to_at = monotonic()
 
 
 def round_of_work(house: House, crew: Crew) -> bool:
