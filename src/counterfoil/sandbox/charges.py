@@ -10,6 +10,7 @@ from counterfoil.sandbox.fields import METADATA, SHIPPING, full_shipping
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
 from counterfoil.sandbox.params import Choice, Hash, Text
 from counterfoil.sandbox.payment_methods import behaviour
+from counterfoil.sandbox.receipt_page import RECEIPT
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.search import SEARCH, search_of
 
@@ -94,7 +95,7 @@ def decline(call: Call, charge: Doc, refusal: Decline) -> Doc:
 
 def approve(call: Call, charge: Doc, capture: bool) -> Doc:
     """The issuer approved. Money moves now, or is only authorized when it is captured later."""
-    charge |= {"status": "succeeded", "paid": True, "outcome": _approved(charge), "receipt_url": _receipt(charge)}
+    charge |= {"status": "succeeded", "paid": True, "outcome": _approved(charge), "receipt_url": _receipt(call, charge)}
     if capture:
         charge |= {"captured": True, "amount_captured": charge["amount"]}
         call.note("charge", charge)
@@ -152,8 +153,8 @@ def _seller_message(blocked: bool) -> str:
     return "The bank did not return any further details with this decline."
 
 
-def _receipt(charge: Doc) -> str:
-    return f"https://pay.stripe.com/receipts/payment/{charge['id']}"
+def _receipt(call: Call, charge: Doc) -> str:
+    return f"{call.world.settings.public_url}{RECEIPT}{charge['id']}"
 
 
 def _hold_capture(call: Call, charge: Doc) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from counterfoil.sandbox import checkout, checkout_sums, payment_methods
 from counterfoil.sandbox.call import Call
+from counterfoil.sandbox.card_form import CARD, card_of
 from counterfoil.sandbox.currencies import formatted
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError
@@ -14,19 +15,13 @@ from counterfoil.sandbox.pages import page
 from counterfoil.sandbox.params import Given
 from counterfoil.sandbox.wire import Request, Response
 
-_CARD = """<fieldset><legend>Card</legend>
-<label>Card number <input name="number" inputmode="numeric" autocomplete="cc-number"
- placeholder="4242 4242 4242 4242"></label>
-<label>Expiration (MM / YY) <input name="expiry" autocomplete="cc-exp" placeholder="12 / 34"></label>
-<label>CVC <input name="cvc" inputmode="numeric" autocomplete="cc-csc" placeholder="123"></label>
-</fieldset>"""
 _BANK = """<fieldset><legend>US bank account</legend>
 <label>Routing number <input name="routing_number" inputmode="numeric" placeholder="110000000"></label>
 <label>Account number <input name="account_number" inputmode="numeric" placeholder="000123456789"></label>
 </fieldset>"""
 _CODE = """<form method="post"><label>Promotion code <input name="promotion_code"></label>
 <button name="act" value="apply">Apply</button></form>"""
-_FIELDS = {"card": ("Card", _CARD), "us_bank_account": ("US bank account", _BANK)}
+_FIELDS = {"card": ("Card", CARD), "us_bank_account": ("US bank account", _BANK)}
 
 
 def answer(call: Call, session: Doc, request: Request) -> Response:
@@ -128,8 +123,7 @@ def _method(call: Call, session: Doc, form: Given) -> Doc | None:
     kind = form.get("method") if form.get("method") in types else types[0]
     given: Given = {"type": kind, "billing_details": {"email": form.get("email"), "name": form.get("name")}}
     if kind == "card":
-        month, year = _expiry(form.get("expiry", ""))
-        given["card"] = {"number": form.get("number", ""), "exp_month": month, "exp_year": year}
+        given["card"] = card_of(form)
     else:
         given["us_bank_account"] = {
             "account_holder_type": "individual",
@@ -137,13 +131,6 @@ def _method(call: Call, session: Doc, form: Given) -> Doc | None:
             "routing_number": form.get("routing_number") or "110000000",
         }
     return payment_methods.build(call, given)
-
-
-def _expiry(text: str) -> tuple[int, int]:
-    month, _, year = text.replace(" ", "").partition("/")
-    if not (month.isdigit() and year.isdigit() and 1 <= int(month) <= 12 and len(year) in (2, 4)):
-        raise StripeError("Your card's expiration date is incomplete.", status=402, type="card_error")
-    return int(month), int(year)
 
 
 def _last_refusal(call: Call, session: Doc) -> str | None:

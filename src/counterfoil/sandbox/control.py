@@ -10,27 +10,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
 from counterfoil.sandbox import (
-    billing_portal,
-    checkout,
-    checkout_page,
     clocks,
     deliveries,
     disputes,
     dunning,
     faults,
-    paying,
+    hosted,
     payouts,
-    setup_intents,
+    static_files,
     webhook_endpoints,
 )
 from counterfoil.sandbox.accounts import ACCOUNTS, Shelf, account_of_key, open_account, shelf_of
 from counterfoil.sandbox.call import Call
-from counterfoil.sandbox.checkout_fields import CHECKOUT
 from counterfoil.sandbox.deliveries import DONE
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing, resource_missing, unknown_path
-from counterfoil.sandbox.pages import CHALLENGE, challenge_page, outcome_of, way_back
 from counterfoil.sandbox.rendering import plain
+from counterfoil.sandbox.static_files import STATIC
 from counterfoil.sandbox.versions import check_version
 from counterfoil.sandbox.wire import Request, Response, json_body
 from counterfoil.sandbox.world import JOURNAL, QUEUE
@@ -45,14 +41,11 @@ Act: TypeAlias = Callable[["Sandbox", Doc, dict[str, str], str], Any]
 def handle(sandbox: Sandbox, request: Request) -> Response:
     """Answer one request of the control plane."""
     try:
-        if request.route_path.startswith(CHALLENGE):
-            return _challenge(sandbox, request)
-        if request.route_path.startswith(CHECKOUT):
-            call, session = _owner(sandbox, checkout.KIND, request.route_path.removeprefix(CHECKOUT))
-            return checkout_page.answer(call, session, request)
-        if request.route_path.startswith(billing_portal.PORTAL):
-            identifier = request.route_path.removeprefix(billing_portal.PORTAL)
-            return billing_portal.answer(*_owner(sandbox, billing_portal.KIND, identifier), request)
+        if request.route_path.startswith(STATIC):
+            return static_files.answer(request)
+        page = hosted.answer(request, lambda kind, identifier: _owner(sandbox, kind, identifier))
+        if page is not None:
+            return page
         act, identifier = _find(request)
         result = act(sandbox, _body(request), _query(request), identifier)
     except StripeError as error:
@@ -179,28 +172,8 @@ def _authenticate(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier
     outcome = body.get("outcome", "succeed")
     if outcome not in ("succeed", "fail"):
         raise invalid("Invalid outcome: must be one of succeed or fail", "outcome")
-    call, intent = _owner(sandbox, _kind_of_intent(identifier), identifier)
-    return plain(_finish_challenge(call, intent, outcome == "succeed"), call.version)
-
-
-def _challenge(sandbox: Sandbox, request: Request) -> Response:
-    """The page where a customer authenticates: shown, and answered."""
-    identifier = request.route_path.removeprefix(CHALLENGE)
-    call, intent = _owner(sandbox, _kind_of_intent(identifier), identifier)
-    if request.method != "POST":
-        return challenge_page(intent)
-    succeeded = outcome_of(request) == "succeed"
-    intent = _finish_challenge(call, intent, succeeded)
-    return way_back(intent, succeeded and intent["status"] not in ("requires_payment_method", "canceled"))
-
-
-def _kind_of_intent(identifier: str) -> str:
-    return "setup_intent" if identifier.startswith("seti_") else "payment_intent"
-
-
-def _finish_challenge(call: Call, intent: Doc, succeeded: bool) -> Doc:
-    finish = setup_intents.authenticate if intent["object"] == "setup_intent" else paying.authenticate
-    return finish(call, intent, succeeded)
+    call, intent = _owner(sandbox, hosted.kind_of_intent(identifier), identifier)
+    return plain(hosted.finish_challenge(call, intent, outcome == "succeed"), call.version)
 
 
 def _dispute(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:

@@ -21,6 +21,7 @@ NO_METHOD = (
     "method. For more information, visit "
     "https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority."
 )
+INVOICE_PAGE = "/_sandbox/invoice/"
 NEEDS_ACTION = (
     "This payment requires additional user action before it can be completed successfully. Payment can be completed "
     "using the PaymentIntent associated with the invoice. For more details see: "
@@ -219,7 +220,7 @@ def _open(call: Call, invoice: Doc) -> None:
         "status": "open",
         "automatically_finalizes_at": None,
         "effective_at": invoice["effective_at"] or call.now,
-        "hosted_invoice_url": f"https://invoice.stripe.com/i/{page}?s=ap",
+        "hosted_invoice_url": f"{call.world.settings.public_url}{INVOICE_PAGE}{invoice['id']}",
         "invoice_pdf": f"https://pay.stripe.com/invoice/{page}/pdf?s=ap",
         "last_finalization_error": None,
         "next_payment_attempt": _next_attempt(call, invoice),

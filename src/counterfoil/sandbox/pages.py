@@ -1,6 +1,4 @@
-"""The page on which a customer passes or fails a card's challenge, for a person and for a browser test, and the frame
-of every page.
-"""
+"""The frame of every hosted page, and the page on which a customer passes or fails a card's challenge."""
 
 from __future__ import annotations
 
@@ -11,6 +9,18 @@ from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.wire import Request, Response
 
 CHALLENGE = "/_sandbox/challenge/"
+STYLE = "/_sandbox/static/sandbox.css"
+HTML = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Pages load nothing but what the sandbox itself serves. Forms may lead on to the shop, so `form-action` is free."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -18,26 +28,15 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>
-body {{
-  font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 12vh auto; padding: 0 1rem;
-  color: #1d1d1b; background: #faf8f3;
-}}
-label, fieldset {{ display: block; margin: 0 0 .8rem; }}
-input {{ font: inherit; padding: .4rem; width: 100%; box-sizing: border-box; }}
-input[type=radio] {{ width: auto; }}
-[role=alert] {{ color: #a32; font-weight: 600; }}
-button {{
-  font: inherit; padding: .6rem 1rem; margin-right: .5rem; cursor: pointer;
-  color: inherit; background: transparent; border: 1px solid currentcolor;
-}}
-@media (prefers-color-scheme: dark) {{ body {{ color: #eee; background: #191919; }} }}
-</style>
+<link rel="stylesheet" href="{style}">
 </head>
-<body>
+<body class="sheet">
+<main>
 <h1>{title}</h1>
 <p>{text}</p>
 {form}
+</main>
+<footer>Sandbox: no money moves here.</footer>
 </body>
 </html>
 """
@@ -71,11 +70,26 @@ def way_back(intent: Doc, succeeded: bool) -> Response:
         f"{kind}_client_secret": intent["client_secret"],
         "redirect_status": "succeeded" if succeeded else "failed",
     }
-    joined = address + ("&" if "?" in address else "?") + urlencode(outcome)
-    return Response(303, {"Location": joined, "Content-Type": "text/html; charset=utf-8"}, b"")
+    return redirect(address + ("&" if "?" in address else "?") + urlencode(outcome))
 
 
 def page(title: str, text: str, form: str, status: int = 200) -> Response:
     """A plain page; `form` is HTML, the rest is text."""
-    body = _PAGE.format(title=escape(title), text=escape(text), form=form)
-    return Response(status, {"Content-Type": "text/html; charset=utf-8"}, body.encode())
+    body = _PAGE.format(title=escape(title), text=escape(text), form=form, style=STYLE)
+    return Response(status, dict(HTML), body.encode())
+
+
+def redirect(address: str) -> Response:
+    """Send the browser on, with a GET."""
+    return Response(303, {"Location": address, "Content-Type": "text/html; charset=utf-8"}, b"")
+
+
+def alert(text: str) -> str:
+    """What went wrong, as HTML that a screen reader says at once."""
+    return f'<p role="alert">{escape(text)}</p>'
+
+
+def form_of(request: Request) -> dict[str, str]:
+    """The fields of a posted form, each as its last value without surrounding blanks."""
+    fields = parse_qs(request.body.decode(errors="replace"), keep_blank_values=True)
+    return {name: values[-1].strip() for name, values in fields.items()}

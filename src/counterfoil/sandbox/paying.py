@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import charges, disputes, payment_methods
+from counterfoil.sandbox import charges, disputes, microdeposits, payment_methods
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.cards import Card
 from counterfoil.sandbox.declines import BANK_FAILURES, DECLINES, Decline
@@ -220,6 +220,8 @@ def _use(call: Call, intent: Doc, method: Doc) -> None:
 
 
 def _debit(call: Call, intent: Doc, method: Doc) -> Doc:
+    if microdeposits.awaited(intent, method):
+        return microdeposits.start(call, intent, method)
     charge = charges.new_charge(call, intent, method, authenticated=False)
     call.shelf.save(charge)
     call.note("debit", charge)

@@ -22,7 +22,7 @@ _CARD_OPTIONS = Hash(
 _BANK_OPTIONS = Hash(
     {
         "setup_future_usage": Choice(("none", "off_session", "on_session")),
-        "verification_method": Choice(("automatic", "instant")),
+        "verification_method": Choice(("automatic", "instant", "microdeposits")),
         **uncovered("financial_connections", "mandate_options", "preferred_settlement_speed", "target_date"),
     }
 )

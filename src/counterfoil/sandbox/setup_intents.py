@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from counterfoil.sandbox import paying, payment_methods, setup_attempts
+from counterfoil.sandbox import microdeposits, paying, payment_methods, setup_attempts
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.declines import DECLINES
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -17,6 +17,17 @@ from counterfoil.sandbox.payment_intents import check_own, types_gone
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.versions import ENDIVE, since
 
+_OPTIONS = Hash(
+    {
+        "card": Anything(),
+        "us_bank_account": Hash(
+            {
+                "verification_method": Choice(("automatic", "instant", "microdeposits")),
+                **uncovered("financial_connections", "mandate_options", "networks"),
+            }
+        ),
+    }
+)
 _KEPT: dict[str, Kind] = {
     **METADATA,
     "allowed_payment_method_types": Items(),
@@ -25,7 +36,7 @@ _KEPT: dict[str, Kind] = {
     "excluded_payment_method_types": Items(),
     "payment_method": Text(),
     "payment_method_data": Hash(payment_methods.DATA),
-    "payment_method_options": Hash({"card": Anything(), "us_bank_account": Anything()}),
+    "payment_method_options": _OPTIONS,
     "payment_method_types": Items(),
     **uncovered("attach_to_self", "customer_account", "flow_directions", "payment_method_configuration"),
 }
@@ -33,7 +44,7 @@ _CONFIRM: dict[str, Kind] = {
     "mandate_data": Anything(),
     "payment_method": Text(),
     "payment_method_data": Hash(payment_methods.DATA),
-    "payment_method_options": Anything(),
+    "payment_method_options": _OPTIONS,
     "return_url": Text(),
     "use_stripe_sdk": Flag(),
     **uncovered("confirmation_token"),
@@ -142,6 +153,8 @@ def confirm_with(call: Call, intent: Doc, method: Doc | None) -> Doc:
         raise _unexpected(intent, message)
     if call.given.get("return_url"):
         intent["_return_url"] = call.given["return_url"]
+    if method["type"] == "us_bank_account" and microdeposits.awaited(intent, method):
+        return microdeposits.start(call, intent, method)
     if method["type"] == "us_bank_account":
         return _succeed(call, intent, method)
     card = payment_methods.behaviour(method)
@@ -192,6 +205,9 @@ def _apply(call: Call, intent: Doc) -> Doc | None:
         intent["payment_method"] = method["id"]
         intent["status"] = "requires_confirmation"
     apply_given(intent, given, _PLAIN)
+    bank = (given.get("payment_method_options") or {}).get("us_bank_account")
+    if bank:
+        intent["payment_method_options"] = {**intent["payment_method_options"], "us_bank_account": bank}
     if given.get("payment_method_types"):
         intent |= {"payment_method_types": given["payment_method_types"], "automatic_payment_methods": None}
     return method

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from counterfoil.sandbox import (
     account_routes,
     balance,
+    bank_verification,
     billing_portal,
     charges,
     checkout,
@@ -33,8 +34,8 @@ from counterfoil.sandbox import (
     promotion_codes,
     refunds,
     reminders,
-    setup_attempts,
     renewals,
+    setup_attempts,
     setup_intents,
     subscription_item_routes,
     subscription_states,
@@ -55,6 +56,7 @@ ROUTES: tuple[Route, ...] = (
     *payment_intents.ROUTES,
     *setup_intents.ROUTES,
     *setup_attempts.ROUTES,
+    *bank_verification.ROUTES,
     *charges.ROUTES,
     *refunds.ROUTES,
     *disputes.ROUTES,
@@ -94,6 +96,7 @@ TIMERS: dict[str, Callable[[Call, str], None]] = {
     "expire_authorization": paying.expire_authorization,
     **payouts.TIMERS,
     **reminders.TIMERS,
+    "microdeposits_timeout": bank_verification.time_out,
     "settle_debit": paying.settle_debit,
     "settle_refund": refunds.settle_refund,
 }
