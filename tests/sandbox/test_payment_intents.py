@@ -475,3 +475,15 @@ def test_a_card_that_can_authenticate_does_so_when_asked(api: stripe.StripeClien
     options = {"card": {"request_three_d_secure": asked}}
 
     assert create(api, "pm_card_threeDSecureOptional", payment_method_options=options).status == status
+
+
+@pytest.mark.parametrize(("capture", "tail"), [("automatic", []), ("automatic_async", ["charge.updated"])])
+def test_a_synchronous_capture_is_in_the_balance_when_it_is_told(
+    server: CheckedServer, api: stripe.StripeClient, capture: str, tail: list[str]
+) -> None:
+    intent = create(api, "pm_card_visa", capture_method=capture)
+
+    told = api.v1.events.list({"type": "charge.succeeded"}).data[0].data.object
+    assert (told["balance_transaction"] is not None) == (capture == "automatic")
+    assert [name for name in server.event_types() if name == "charge.updated"] == tail
+    assert api.v1.charges.retrieve(str(intent.latest_charge)).balance_transaction is not None

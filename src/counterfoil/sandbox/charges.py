@@ -93,18 +93,23 @@ def decline(call: Call, charge: Doc, refusal: Decline) -> Doc:
     return charge
 
 
-def approve(call: Call, charge: Doc, capture: bool) -> Doc:
-    """The issuer approved. Money moves now, or is only authorized when it is captured later."""
+def approve(call: Call, charge: Doc, capture: str) -> Doc:
+    """The issuer approved. `capture` is the intent's method: money is only authorized when it is captured manually.
+
+    An asynchronous capture succeeds a moment before it is in the balance, a synchronous one tells of both at once.
+    """
     charge |= {"status": "succeeded", "paid": True, "outcome": _approved(charge), "receipt_url": _receipt(call, charge)}
-    if capture:
-        charge |= {"captured": True, "amount_captured": charge["amount"]}
-        call.note("charge", charge)
-    else:
+    if capture == "manual":
         _hold_capture(call, charge)
         call.note("authorization", charge)
+    else:
+        charge |= {"captured": True, "amount_captured": charge["amount"]}
+        call.note("charge", charge)
+    if capture == "automatic":
+        _book(call, charge)
     call.shelf.save(charge)
     call.emit("charge.succeeded", charge)
-    if capture:
+    if capture == "automatic_async":
         settle(call, charge)
     return charge
 
@@ -112,6 +117,11 @@ def approve(call: Call, charge: Doc, capture: bool) -> Doc:
 def settle(call: Call, charge: Doc) -> None:
     """Book a captured charge in the balance; the transaction appears on the charge a moment after it succeeded."""
     before = copy_of(charge)
+    _book(call, charge)
+    call.save(charge, "charge.updated", before)
+
+
+def _book(call: Call, charge: Doc) -> None:
     bank = charge["payment_method_details"]["type"] == "us_bank_account"
     method = call.shelf.get("payment_method", charge["payment_method"])
     at_once = method is not None and not bank and behaviour(method).available_at_once
@@ -120,7 +130,6 @@ def settle(call: Call, charge: Doc) -> None:
     wait_s = 0 if at_once else balance.PENDING_S
     posted = balance.post(call, charge, "payment" if bank else "charge", amount, fee, charge["description"], wait_s)
     charge["balance_transaction"] = posted["id"]
-    call.save(charge, "charge.updated", before)
 
 
 def capture(call: Call, charge: Doc, amount: int) -> Doc:

@@ -111,7 +111,7 @@ def settle_debit(call: Call, identifier: str) -> None:
     if failure in BANK_FAILURES:
         _return_debit(call, intent, charge, method, str(failure))
         return
-    charges.approve(call, charge, capture=True)
+    charges.approve(call, charge, "automatic_async")
     _succeed(call, intent, method)
     if failure == "dispute":
         disputes.open_dispute(call, charge, "bank_cannot_process")
@@ -185,10 +185,10 @@ def _authentication_failed(call: Call, intent: Doc, method: Doc) -> None:
 
 
 def _approve(call: Call, intent: Doc, method: Doc, authenticated: bool) -> Doc:
-    capture = intent["capture_method"] != "manual"
+    capture = intent["capture_method"]
     charge = charges.approve(call, charges.new_charge(call, intent, method, authenticated), capture)
     intent["latest_charge"] = charge["id"]
-    if not capture:
+    if capture == "manual":
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
         _use(call, intent, method)
         call.shelf.save(intent)
