@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import checkout_fields, checkout_items, checkout_sums, paying, payment_intents, setup_intents
+from counterfoil.sandbox import (
+    checkout_fields,
+    checkout_items,
+    checkout_subscriptions,
+    checkout_sums,
+    paying,
+    payment_intents,
+    setup_intents,
+)
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.checkout_fields import CREATE
 from counterfoil.sandbox.currencies import check_currency
@@ -25,20 +33,35 @@ def confirm(call: Call, session: Doc, method: Doc | None, return_url: str | None
     """
     check_open(session)
     if method is None:
-        if session["mode"] == "setup" or session["amount_total"]:
-            raise invalid("You must provide a payment method to confirm this Checkout Session.", "payment_method")
-        _complete(call, session, None, "no_payment_required")
-        return session
+        return _confirm_without(call, session)
     _check_type(session, method)
     paying.check_usable(method, session["customer"])
     _meet_customer(call, session, method)
     if session["mode"] == "setup":
         _set_up(call, session, method, return_url)
+    elif session["mode"] == "subscription":
+        checkout_subscriptions.confirm(call, session, checkout_sums.items_of(call, session), method, return_url)
     elif session["amount_total"] == 0:
         _complete(call, session, method, "no_payment_required")
     else:
         _pay(call, session, method, return_url)
     return session
+
+
+def _confirm_without(call: Call, session: Doc) -> Doc:
+    """The customer confirms without a method, which is enough where nothing is due and none is asked for."""
+    if wants_method(session):
+        raise invalid("You must provide a payment method to confirm this Checkout Session.", "payment_method")
+    if session["mode"] == "subscription":
+        _make_customer(call, session, {"email": session["customer_email"]})
+        checkout_subscriptions.begin(call, session, checkout_sums.items_of(call, session), None)
+    _complete(call, session, None, "no_payment_required")
+    return session
+
+
+def wants_method(session: Doc) -> bool:
+    """False where nothing is due and no method is asked for."""
+    return bool(session["amount_total"]) or session["payment_method_collection"] == "always"
 
 
 def check_open(session: Doc) -> None:
@@ -49,6 +72,8 @@ def check_open(session: Doc) -> None:
 
 def intent_of(call: Call, session: Doc) -> Doc | None:
     """The payment or setup intent of a session; a payment has none until the customer first confirms."""
+    if session["mode"] == "subscription":
+        return checkout_subscriptions.payment_of(call, session)
     kind = "setup_intent" if session["mode"] == "setup" else "payment_intent"
     return call.shelf.get(kind, session[kind] or "")
 
@@ -91,8 +116,12 @@ def payment_failed(call: Call, intent: Doc) -> None:
 
 def setup_succeeded(call: Call, intent: Doc) -> None:
     session = _session_of(call, intent)
-    if session is not None and session["status"] == "open":
-        _complete(call, session, _method_of(call, intent), "no_payment_required")
+    if session is None or session["status"] != "open":
+        return
+    method = _method_of(call, intent)
+    if session["mode"] == "subscription":
+        checkout_subscriptions.begin(call, session, checkout_sums.items_of(call, session), method)
+    _complete(call, session, method, "no_payment_required")
 
 
 def _create(call: Call) -> Doc:
@@ -105,11 +134,13 @@ def _create(call: Call) -> Doc:
     checkout_fields.payment_types(call, currency)
     priced = checkout_items.price_items(call)
     currency = priced[0][0]["currency"] if priced else currency
-    session = checkout_fields.blank_session(call, currency if given["mode"] == "payment" else None, expires)
+    session = checkout_fields.blank_session(call, None if given["mode"] == "setup" else currency, expires)
     apply_given(session, given, ("metadata",))
     session["customer_details"] = _details_before(customer, given.get("customer_email"))
     if customer is not None:
         session["customer"] = customer["id"]
+    if given["mode"] == "subscription":
+        checkout_subscriptions.remember(call, session)
     if priced:
         checkout_items.add_items(call, session, priced)
     else:
@@ -156,7 +187,9 @@ def _expire(call: Call, session: Doc) -> Doc:
     intent = intent_of(call, session)
     session |= {"status": "expired", "url": None}
     call.shelf.save(session)
-    if intent is not None and intent["status"] in _CANCELABLE:
+    if session["mode"] == "subscription":
+        checkout_subscriptions.expire(call, session)
+    elif intent is not None and intent["status"] in _CANCELABLE:
         cancel = setup_intents.cancel_intent if session["mode"] == "setup" else payment_intents.cancel_intent
         cancel(call, intent, "abandoned" if session["mode"] == "setup" else "automatic")
     call.emit("checkout.session.expired", session)
@@ -202,6 +235,8 @@ def _complete(call: Call, session: Doc, method: Doc | None, payment_status: str)
     session |= {"status": "complete", "url": None, "payment_status": payment_status}
     session["collected_information"] = {"business_name": None, "individual_name": None, "shipping_details": None}
     session["customer_details"] = _details_after(session, method)
+    if session["mode"] == "subscription":
+        checkout_subscriptions.show(call, session)
     checkout_sums.count_discounts(call, session)
     call.shelf.save(session)
     call.emit("checkout.session.completed", session)
@@ -212,15 +247,19 @@ def _meet_customer(call: Call, session: Doc, method: Doc) -> None:
     details = method["billing_details"]
     email = session["customer_email"] or details["email"]
     if session["customer"] is None and session["customer_creation"] == "always":
-        given = {"email": email, "name": details["name"], "phone": details["phone"]}
-        session["customer"] = create_customer(call, {name: text for name, text in given.items() if text})["id"]
-        call.shelf.save(session)
+        _make_customer(call, session, {"email": email, "name": details["name"], "phone": details["phone"]})
         return
     customer = call.shelf.get("customer", session["customer"] or "")
     if customer is not None and not customer.get("deleted") and not customer["email"] and email:
         before = copy_of(customer)
         customer["email"] = email
         call.save(customer, "customer.updated", before)
+
+
+def _make_customer(call: Call, session: Doc, given: Doc) -> None:
+    if session["customer"] is None:
+        session["customer"] = create_customer(call, {name: text for name, text in given.items() if text})["id"]
+        call.shelf.save(session)
 
 
 def _details_before(customer: Doc | None, email: str | None) -> Doc | None:

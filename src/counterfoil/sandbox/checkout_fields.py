@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import discounts, payment_intent_fields
+from counterfoil.sandbox import checkout_subscriptions, discounts, payment_intent_fields
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
 from counterfoil.sandbox.fields import FUTURE_USAGE, METADATA, SHIPPING
-from counterfoil.sandbox.params import Choice, Flag, Hash, Items, Kind, Need, Text, Whole, uncovered
+from counterfoil.sandbox.params import Choice, Flag, Given, Hash, Items, Kind, Need, Text, Whole, uncovered
 from counterfoil.sandbox.payment_intents import types_gone
 from counterfoil.sandbox.prices import INLINE
 from counterfoil.sandbox.versions import DAHLIA, ENDIVE, since
@@ -75,10 +75,12 @@ CREATE: dict[str, Kind] = {
     "locale": Text(),
     "mode": Need(Choice(("payment", "setup", "subscription"), clears=False)),
     "payment_intent_data": _PAYMENT_DATA,
+    "payment_method_collection": Choice(("always", "if_required"), clears=False),
     "payment_method_options": Hash({"card": _CARD_OPTIONS, **uncovered("us_bank_account")}),
     "payment_method_types": Items(),
     "phone_number_collection": _OFF,
     "setup_intent_data": _SETUP_DATA,
+    "subscription_data": checkout_subscriptions.DATA,
     "submit_type": Choice(("auto", "book", "donate", "pay", "subscribe")),
     "success_url": Text(),
     "tax_id_collection": _OFF,
@@ -95,7 +97,6 @@ CREATE: dict[str, Kind] = {
         "name_collection",
         "optional_items",
         "origin_context",
-        "payment_method_collection",
         "payment_method_configuration",
         "payment_method_data",
         "permissions",
@@ -104,7 +105,6 @@ CREATE: dict[str, Kind] = {
         "saved_payment_method_options",
         "shipping_address_collection",
         "shipping_options",
-        "subscription_data",
         "wallet_options",
     ),
 }
@@ -120,7 +120,7 @@ def check_given(call: Call) -> None:
         if (given.get(name) or {}).get("enabled"):
             raise not_covered(f"{name}[enabled]", "true")
     if given["mode"] == "subscription":
-        raise not_covered("mode", "subscription")
+        checkout_subscriptions.check_given(call)
     _check_ui_mode(call)
     _check_mode(call)
     if given.get("customer"):
@@ -193,7 +193,7 @@ def blank_session(call: Call, currency: str | None, expires_at: int) -> Doc:
         "created": call.now,
         "currency": currency,
         "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
-        "customer_creation": None if given.get("customer") else given.get("customer_creation") or "if_required",
+        "customer_creation": _customer_creation(given),
         "customer_email": given.get("customer_email"),
         "expires_at": expires_at,
         "integration_identifier": given.get("integration_identifier"),
@@ -202,10 +202,11 @@ def blank_session(call: Call, currency: str | None, expires_at: int) -> Doc:
         "locale": given.get("locale"),
         "metadata": {},
         "mode": given["mode"],
-        "payment_method_collection": "if_required" if is_payment else "always",
+        "payment_method_collection": given.get("payment_method_collection")
+        or ("if_required" if is_payment else "always"),
         "payment_method_options": _method_options(call),
         "payment_method_types": payment_types(call, currency),
-        "payment_status": "unpaid" if is_payment else "no_payment_required",
+        "payment_status": "no_payment_required" if given["mode"] == "setup" else "unpaid",
         "phone_number_collection": {"enabled": False},
         "status": "open",
         "submit_type": given.get("submit_type"),
@@ -218,6 +219,13 @@ def blank_session(call: Call, currency: str | None, expires_at: int) -> Doc:
     }
 
 
+def _customer_creation(given: Given) -> str | None:
+    """Whether completing makes a customer: a subscription always has one."""
+    if given.get("customer"):
+        return None
+    return "always" if given["mode"] == "subscription" else given.get("customer_creation") or "if_required"
+
+
 def _check_ui_mode(call: Call) -> None:
     mode = call.given.get("ui_mode")
     hosted = "hosted_page" if since(call.version, DAHLIA) else "hosted"
@@ -227,13 +235,20 @@ def _check_ui_mode(call: Call) -> None:
         raise not_covered("ui_mode", mode)
 
 
+_WRONG = {
+    "payment": ("payment_method_collection", "setup_intent_data", "subscription_data"),
+    "setup": ("line_items", "payment_intent_data", "payment_method_collection", "subscription_data"),
+    "subscription": ("setup_intent_data",),
+}
+"""What can't be passed in a mode."""
+
+
 def _check_mode(call: Call) -> None:
     given = call.given
-    wrong = ("line_items", "payment_intent_data") if given["mode"] == "setup" else ("setup_intent_data",)
-    for name in wrong:
+    for name in _WRONG[given["mode"]]:
         if given.get(name):
             raise invalid(f"You can not pass `{name}` in `{given['mode']}` mode.", name)
-    if given["mode"] == "payment" and not given.get("line_items"):
+    if given["mode"] != "setup" and not given.get("line_items"):
         raise parameter_missing("line_items")
     named = given.get("payment_method_types") or given.get("allowed_payment_method_types")
     if given["mode"] == "setup" and not named and not given.get("currency"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import checkout_sums, prices
+from counterfoil.sandbox import checkout_subscriptions, checkout_sums, prices, subscription_items
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid, parameter_missing
@@ -12,7 +12,7 @@ MOST = 100
 
 
 def price_items(call: Call) -> list[tuple[Doc, Given]]:
-    """The price of each item given, found or made; all of one currency, none of them recurring."""
+    """The price of each item given, found or made; all of one currency, and recurring only where that is sold."""
     given = call.given.get("line_items") or []
     if len(given) > MOST:
         raise invalid(f"A Checkout Session can have at most {MOST} line items.", "line_items")
@@ -21,7 +21,21 @@ def price_items(call: Call) -> list[tuple[Doc, Given]]:
         raise invalid("All prices on a Checkout Session must have the same currency.", "line_items")
     if units and not call.given.get("discounts"):
         checkout_sums.check_total(sum(total for _, total in units), units[0][0])
-    return [(_price(call, item), item) for item in given]
+    priced = [(_price(call, item), item) for item in given]
+    if call.given["mode"] == "subscription":
+        _check_subscribed([price for price, _ in priced])
+    return priced
+
+
+def _check_subscribed(priced: list[Doc]) -> None:
+    recurring = [price for price in priced if price["recurring"]]
+    if not recurring:
+        message = (
+            "You must provide at least one recurring price in `subscription` mode when using prices. Use `payment` "
+            "mode for one-time prices."
+        )
+        raise invalid(message, "line_items")
+    subscription_items.check_fit(recurring, "line_items")
 
 
 def add_items(call: Call, session: Doc, priced: list[tuple[Doc, Given]]) -> None:
@@ -49,13 +63,14 @@ def _checked(call: Call, item: Given, path: str) -> tuple[str, int]:
         recurring = item["price_data"].get("recurring")
     else:
         raise parameter_missing(f"{path}[price]")
-    if recurring:
+    if recurring and call.given["mode"] != "subscription":
         message = (
             "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use "
             "only one-time prices."
         )
         raise invalid(message, path)
-    return currency, prices.total_of(unit, item["quantity"])
+    is_free_now = recurring and checkout_subscriptions.has_trial(call.given)
+    return currency, 0 if is_free_now else prices.total_of(unit, item["quantity"])
 
 
 def _price(call: Call, item: Given) -> Doc:
@@ -66,7 +81,8 @@ def _price(call: Call, item: Given) -> Doc:
 
 def _item(call: Call, session: Doc, price: Doc, given: Given) -> Doc:
     product = call.shelf.find("product", price["product"], "product")
-    amount = prices.total_of(price["unit_amount_decimal"], given["quantity"])
+    is_free_now = price["recurring"] and checkout_subscriptions.has_trial(call.given)
+    amount = 0 if is_free_now else prices.total_of(price["unit_amount_decimal"], given["quantity"])
     item: Doc = {
         "id": call.world.new_id("li_1"),
         "object": "item",

@@ -57,7 +57,7 @@ def _form(call: Call, session: Doc, refusal: str | None, status: int = 200, form
     due = _due(session)
     alert = f'<p role="alert">{escape(refusal)}</p>' if refusal else ""
     body = f'{_items(call, session)}{_code(session)}{alert}<form method="post">{_inputs(session, form or {})}'
-    verb = "Save" if session["mode"] == "setup" else f"Pay {due}"
+    verb = {"setup": "Save", "subscription": "Subscribe"}.get(session["mode"], f"Pay {due}")
     return page("Checkout", due, f"{body}<button>{escape(verb)}</button></form>{_way_back(session)}", status)
 
 
@@ -97,7 +97,7 @@ def _inputs(session: Doc, form: Given) -> str:
     known = (session["customer_details"] or {}).get("email") or form.get("email", "")
     inputs = f'<label>Email <input name="email" type="email" value="{escape(known)}"></label>'
     inputs += f'<label>Name <input name="name" value="{escape(form.get("name", ""))}"></label>'
-    if session["mode"] == "payment" and not session["amount_total"]:
+    if not checkout.wants_method(session):
         return inputs
     types = session["payment_method_types"]
     chosen = form.get("method", types[0])
@@ -117,7 +117,7 @@ def _way_back(session: Doc) -> str:
 
 def _method(call: Call, session: Doc, form: Given) -> Doc | None:
     """The payment method that the form describes; None where nothing is due."""
-    if session["mode"] == "payment" and not session["amount_total"]:
+    if not checkout.wants_method(session):
         return None
     types = session["payment_method_types"]
     kind = form.get("method") if form.get("method") in types else types[0]

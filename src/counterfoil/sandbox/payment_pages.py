@@ -25,7 +25,7 @@ def _confirm(call: Call) -> Doc:
     given = call.given
     checkout.check_open(session)
     expected = given.get("expected_amount")
-    if expected is not None and session["mode"] == "payment" and expected != session["amount_total"]:
+    if expected is not None and session["mode"] != "setup" and expected != session["amount_total"]:
         message = f"The amount of this Checkout Session is {session['amount_total']}, not {expected}."
         raise StripeError(message, code="checkout_amount_mismatch", param="expected_amount")
     checkout.confirm(call, session, _method(call), given.get("return_url"))
@@ -54,15 +54,21 @@ def _page(call: Call, session: Doc) -> Doc:
         "customer_email": session["customer_email"],
         "livemode": session["livemode"],
         "mode": session["mode"],
-        "payment_intent": checkout.intent_of(call, session) if session["mode"] == "payment" else None,
+        "payment_intent": _intent(call, session, "payment_intent"),
         "payment_method_types": session["payment_method_types"],
         "payment_status": session["payment_status"],
-        "setup_intent": checkout.intent_of(call, session) if session["mode"] == "setup" else None,
+        "setup_intent": _intent(call, session, "setup_intent"),
         "status": session["status"],
         "success_url": session["success_url"],
         "total_summary": {"due": total, "subtotal": total, "total": total},
         "url": session["url"],
     }
+
+
+def _intent(call: Call, session: Doc, kind: str) -> Doc | None:
+    """The session's intent, where it is of this kind."""
+    intent = checkout.intent_of(call, session)
+    return intent if intent is not None and intent["object"] == kind else None
 
 
 ROUTES = (

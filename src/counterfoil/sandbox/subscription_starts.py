@@ -30,8 +30,8 @@ from counterfoil.sandbox.subscription_invoices import Bill
 _LONGEST_TRIAL_S = 730 * DAY_S
 
 
-def start(call: Call, given: Given, **owner: str) -> Doc:
-    """Create a subscription as the parameters say; `owner` names an object that it was made for by a private key.
+def start(call: Call, given: Given, owner: Doc | None = None) -> Doc:
+    """Create a subscription as the parameters say; `owner` are fields by which another object has it for its own.
 
     `error_if_incomplete` is tried on a copy first, so that a refusal leaves nothing behind.
     """
@@ -40,14 +40,14 @@ def start(call: Call, given: Given, **owner: str) -> Doc:
     if behavior == "pending_if_incomplete":
         raise invalid("`pending_if_incomplete` can only be used when a subscription is updated.", "payment_behavior")
     if behavior == "error_if_incomplete":
-        _, error = _begin(shadow_of(own), owner)
+        _, error = _begin(shadow_of(own), owner or {})
         if error is not None:
             raise error
-    subscription, _ = _begin(own, owner)
+    subscription, _ = _begin(own, owner or {})
     return subscription
 
 
-def opened(call: Call, owner: dict[str, str] | None = None) -> tuple[Doc, Doc | None]:
+def opened(call: Call, owner: Doc | None = None) -> tuple[Doc, Doc | None]:
     """A subscription with its items, and the draft of its first invoice; neither is told yet."""
     given = call.given
     customer = call.referred("customer", given["customer"], "customer")
@@ -110,7 +110,7 @@ def _set_end(call: Call, subscription: Doc, time: int | None) -> None:
     subscription["cancellation_details"]["reason"] = "cancellation_requested" if is_set else None
 
 
-def _begin(call: Call, owner: dict[str, str]) -> tuple[Doc, StripeError | None]:
+def _begin(call: Call, owner: Doc) -> tuple[Doc, StripeError | None]:
     """Open a subscription and bill it; returns why its first invoice could not be collected, None where it could."""
     subscription, invoice = opened(call, owner)
     call.note("subscription", subscription)

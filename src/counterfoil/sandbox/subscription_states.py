@@ -38,12 +38,21 @@ def invoice_paid(call: Call, invoice: Doc) -> None:
         set_status(call, subscription, "active")
 
 
+def payment_processing(call: Call, intent: Doc) -> None:
+    """A bank debit takes longer than a first payment may: the subscription is active meanwhile."""
+    invoice = call.shelf.get("invoice", intent.get("_invoice") or "")
+    subscription = None if invoice is None else _of(call, invoice)
+    if subscription is not None and subscription["status"] == "incomplete":
+        set_status(call, subscription, "active")
+
+
 def invoice_failed(call: Call, invoice: Doc) -> None:
     """A refused payment makes a subscription overdue; the last one ends it as the account has chosen."""
     subscription = _of(call, invoice)
     if subscription is None:
         return
-    if subscription["status"] in ("active", "trialing") and invoice["billing_reason"] != "subscription_create":
+    is_sent = invoice["collection_method"] == "send_invoice"
+    if subscription["status"] in ("active", "trialing") and not is_sent:
         set_status(call, subscription, "past_due")
     if invoice.get("_exhausted") and subscription["status"] == "past_due":
         give_up(call, subscription)
@@ -174,7 +183,8 @@ def _keep_method(call: Call, subscription: Doc, invoice: Doc) -> None:
     """What paid becomes the subscription's default, where it was asked to."""
     intent = call.shelf.get("payment_intent", invoice["payment_intent"] or "") or {}
     method = call.shelf.get("payment_method", intent.get("payment_method") or "")
-    if not _keeps_methods(subscription) or method is None or method["customer"] != subscription["customer"]:
+    is_kept = _keeps_methods(subscription) or bool(subscription.get("_session"))
+    if not is_kept or method is None or method["customer"] != subscription["customer"]:
         return
     before = copy_of(subscription)
     subscription["default_payment_method"] = method["id"]

@@ -112,7 +112,11 @@ FOLLOWERS: dict[str, tuple[Callable[[Call, Doc], None], ...]] = {
     "payment_intent.amount_capturable_updated": (checkout.payment_pending,),
     "payment_intent.canceled": (invoice_payments.payment_canceled,),
     "payment_intent.payment_failed": (checkout.payment_failed, invoice_payments.payment_failed),
-    "payment_intent.processing": (checkout.payment_pending, invoice_payments.payment_processing),
+    "payment_intent.processing": (
+        checkout.payment_pending,
+        invoice_payments.payment_processing,
+        subscription_states.payment_processing,
+    ),
     "payment_intent.requires_action": (invoice_payments.payment_challenged,),
     "payment_intent.succeeded": (checkout.payment_succeeded, invoice_payments.payment_succeeded),
     "setup_intent.succeeded": (checkout.setup_succeeded, subscription_states.setup_succeeded),
