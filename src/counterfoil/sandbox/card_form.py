@@ -5,7 +5,7 @@ from __future__ import annotations
 from counterfoil.sandbox.errors import StripeError
 from counterfoil.sandbox.params import Given
 
-CARD = """<fieldset><legend>Card</legend>
+CARD = """<fieldset data-method="card"><legend>Card</legend>
 <label>Card number <input name="number" inputmode="numeric" autocomplete="cc-number"
  placeholder="4242 4242 4242 4242"></label>
 <label>Expiration (MM / YY) <input name="expiry" autocomplete="cc-exp" placeholder="12 / 34"></label>

@@ -15,7 +15,7 @@ from counterfoil.sandbox.pages import page
 from counterfoil.sandbox.params import Given
 from counterfoil.sandbox.wire import Request, Response
 
-_BANK = """<fieldset><legend>US bank account</legend>
+_BANK = """<fieldset data-method="us_bank_account"><legend>US bank account</legend>
 <label>Routing number <input name="routing_number" inputmode="numeric" placeholder="110000000"></label>
 <label>Account number <input name="account_number" inputmode="numeric" placeholder="000123456789"></label>
 </fieldset>"""

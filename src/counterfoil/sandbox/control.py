@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs
 
 from counterfoil.sandbox import (
+    board,
     clocks,
     deliveries,
     disputes,
@@ -43,7 +44,7 @@ def handle(sandbox: Sandbox, request: Request) -> Response:
     try:
         if request.route_path.startswith(STATIC):
             return static_files.answer(request)
-        page = hosted.answer(request, lambda kind, identifier: _owner(sandbox, kind, identifier))
+        page = board.answer(sandbox, request) or hosted.answer(request, lambda *named: _owner(sandbox, *named))
         if page is not None:
             return page
         act, identifier = _find(request)
@@ -194,7 +195,7 @@ def _deliveries(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: 
 
 
 def _requests(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:
-    return {"data": list(sandbox.requests)}
+    return {"data": [{name: line[name] for name in line if not name.startswith("_")} for line in sandbox.requests]}
 
 
 def _settings(sandbox: Sandbox, body: Doc, query: dict[str, str], identifier: str) -> Any:

@@ -182,9 +182,13 @@ def _logged(world: World, request: Request, shelf: Shelf | None, response: Respo
         "account": shelf.key if shelf else None,
         "method": request.method,
         "path": request.route_path,
+        "query": request.query,
+        "version": response.headers.get("Stripe-Version"),
         "status": response.status,
         "fault": response.fault,
         "rules": [rule.do for rule in rules],
         "idempotency_key": request.header("Idempotency-Key"),
         "replayed": "Idempotent-Replayed" in response.headers,
+        "_body": request.body,
+        "_answer": response.body,
     }
