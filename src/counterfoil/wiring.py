@@ -105,4 +105,4 @@ def master_key_for(data_dir: Path) -> str:
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         os.unlink(draft)
-    return path.read_text()
+    return path.read_text().strip()

@@ -16,7 +16,7 @@ from counterfoil.store.accounts import Account, Endpoint, EndpointTaken, Key, Te
 from counterfoil.store.database import CommitUnknown, Database, DatabaseUnavailable, Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.migrate import migrate
-from counterfoil.store.secrets import SecretBox
+from counterfoil.store.secrets import SecretBox, hash_key
 from counterfoil.store.server import NOT_DURABLE, EmbeddedPostgres
 from store.raw import as_app, as_owner
 from store.road import OTHER, TENANT, open_tenant
@@ -237,7 +237,7 @@ def test_an_endpoint_of_another_tenant_is_not_taken_over(house: Database) -> Non
 
 
 def test_a_revoked_key_opens_nothing(house: Database) -> None:
-    key, hashed = Key("key_1", "cfk_test", ("read",), NOW), BOX.hash_key("cfk_test_secret")
+    key, hashed = Key("key_1", "cfk_test", ("read",), NOW), hash_key("pepper", "cfk_test_secret")
     with house.transaction(TENANT) as tx:
         accounts.put_key(tx, key, hashed)
         assert accounts.find_key(tx, hashed) == key

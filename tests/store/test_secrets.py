@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.store.secrets import MasterKeyRefused, SecretBox, SecretUnreadable
+from counterfoil.store.secrets import MasterKeyRefused, SecretBox, SecretUnreadable, hash_key
 from store.road import OTHER, TENANT
 
 KEY = "a-master-key-of-some-length"
+NEW = "another-master-key-of-some-length"
 BOX = SecretBox(KEY)
 
 
@@ -54,13 +55,35 @@ def test_what_was_never_sealed_is_refused(sealed: bytes) -> None:
         BOX.open(TENANT, sealed)
 
 
-@pytest.mark.parametrize("key", ["", "secret", "changeme", "PASSWORD", "counterfoil", "fifteen-letters"])
+@pytest.mark.parametrize(
+    "key",
+    ["", ",", "secret", "changeme", "PASSWORD", "counterfoil", "fifteen-letters", f"{KEY},secret", f"secret,{KEY}"],
+)
 def test_a_weak_master_key_is_refused(key: str) -> None:
     with pytest.raises(MasterKeyRefused, match="COUNTERFOIL_MASTER_KEY"):
         SecretBox(key)
 
 
-def test_a_key_s_hash_needs_the_master_key() -> None:
-    assert BOX.hash_key("cfk_test") == BOX.hash_key("cfk_test")
-    assert BOX.hash_key("cfk_test") != SecretBox(KEY + "!").hash_key("cfk_test")
-    assert BOX.hash_key("cfk_test") != BOX.hash_key("cfk_tesu")
+def test_a_key_s_hash_needs_its_tenant_s_secret() -> None:
+    assert hash_key("pepper", "cfk_test") == hash_key("pepper", "cfk_test")
+    assert hash_key("pepper", "cfk_test") != hash_key("another", "cfk_test")
+    assert hash_key("pepper", "cfk_test") != hash_key("pepper", "cfk_tesu")
+
+
+def test_of_several_master_keys_the_first_seals_and_all_open() -> None:
+    both = SecretBox(f"{NEW}, {KEY}")
+    old, new = BOX.seal(TENANT, "old"), both.seal(TENANT, "new")
+
+    assert (both.open(TENANT, old), both.open(TENANT, new)) == ("old", "new")
+    assert SecretBox(NEW).open(TENANT, new) == "new"
+    with pytest.raises(SecretUnreadable):
+        SecretBox(NEW).open(TENANT, old)
+    with pytest.raises(SecretUnreadable):
+        BOX.open(TENANT, new)
+
+
+def test_a_key_s_name_gives_nothing_of_it_away() -> None:
+    assert BOX.names == {BOX.name}
+    assert BOX.name not in KEY
+    assert BOX.name != SecretBox(NEW).name
+    assert KEY not in repr(vars(BOX))

@@ -1,14 +1,25 @@
-"""`counterfoil keys`: who may call the API."""
+"""`counterfoil keys`: who may call the API, and what secrets at rest are sealed with."""
 
-from typing import Annotated
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from counterfoil.cli import paper, premises, tenants
+from counterfoil.cli import installation, paper, premises, serving, tenants
 from counterfoil.cli.options import DataDir, Json, Tenant, entry_of
 from counterfoil.cli.troubles import NotFound
 
-app = typer.Typer(no_args_is_help=True, help="Who may call the API.")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from counterfoil.cli.rooms import Entry
+    from counterfoil.cli.settings import Settings
+    from counterfoil.engine.rotation import Progress, Rotated
+
+app = typer.Typer(no_args_is_help=True, help="Who may call the API, and the master key.")
+
+MASTER_KEY_FILE = "master.key"
 
 
 @app.command()
@@ -71,3 +82,58 @@ def revoke(
         paper.say_json({"id": identity, "revoked_at": now})
     else:
         typer.echo(f"Revoked {identity}.")
+
+
+@app.command(name="rotate-master")
+def rotate_master(context: typer.Context, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Seal every secret again under the newest master key: the first of COUNTERFOIL_MASTER_KEY=new,old.
+
+    Without COUNTERFOIL_MASTER_KEY the data directory's own key is replaced by a fresh one; stop what serves it before.
+    It may be stopped and run again.
+    """
+    entry = entry_of(context)
+    settings = premises.settings_of(entry, data_dir=data_dir)
+    if settings.master_key:
+        rotated = _rotate(entry, settings, as_json=as_json)
+    else:
+        with installation.alone(settings.data_dir), _renewed(entry, settings) as both:
+            rotated = _rotate(entry, both, as_json=as_json)
+    if as_json:
+        paper.say_json({"resealed": rotated.resealed, "master_key": rotated.key, "retired": list(rotated.retired)})
+        return
+    typer.echo(f"Sealed {rotated.resealed} secrets again under the master key {rotated.key}.")
+    if rotated.retired:
+        typer.echo(f"Not needed any more: {', '.join(rotated.retired)}.")
+
+
+@contextmanager
+def _renewed(entry: "Entry", settings: "Settings") -> "Iterator[Settings]":
+    """Put a fresh key before the data directory's own, and leave it there alone when all is done.
+
+    Both are in the file meanwhile. A rotation that was stopped goes on with the same two.
+    """
+    from pydantic import SecretStr
+
+    from counterfoil.engine.identity import RandomIds
+
+    path = settings.data_dir / MASTER_KEY_FILE
+    held = premises.master_key(entry, settings).strip()
+    both = held if "," in held else f"{RandomIds().secret()},{held}"
+    installation.write_private(path, both)
+    yield settings.model_copy(update={"master_key": SecretStr(both)})
+    installation.write_private(path, both.partition(",")[0])
+
+
+def _rotate(entry: "Entry", settings: "Settings", *, as_json: bool) -> "Rotated":
+    from counterfoil.engine import rotation
+
+    def tell(progress: "Progress") -> None:
+        if as_json:
+            paper.say_json(asdict(progress))
+        else:
+            serving.progress(f"{progress.done} of {progress.total} secrets")
+
+    with premises.postgres(settings) as database:
+        premises.bring_up_to_date(database)
+        with premises.house_on(entry, settings, database.dsn, pool_size=2) as house:
+            return rotation.rotate(house, tell)

@@ -77,6 +77,14 @@ def house_on(entry: Entry, settings: "Settings", dsn: str, pool_size: int = 10) 
         close(built)
 
 
+def check_master_key(house: "House") -> None:
+    """See that a process that is to serve can open what is stored. Raises MasterKeyUnknown."""
+    from counterfoil.store import sealing
+
+    with house.database.claims() as tx:
+        sealing.check_keys(tx, house.box)
+
+
 def keep_up(entry: Entry, house: "House", database: Postgres) -> None:
     """Do what a serving process does now and then: see that its database lives, and read the business clock."""
     from counterfoil.store.database import CommitUnknown, DatabaseUnavailable

@@ -46,6 +46,7 @@ def api(context: typer.Context, port: Port = None, host: Host = None, data_dir: 
     with premises.postgres(settings) as database:
         premises.bring_up_to_date(database)
         with premises.house_on(entry, settings, database.dsn, pool_size=20) as house:
+            premises.check_master_key(house)
             url = serving.url_of(listener)
             if settings.stripe_key:
                 tenant = installation.tenant_of(house, is_live=settings.is_live)
@@ -81,6 +82,7 @@ def worker(
         database = running.enter_context(premises.postgres(settings))
         premises.bring_up_to_date(database)
         house = running.enter_context(premises.house_on(entry, settings, database.dsn, settings.threads + 2))
+        premises.check_master_key(house)
         work = serving.in_thread("worker", lambda told: entry.rooms.work_until(house, told, settings.threads))
         running.enter_context(work)
         serving.ready(url)

@@ -116,6 +116,11 @@ REMEDIES: Final[dict[str, tuple[Exit, str]]] = {
     "commit_unknown": (Exit.REFUSED, "Check that Postgres is running, look whether it took effect, and try again"),
     "master_key_refused": (Exit.USAGE, "Set COUNTERFOIL_MASTER_KEY to at least 16 random characters"),
     "secret_unreadable": (Exit.REFUSED, "Set COUNTERFOIL_MASTER_KEY to the key that sealed this database's secrets"),
+    "master_key_unknown": (
+        Exit.REFUSED,
+        "Set COUNTERFOIL_MASTER_KEY to that key. To change it, set it to `new,old` and run "
+        "`counterfoil keys rotate-master`",
+    ),
     "scope_unknown": (Exit.USAGE, "Choose among read, spend, write, refund, fix and admin"),
     "not_found": (Exit.REFUSED, NotFound.remedy),
     "clock_fixed": (Exit.REFUSED, "Move the clock in test mode only, and only forward"),

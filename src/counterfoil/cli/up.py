@@ -105,6 +105,7 @@ def start(
     migrate(database)
     pool_size = settings.threads + WEB_CONNECTIONS
     house = running.enter_context(premises.house_on(entry, settings, database.dsn, pool_size))
+    premises.check_master_key(house)
     url = serving.url_of(listener)
     tenant = installation.tenant_of(house, is_live=settings.is_live)
     sandbox = None

@@ -130,7 +130,8 @@ def forget(response: Response) -> None:
 
 
 def _signer(house: House, purpose: str) -> URLSafeSerializer:
-    return URLSafeSerializer(house.box.hash_key("console/cookies").hex(), salt=f"counterfoil.console.{purpose}")
+    keys = [each.hex() for each in reversed(house.box.derived("console/cookies"))]  # the last one signs
+    return URLSafeSerializer(keys, salt=f"counterfoil.console.{purpose}")
 
 
 def _read(house: House, purpose: str, value: str) -> tuple[str, str] | None:

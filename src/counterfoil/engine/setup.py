@@ -10,10 +10,13 @@ from counterfoil.core.ids import PREFIXES, typeid
 from counterfoil.core.money import USD_CREDIT
 from counterfoil.engine.house import House
 from counterfoil.engine.identity import api_key, tenant_of_key
-from counterfoil.store import accounts, directory, work
+from counterfoil.store import accounts, directory, sealing, work
 from counterfoil.store.accounts import Account, Endpoint, Key, Tenant
+from counterfoil.store.secrets import hash_key
 
 DEFAULT_TENANT = typeid(PREFIXES["tenant"], 1)
+PEPPER = "api_keys"
+"""The tenant's secret that its API keys are hashed with. It outlives the master key that seals it."""
 SCOPES = frozenset({"read", "spend", "write", "refund", "fix", "admin"})
 
 
@@ -86,7 +89,8 @@ def create_key(house: House, tenant: Tenant, scopes: tuple[str, ...]) -> tuple[K
     text = api_key(house.ids, tenant.id, tenant.mode)
     key = Key(house.new_id("key"), text[:9] + "…" + text[-4:], tuple(sorted(scopes)), house.clock.now())
     with house.database.transaction(tenant.id) as tx:
-        accounts.put_key(tx, key, house.box.hash_key(text))
+        pepper = sealing.made_tenant_secret(tx, house.box, PEPPER, key.created_at)
+        accounts.put_key(tx, key, hash_key(pepper, text))
     return key, text
 
 
@@ -105,7 +109,8 @@ def authenticate(house: House, text: str) -> Caller | None:
     if tenant is None:
         return None
     with house.database.transaction(tenant) as tx:
-        key = accounts.find_key(tx, house.box.hash_key(text))
+        pepper = sealing.tenant_secret(tx, house.box, PEPPER)
+        key = accounts.find_key(tx, hash_key(pepper, text)) if pepper else None
     return Caller(tenant, key.id, frozenset(key.scopes)) if key else None
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from counterfoil.core.money import ServiceUnit
 from counterfoil.store.database import Row, Tx
+from counterfoil.store.sealing import seal
 from counterfoil.store.secrets import SecretBox
 
 
@@ -89,7 +90,7 @@ def put_account(tx: Tx, box: SecretBox, account: Account) -> None:
         external_account=account.external_account,
         base_url=account.base_url,
         api_version=account.api_version,
-        secret_box=box.seal(tx.tenant, account.secret_key),
+        secret_box=seal(tx, box, account.secret_key, account.created_at),
         created_at=account.created_at,
     )
 
@@ -150,7 +151,7 @@ def put_endpoint(tx: Tx, box: SecretBox, endpoint: Endpoint, provider_ref: str |
         """,
         slug=endpoint.slug,
         account=endpoint.account,
-        secrets_box=box.seal(tx.tenant, json.dumps(endpoint.secrets)),
+        secrets_box=seal(tx, box, json.dumps(endpoint.secrets), created_at),
         provider_ref=provider_ref,
         created_at=created_at,
     )

@@ -77,6 +77,10 @@ class Tx:
         """Run a query composed of checked identifiers, and give its first row."""
         return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchone()
 
+    def composed_rows(self, sql: psycopg.sql.Composed, values: Mapping[str, Any]) -> list[Row]:
+        """Run a query composed of checked identifiers, and give its rows."""
+        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchall()
+
     def composed(self, sql: psycopg.sql.Composed, values: Mapping[str, Any]) -> int:
         """Run a statement composed of checked identifiers, and give the number of rows it touched."""
         return self._connection.execute(sql, {"tenant": self.tenant, **values}).rowcount

@@ -1,15 +1,23 @@
-"""Secrets at rest: AES-256-GCM under the master key, bound to the tenant they belong to."""
+"""Secrets at rest: AES-256-GCM under a master key, bound to the tenant they belong to.
+
+A box says under which key it was sealed, by the key's name, so that several keys may be in use while one replaces
+another: the first of them seals, all of them open.
+"""
 
 import hashlib
 import hmac
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+FORMAT: Final = b"\x01"
+NAME_BYTES: Final = 8
 NONCE_BYTES: Final = 12
+HEAD_BYTES: Final = len(FORMAT) + NAME_BYTES
 WEAK: Final = frozenset({"", "secret", "changeme", "password", "counterfoil"})
 KEY_LENGTH_MIN: Final = 16
 
@@ -26,29 +34,78 @@ class SecretUnreadable(Exception):
     code = "secret_unreadable"
 
 
-class SecretBox:
-    """Seals and opens secrets. A box sealed for one tenant can't be opened for another."""
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """One master key. Its name tells it from others and gives nothing of it away."""
 
-    def __init__(self, master_key: str, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
-        if master_key.lower() in WEAK or len(master_key) < KEY_LENGTH_MIN:
+    text: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.text.lower() in WEAK or len(self.text) < KEY_LENGTH_MIN:
             raise MasterKeyRefused(str(MasterKeyRefused.__doc__))
-        self._key = hashlib.sha256(b"counterfoil/secrets/" + master_key.encode()).digest()
-        self._pepper = hashlib.sha256(b"counterfoil/keys/" + master_key.encode()).digest()
+
+    @property
+    def name(self) -> str:
+        """What the key is called in boxes and messages."""
+        return self.derived("name")[:NAME_BYTES].hex()
+
+    def derived(self, purpose: str) -> bytes:
+        """Give the key for one purpose, from which none for another can be learned."""
+        return hashlib.sha256(f"counterfoil/{purpose}/{self.text}".encode()).digest()
+
+
+class SecretBox:
+    """Seals and opens secrets. A box sealed for one tenant can't be opened for another.
+
+    `master_keys` are separated by commas. Raises MasterKeyRefused when one of them is too weak.
+    """
+
+    def __init__(self, master_keys: str, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        given = [text.strip() for text in master_keys.split(",")]
+        self._keys = tuple(MasterKey(text) for text in given if text) or (MasterKey(""),)
+        self._ciphers = {each.name: AESGCM(each.derived("secrets")) for each in self._keys}
         self._random_bytes = random_bytes
+
+    @property
+    def name(self) -> str:
+        """The name of the key that seals."""
+        return self._keys[0].name
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the keys that open."""
+        return frozenset(self._ciphers)
+
+    @property
+    def head(self) -> bytes:
+        """What a box sealed by this one begins with."""
+        return FORMAT + bytes.fromhex(self.name)
 
     def seal(self, tenant: str, secret: str) -> bytes:
         """Encrypt a secret for a tenant."""
         nonce = self._random_bytes(NONCE_BYTES)
-        return nonce + AESGCM(self._key).encrypt(nonce, secret.encode(), tenant.encode())
+        return self.head + nonce + self._ciphers[self.name].encrypt(nonce, secret.encode(), tenant.encode())
 
     def open(self, tenant: str, sealed: bytes) -> str:
         """Decrypt a secret of a tenant. Raises SecretUnreadable."""
-        nonce, text = bytes(sealed[:NONCE_BYTES]), bytes(sealed[NONCE_BYTES:])
+        rest = bytes(sealed[HEAD_BYTES:])
+        cipher = self._ciphers.get(bytes(sealed[len(FORMAT) : HEAD_BYTES]).hex())
         try:
-            return AESGCM(self._key).decrypt(nonce, text, tenant.encode()).decode()
+            if cipher is None or bytes(sealed[: len(FORMAT)]) != FORMAT:
+                raise ValueError("not a box, or one under another key")
+            return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], tenant.encode()).decode()
         except (InvalidTag, ValueError) as error:
             raise SecretUnreadable(str(SecretUnreadable.__doc__)) from error
 
-    def hash_key(self, key: str) -> bytes:
-        """Hash an API key for storage: keyed, so that a stolen table alone can't be searched."""
-        return hmac.new(self._pepper, key.encode(), hashlib.sha256).digest()
+    def fresh(self) -> str:
+        """Give a new secret of 256 random bits."""
+        return self._random_bytes(32).hex()
+
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """Give the keys for one purpose, the newest first."""
+        return tuple(each.derived(purpose) for each in self._keys)
+
+
+def hash_key(pepper: str, key: str) -> bytes:
+    """Hash an API key for storage: keyed with a secret of its tenant, so that nobody can write a hash of their own."""
+    return hmac.new(pepper.encode(), key.encode(), hashlib.sha256).digest()

@@ -25,7 +25,7 @@ MATRIX = {
     "write": {
         *("create_customer", "update_customer", "pause_customer", "resume_customer", "create_payment_method"),
         *("create_wallet", "create_grant", "create_invoice", "update_invoice", "finalize_invoice", "pay_invoice"),
-        *("void_invoice", "create_payment", "cancel_payment"),
+        *("void_invoice", "create_payment", "cancel_payment", "erase_customer"),
     },
     "admin": {"create_unit", "advance_clock"},
 }

@@ -673,11 +673,10 @@ create table work (
 
 create index work_due on work (queue, due_at);
 
--- The master keys that secrets here are sealed under, so that a process with another one is told so when it starts.
--- `proof` is a known text, sealed. Holds no data of a tenant.
+-- The names of the master keys that secrets here are sealed under, so that a process with another one is told so when
+-- it starts. Holds no data of a tenant, and nothing of a key.
 create table master_key (
     name text primary key,
-    proof bytea not null,
     first_used_at timestamptz not null
 );
 
