@@ -49,6 +49,7 @@ def ensure_tenant(house: House, name: str, mode: str, identity: str | None = Non
     """Give the tenant of this id, creating it when there is none. Needs a connection that owns the schema."""
     made = Tenant(identity or house.new_id("tenant"), name, mode, house.clock.now())
     with house.database.owner(made.id) as tx:
+        accounts.lock_setup(tx)
         held = accounts.tenant(tx)
         if held is None:
             accounts.put_tenant(tx, made)
@@ -59,9 +60,11 @@ def ensure_tenant(house: House, name: str, mode: str, identity: str | None = Non
 def connect(house: House, tenant: str, wanted: Connection) -> Account:
     """Connect a provider account and open its webhook endpoint; connecting again replaces key and secrets.
 
-    The first sweep is due at once.
+    The first sweep is due at once. Raises MasterKeyUnknown, EndpointTaken.
     """
     with house.database.transaction(tenant) as tx:
+        accounts.lock_setup(tx)
+        sealing.check_keys(tx, house.box)
         held = accounts.endpoint(tx, house.box, wanted.slug)
         account = Account(
             id=held.account if held else house.new_id("account"),

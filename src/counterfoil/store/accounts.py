@@ -55,6 +55,11 @@ class EndpointTaken(Exception):
     code = "endpoint_taken"
 
 
+def lock_setup(tx: Tx) -> None:
+    """Let one transaction at a time set the tenant up, so that two that begin at once make everything once."""
+    tx.rows("select pg_advisory_xact_lock(hashtextextended('setup ' || %(tenant)s, 0))")
+
+
 def put_tenant(tx: Tx, tenant: Tenant) -> None:
     """Create a tenant. Only the owner of the schema may."""
     tx.run(

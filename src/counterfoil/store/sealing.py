@@ -20,6 +20,10 @@ SEALED: Final[tuple[tuple[LiteralString, LiteralString, LiteralString], ...]] = 
 """Every sealed column: its table, what tells a tenant's rows apart, and the column."""
 
 
+LOCK: Final = 7_301_985
+"""Advisory lock of whoever seals."""
+
+
 class MasterKeyUnknown(Exception):
     """Secrets of this database are sealed under a master key that this process was not given."""
 
@@ -27,7 +31,13 @@ class MasterKeyUnknown(Exception):
 
 
 def seal(tx: Tx, box: SecretBox, secret: str, now: datetime) -> bytes:
-    """Seal a secret of the transaction's tenant, and note under which key."""
+    """Seal a secret of the transaction's tenant, and note under which key.
+
+    Whoever can't open what is there may add nothing to it: of two processes that begin with different keys on an empty
+    database, one is refused. Raises MasterKeyUnknown.
+    """
+    take_turns(tx)
+    check_keys(tx, box)
     tx.run(
         """
         insert into master_key (name, first_used_at) values (%(name)s, %(now)s)
@@ -37,6 +47,11 @@ def seal(tx: Tx, box: SecretBox, secret: str, now: datetime) -> bytes:
         now=now,
     )
     return box.seal(tx.tenant, secret)
+
+
+def take_turns(tx: Tx) -> None:
+    """Let one transaction at a time seal, over all tenants."""
+    tx.rows("select pg_advisory_xact_lock(%(lock)s)", lock=LOCK)
 
 
 def keys_in_use(tx: Tx) -> list[str]:
@@ -69,6 +84,7 @@ def unsealed_by(tx: Tx, box: SecretBox) -> int:
 
 def reseal(tx: Tx, box: SecretBox, limit: int, now: datetime) -> int:
     """Seal boxes of a tenant again, under the sealing key, and give how many. Raises SecretUnreadable."""
+    take_turns(tx)
     done = 0
     for table, key, column in SEALED:
         for row in tx.composed_rows(_select(table, key, column), {"head": box.head, "limit": limit - done}):
