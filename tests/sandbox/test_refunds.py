@@ -194,6 +194,25 @@ def test_a_won_dispute_brings_the_money_and_the_fee_back_and_the_charge_can_be_r
     assert api.v1.refunds.create({"payment_intent": intent.id}).status == "succeeded"
 
 
+def test_a_dispute_that_nobody_answers_is_lost_and_an_inquiry_is_closed(
+    server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
+) -> None:
+    cards = ("pm_card_createDispute", "pm_card_createDisputeInquiry", "pm_card_createDispute")
+    silent, inquiry, answered = (
+        api.v1.disputes.list({"payment_intent": paid(api, card=card).id}).data[0].id for card in cards
+    )
+    api.v1.disputes.update(answered, {"evidence": {"uncategorized_text": "we sent it"}})
+
+    clock.step(9 * DAY)
+    after = [api.v1.disputes.retrieve(one).status for one in (silent, inquiry, answered)]
+    clock.step(112 * DAY)
+
+    assert after == ["lost", "warning_needs_response", "under_review"]
+    assert api.v1.disputes.retrieve(silent).evidence_details.past_due
+    assert api.v1.disputes.retrieve(inquiry).status == "warning_closed"
+    assert server.event_types().count("charge.dispute.closed") == 2
+
+
 def test_a_part_refunded_charge_is_disputed_for_the_rest(server: CheckedServer, api: stripe.StripeClient) -> None:
     intent = paid(api)
     api.v1.refunds.create({"payment_intent": intent.id, "amount": 500})

@@ -12,6 +12,9 @@ from counterfoil.sandbox.params import Flag, Hash, Kind, Text, uncovered
 from counterfoil.sandbox.routing import Route
 
 RESPOND_S = 9 * 86_400
+"""How long an account has to answer a chargeback; who says nothing has lost."""
+INQUIRY_S = 120 * 86_400
+"""When an inquiry that never became a chargeback is closed."""
 EVIDENCE = (
     "access_activity_log billing_address cancellation_policy "
     "cancellation_policy_disclosure cancellation_rebuttal customer_communication "
@@ -36,12 +39,24 @@ def open_dispute(call: Call, charge: Doc, kind: str) -> Doc:
     if not inquiry:
         _withdraw(call, dispute)
     call.shelf.save(dispute)
+    call.schedule(call.now + (INQUIRY_S if inquiry else RESPOND_S), "dispute_overdue", dispute)
     call.note("dispute", dispute)
     call.emit("charge.dispute.created", dispute)
     call.emit("charge.updated", charge, before)
     if not inquiry:
         call.emit("charge.dispute.funds_withdrawn", dispute)
     return dispute
+
+
+def overdue(call: Call, identifier: str) -> None:
+    """Nobody answered a chargeback in time, or an inquiry led to nothing."""
+    dispute = call.shelf.get("dispute", identifier)
+    if dispute is None or dispute["status"] not in ("needs_response", "warning_needs_response", "warning_under_review"):
+        return
+    if dispute["status"] == "needs_response" and call.now < dispute["evidence_details"]["due_by"]:
+        return
+    dispute["evidence_details"]["past_due"] = dispute["status"].endswith("needs_response")
+    _close(call, dispute, won=False)
 
 
 def _retrieve(call: Call) -> Doc:
@@ -81,6 +96,8 @@ def _escalate(call: Call, dispute: Doc) -> None:
     """An inquiry becomes a chargeback: now the money is taken."""
     before = copy_of(dispute)
     dispute |= {"status": "needs_response", "is_charge_refundable": False}
+    dispute["evidence_details"]["due_by"] = call.now + RESPOND_S
+    call.schedule(call.now + RESPOND_S, "dispute_overdue", dispute)
     dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
     _withdraw(call, dispute)
     call.note("dispute_escalated", dispute)

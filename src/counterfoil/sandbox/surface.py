@@ -90,6 +90,7 @@ TIMERS: dict[str, Callable[[Call, str], None]] = {
     "advance_invoice": invoice_collecting.advance_invoice,
     "balance_available": balance.become_available,
     "end_discount": discounts.end_in_time,
+    "dispute_overdue": disputes.overdue,
     "expire_coupon": coupons.expire_coupon,
     "expire_promotion_code": promotion_codes.expire_code,
     "expire_session": checkout.expire_session,
