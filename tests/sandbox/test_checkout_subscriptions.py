@@ -207,7 +207,6 @@ def test_the_hosted_page_subscribes(server: CheckedServer, api: stripe.StripeCli
         ({"line_items": []}, "line_items"),
         ({"payment_intent_data": {"description": "x"}}, "payment_intent_data"),
         ({"customer_creation": "always"}, "customer_creation"),
-        ({"allow_promotion_codes": True}, "allow_promotion_codes"),
         ({"subscription_data": {"trial_end": 5}}, "trial_end"),
         ({"subscription_data": {"application_fee_percent": 5}}, "subscription_data[application_fee_percent]"),
     ],

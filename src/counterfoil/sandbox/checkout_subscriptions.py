@@ -16,7 +16,7 @@ from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.params import Given, Hash, Text, Whole, uncovered
-from counterfoil.sandbox.subscription_fields import CREATE, PRORATION, TRIAL_SETTINGS, billing_mode, not_covered
+from counterfoil.sandbox.subscription_fields import CREATE, PRORATION, TRIAL_SETTINGS, billing_mode
 
 DATA = Hash(
     {
@@ -40,7 +40,6 @@ DATA = Hash(
 )
 """What a session may say of the subscription that it sells."""
 _KEPT = ("description", "metadata", "trial_end", "trial_period_days", "trial_settings")
-_UNCOVERED = ("allow_promotion_codes", "discounts")
 
 
 def check_given(call: Call) -> None:
@@ -49,15 +48,6 @@ def check_given(call: Call) -> None:
     for name in ("payment_intent_data", "setup_intent_data", "customer_creation", "submit_type"):
         if given.get(name):
             raise invalid(f"You can not pass `{name}` in `subscription` mode.", name)
-    for name in _UNCOVERED:
-        if given.get(name):
-            raise not_covered(f"{name} in subscription mode", name)
-    for position, item in enumerate(given.get("line_items") or []):
-        if item.get("tax_rates"):
-            path = f"line_items[{position}][tax_rates]"
-            raise StripeError(
-                "The sandbox does not cover tax rates in subscription mode, which Stripe does.", param=path
-            )
     data = given.get("subscription_data") or {}
     if data.get("trial_end") is not None:
         subscription_starts.check_trial_end(call, data["trial_end"])
@@ -109,6 +99,7 @@ def begin(call: Call, session: Doc, items: list[Doc], method: Doc | None) -> Doc
         **session["_subscription_data"],
         "add_invoice_items": [_given_item(item) for item in items if not item["price"]["recurring"]],
         "customer": session["customer"],
+        "discounts": [_given_discount(discount) for discount in session["_discounts"]],
         "items": [_given_item(item) for item in items if item["price"]["recurring"]],
         "payment_behavior": "default_incomplete",
     }
@@ -151,4 +142,12 @@ def _set_up(call: Call, session: Doc, method: Doc, return_url: str | None) -> No
 
 
 def _given_item(item: Doc) -> Given:
-    return {"price": item["price"]["id"], "quantity": item["quantity"]}
+    rates = [rate["id"] for rate in item["_rates"]]
+    return {"price": item["price"]["id"], "quantity": item["quantity"], "tax_rates": rates}
+
+
+def _given_discount(discount: Doc) -> Given:
+    """What the session was given, to be redeemed by the subscription."""
+    if discount["promotion_code"]:
+        return {"promotion_code": discount["promotion_code"]}
+    return {"coupon": discount["source"]["coupon"]}

@@ -45,7 +45,9 @@ def items_of(call: Call, session: Doc) -> list[Doc]:
 
 
 def count_discounts(call: Call, session: Doc) -> None:
-    """The session is complete: its discounts were used."""
+    """The session is complete: its discounts were used. A subscription's were redeemed when it began."""
+    if session["mode"] == "subscription":
+        return
     for discount in session["_discounts"]:
         discounts.count(call, discount)
 

@@ -124,8 +124,13 @@ def end(call: Call, discount: Doc) -> Doc:
         call.save(customer, "customer.updated", before)
     subscription = call.shelf.get("subscription", discount["subscription"] or "")
     if subscription is not None and discount["id"] in subscription["discounts"]:
-        subscription["discounts"] = [one for one in subscription["discounts"] if one != discount["id"]]
+        left = named(call, [one for one in subscription["discounts"] if one != discount["id"]])
+        subscription |= {"discounts": [one["id"] for one in left], "discount": left[0] if left else None}
         call.shelf.save(subscription)
+    item = call.shelf.get("subscription_item", discount["subscription_item"] or "")
+    if item is not None and not item.get("deleted"):
+        item["discounts"] = [one for one in item["discounts"] if one != discount["id"]]
+        call.shelf.save(item)
     return _bury(call, discount)
 
 
@@ -138,8 +143,13 @@ def end_in_time(call: Call, identifier: str) -> None:
 
 def use_up(call: Call, invoice: Doc) -> None:
     """A coupon for one invoice has had it: a discount of that kind leaves its customer."""
-    for discount in invoice["_discounts"]:
-        if discount["coupon"]["duration"] == "once" and discount["invoice"] is None:
+    of_lines = [discount for line in invoice["_lines"] for discount in line.get("_discounts", ())]
+    for discount in [*invoice["_discounts"], *of_lines]:
+        if (
+            discount["invoice_item"] is None
+            and discount["coupon"]["duration"] == "once"
+            and discount["invoice"] is None
+        ):
             end_in_time(call, discount["id"])
 
 

@@ -313,6 +313,7 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "customer": "customer",
         "default_payment_method": "payment_method",
         "default_source": "source",
+        "discounts": "discount",
         "latest_invoice": "invoice",
         "on_behalf_of": "account",
         "pending_setup_intent": "setup_intent",
@@ -320,6 +321,7 @@ EXPANDABLE: dict[str, dict[str, str]] = {
         "test_clock": "test_helpers.test_clock",
     },
     "plan": {"product": "product"},
+    "subscription_item": {"discounts": "discount"},
     "price": {"product": "product"},
     "product": {"default_price": "price", "tax_code": "tax_code"},
     "customer": {

@@ -11,6 +11,7 @@ from counterfoil.sandbox import (
     subscription_items,
     subscription_starts,
     subscription_states,
+    subscription_terms,
 )
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -62,6 +63,9 @@ def drafted(call: Call, subscription: Doc) -> Doc | None:
     The subscription is stored; nothing is told, and the draft is not stored yet.
     """
     given = call.given
+    is_prorated = given.get("proration_behavior") != "none" and subscription["status"] != "trialing"
+    if is_prorated and {"billing_cycle_anchor", "items", "trial_end"} & set(given):
+        subscription_terms.check_prorations(call, subscription)
     subscription_starts.apply_plain(call, subscription)
     _apply_details(subscription, given)
     items = subscription_items.items_of(call, subscription)
@@ -189,6 +193,7 @@ def _current(items: list[Doc], entry: Given, path: str) -> Doc | None:
 def _plan_new(call: Call, subscription: Doc, plan: Plan, entry: Given, path: str) -> None:
     price = subscription_items.price_of(call, entry, path)
     item = subscription_items.new_item(call, subscription, price, entry)
+    subscription_terms.apply_to_item(call, subscription, item, entry, path)
     plan.items.append(item)
     plan.changed.append(({}, item))
 
@@ -201,6 +206,8 @@ def _plan_changed(call: Call, plan: Plan, current: Doc, entry: Given, path: str)
     price = subscription_items.price_of(call, entry, path) if named else current["price"]
     quantity: int = current["quantity"] if entry.get("quantity") is None else entry["quantity"]
     subscription_items.set_price(becomes, price, quantity)
+    subscription = call.shelf.find(KIND, current["subscription"], "subscription", 400)
+    subscription_terms.apply_to_item(call, subscription, becomes, entry, path)
     plan.items = [becomes if item["id"] == current["id"] else item for item in plan.items]
     if (was["price"]["id"], was["quantity"]) != (price["id"], becomes["quantity"]):
         plan.changed.append((was, becomes))

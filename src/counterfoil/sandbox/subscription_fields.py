@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from counterfoil.sandbox import prices
+from counterfoil.sandbox import discounts, prices
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_unknown
@@ -61,7 +61,9 @@ ITEM: dict[str, Kind] = {
     "price": Text(),
     "price_data": Hash(_ITEM_PRICE),
     "quantity": Whole(least=0),
-    **uncovered("billing_thresholds", "current_trial", "discounts", "tax_rates", "trial"),
+    "discounts": discounts.GIVEN,
+    "tax_rates": Items(),
+    **uncovered("billing_thresholds", "current_trial", "trial"),
 }
 CHANGED_ITEM: dict[str, Kind] = {**ITEM, "clear_usage": Flag(), "deleted": Flag(), "id": Text()}
 _EXTRA_PRICE: dict[str, Kind] = {
@@ -74,7 +76,9 @@ _EXTRA_ITEM: dict[str, Kind] = {
     "price": Text(),
     "price_data": Hash(_EXTRA_PRICE),
     "quantity": Whole(least=0),
-    **uncovered("discounts", "period", "tax_rates"),
+    "discounts": discounts.GIVEN,
+    "tax_rates": Items(),
+    **uncovered("period"),
 }
 _PAYMENT_SETTINGS = Hash(
     {
@@ -122,14 +126,10 @@ _UNCOVERED = (
     "application_fee_percent",
     "billing_schedules",
     "billing_thresholds",
-    "coupon",
     "customer_account",
     "default_source",
-    "default_tax_rates",
-    "discounts",
     "on_behalf_of",
     "pending_invoice_item_interval",
-    "promotion_code",
     "transfer_data",
 )
 _BOTH: dict[str, Kind] = {
@@ -139,13 +139,17 @@ _BOTH: dict[str, Kind] = {
     "cancel_at": Moment(("max_period_end", "min_period_end"), clears=True),
     "cancel_at_period_end": Flag(),
     "collection_method": Choice(("charge_automatically", "send_invoice"), clears=False),
+    "coupon": Text(),
     "days_until_due": Whole(least=0),
     "default_payment_method": Text(),
+    "default_tax_rates": Items(),
     "description": Text(500),
+    "discounts": discounts.GIVEN,
     "invoice_settings": _INVOICE_SETTINGS,
     "off_session": Flag(),
     "payment_behavior": PAYMENT_BEHAVIOR,
     "payment_settings": _PAYMENT_SETTINGS,
+    "promotion_code": Text(),
     "proration_behavior": PRORATION,
     "trial_end": Moment(),
     "trial_from_plan": Flag(),

@@ -10,6 +10,7 @@ from counterfoil.sandbox import (
     invoice_items,
     prorations,
     subscription_items,
+    subscription_terms,
 )
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -36,6 +37,7 @@ def draft(call: Call, subscription: Doc, bill: Bill) -> Doc:
     customer = call.shelf.find("customer", subscription["customer"], "customer", 400)
     invoice = invoice_fields.blank_invoice(call, customer, subscription["currency"])
     _take_over(invoice, subscription, bill)
+    subscription_terms.hand_over(call, subscription, invoice, customer)
     for line in bill.lines:
         line["invoice"] = invoice["id"]
         invoice["_lines"].append(line)

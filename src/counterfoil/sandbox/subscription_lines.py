@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from counterfoil.sandbox import invoice_items
+from counterfoil.sandbox import invoice_items, subscription_terms
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.currencies import SYMBOLS, THREE_DECIMAL, ZERO_DECIMAL, formatted
 from counterfoil.sandbox.documents import Doc
@@ -56,6 +56,7 @@ def pending_proration(
         "proration": True,
         "subscription": subscription["id"],
         "subscription_item": item["id"],
+        "tax_rates": list(item["tax_rates"]),
         "_line": _parents(subscription, item, True, (credited or {}).get("items"), pending["id"], "invoiceitem"),
     }
     return call.create(pending, "invoiceitem.created")
@@ -77,6 +78,7 @@ def _line(call: Call, subscription: Doc, item: Doc, span: Span, amount: int, des
         "period": {"end": span[1], "start": span[0]},
         "_line": _parents(subscription, item, is_partial, None, None, "subscription"),
     }
+    subscription_terms.mark_source(call, item, source)
     line = invoice_items.line_of(call, source)
     del line["invoice_item"]
     return line

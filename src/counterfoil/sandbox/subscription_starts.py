@@ -15,6 +15,7 @@ from counterfoil.sandbox import (
     subscription_items,
     subscription_lines,
     subscription_states,
+    subscription_terms,
 )
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_currency
@@ -61,6 +62,8 @@ def opened(call: Call, owner: Doc | None = None) -> tuple[Doc, Doc | None]:
     apply_plain(call, subscription)
     _set_times(call, subscription, rhythm)
     items = [subscription_items.new_item(call, subscription, price, item) for price, item in priced]
+    for place, (item, (_, entry)) in enumerate(zip(items, priced, strict=True)):
+        subscription_terms.apply_to_item(call, subscription, item, entry, f"items[{place}]")
     apply_end(call, subscription)
     _check_payable(call, subscription, items)
     subscription_items.show_items(call, subscription, items)
@@ -77,6 +80,7 @@ def apply_plain(call: Call, subscription: Doc) -> None:
     if given.get("trial_from_plan"):
         raise not_covered("trials of plans", "trial_from_plan")
     _apply_collection(call, subscription)
+    subscription_terms.apply(call, subscription)
     if "default_payment_method" in given:
         subscription["default_payment_method"] = _own_method(call, subscription)
     apply_given(subscription, given, ("description", "metadata"))

@@ -12,6 +12,7 @@ from counterfoil.sandbox import (
     subscription_items,
     subscription_starts,
     subscription_states,
+    subscription_terms,
 )
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
@@ -78,6 +79,7 @@ def _settle_rest(call: Call, subscription: Doc) -> None:
     """What is done about the time that was billed and is not used: credited, invoiced, or forgotten."""
     given = call.given
     if given.get("prorate"):
+        subscription_terms.check_prorations(call, subscription)
         for item in subscription_items.items_of(call, subscription):
             prorations.credit(call, subscription, item, call.now)
             call.shelf.save(item)
@@ -115,6 +117,7 @@ def _pause(call: Call) -> Doc:
     unused = ((call.given.get("bill_for") or {}).get("unused_time_from") or {}).get("type", "now")
     start = call.now if unused == "now" else subscription["current_period_start"]
     if unused != "none":
+        subscription_terms.check_prorations(call, subscription)
         for item in subscription_items.items_of(call, subscription):
             prorations.credit(call, subscription, item, start)
             call.shelf.save(item)
