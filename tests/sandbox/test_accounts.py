@@ -4,6 +4,7 @@ import pytest
 import stripe
 
 from counterfoil.sandbox.versions import ACACIA
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer, code_of
 
 
@@ -18,6 +19,7 @@ def test_the_text_of_a_key_names_its_account(server: CheckedServer) -> None:
     assert account_of(server, "sk_test_shop") != account_of(server, "sk_test_other")
 
 
+@covers("accounts.isolated")
 def test_accounts_never_see_each_others_objects(server: CheckedServer) -> None:
     mine, yours = server.client("sk_test_mine"), server.client("sk_test_yours")
     customer = mine.v1.customers.create({})
@@ -28,6 +30,7 @@ def test_accounts_never_see_each_others_objects(server: CheckedServer) -> None:
     assert refusal.value.code == "resource_missing"
 
 
+@covers("accounts.isolated")
 def test_a_live_key_opens_the_same_account_in_live_mode_with_objects_of_its_own(server: CheckedServer) -> None:
     test, live = server.client("sk_test_shop"), server.client("sk_live_shop")
     in_test, in_live = test.v1.customers.create({}), live.v1.customers.create({})
@@ -46,6 +49,7 @@ def test_test_cards_do_not_exist_in_live_mode(server: CheckedServer) -> None:
     assert refusal.value.code == "resource_missing"
 
 
+@covers("accounts.isolated")
 def test_a_connected_account_is_apart_and_its_platforms_alone(server: CheckedServer) -> None:
     platform = server.client("sk_test_platform")
     seller = server.client("sk_test_platform", account="acct_seller")
@@ -68,6 +72,7 @@ def test_a_malformed_account_is_refused(server: CheckedServer, name: str) -> Non
         server.client(account=name).v1.customers.list()
 
 
+@covers("versions.default")
 def test_each_account_has_its_own_default_version(server: CheckedServer) -> None:
     made = server.control("POST", "accounts", {"api_key": "sk_test_old", "default_api_version": ACACIA})
     server.control("POST", "accounts", {"api_key": "sk_test_old", "account": "acct_new"})

@@ -9,6 +9,7 @@ import stripe
 from counterfoil.sandbox.ports import SteppingClock
 from counterfoil.sandbox.versions import ACACIA
 from counterfoil.sandbox.wire import Request, Response
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer, code_of
 
 DAY = 86_400
@@ -471,6 +472,7 @@ def test_setup_on_the_page_may_need_a_challenge(server: CheckedServer, api: stri
     assert retrieved(api, session)["status"] == "complete"
 
 
+@covers("payment_pages.retrieve")
 def test_the_private_page_tells_what_is_due(server: CheckedServer, api: stripe.StripeClient) -> None:
     session = opened(api)
 

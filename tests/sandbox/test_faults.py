@@ -7,6 +7,7 @@ import pytest
 import stripe
 
 from counterfoil.sandbox.wire import Request
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer, code_of
 
 PAY: Any = {"amount": 900, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
@@ -18,6 +19,7 @@ def charges(server: CheckedServer) -> int:
     return len(server.journal("charge"))
 
 
+@covers("fault.refuse", "fault.timeout-before")
 @pytest.mark.parametrize("do", ["timeout_before", "refuse"])
 def test_a_request_lost_before_execution_leaves_no_trace(server: CheckedServer, do: str) -> None:
     server.fault(INTENTS, do)
@@ -28,6 +30,7 @@ def test_a_request_lost_before_execution_leaves_no_trace(server: CheckedServer, 
     assert charges(server) == 0
 
 
+@covers("fault.timeout-after")
 def test_a_reply_lost_after_the_commit_leaves_the_charge(server: CheckedServer) -> None:
     server.fault(INTENTS, "timeout_after")
 
@@ -37,6 +40,7 @@ def test_a_reply_lost_after_the_commit_leaves_the_charge(server: CheckedServer) 
     assert charges(server) == 1
 
 
+@covers("fault.refuse", "fault.timeout-before", "fault.timeout-after")
 @pytest.mark.parametrize("do", ["timeout_before", "timeout_after", "refuse"])
 def test_two_retries_with_their_automatic_key_charge_once(server: CheckedServer, do: str) -> None:
     server.fault(INTENTS, do)
@@ -59,6 +63,7 @@ def test_a_reply_that_never_comes_runs_into_the_clients_time_limit(server: Check
     assert charges(server) == 1
 
 
+@covers("fault.reset")
 @pytest.mark.parametrize("retries", [0, 2])
 def test_a_reset_in_mid_body_is_an_error_after_the_commit(server: CheckedServer, retries: int) -> None:
     server.fault(INTENTS, "reset")
@@ -70,6 +75,7 @@ def test_a_reset_in_mid_body_is_an_error_after_the_commit(server: CheckedServer,
     assert charges(server) == 1
 
 
+@covers("fault.500-before", "fault.503", "fault.429-rate-limit", "fault.429-lock-timeout", "fault.409-key-in-use")
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -92,6 +98,7 @@ def test_a_failure_before_execution_has_no_effect(
     assert charges(server) == 0
 
 
+@covers("fault.500-before", "fault.503", "fault.429-lock-timeout", "fault.409-key-in-use")
 @pytest.mark.parametrize(
     "options",
     [{"status": 500}, {"status": 503}, {"status": 409}, {"status": 429, "code": "lock_timeout"}],
@@ -104,6 +111,7 @@ def test_what_may_be_retried_succeeds_at_the_second_try(server: CheckedServer, o
     assert charges(server) == 1
 
 
+@covers("fault.429-rate-limit")
 def test_a_plain_rate_limit_is_not_retried_by_the_sdk(server: CheckedServer) -> None:
     server.fault(INTENTS, "status", status=429)
 
@@ -114,6 +122,7 @@ def test_a_plain_rate_limit_is_not_retried_by_the_sdk(server: CheckedServer) -> 
     assert charges(server) == 0
 
 
+@covers("fault.500-after", "idempotency.kept")
 @pytest.mark.parametrize("retries", [0, 2])
 def test_a_500_after_the_commit_is_kept_under_its_key_and_replayed(server: CheckedServer, retries: int) -> None:
     server.fault(INTENTS, "status", status=500, when="after")
@@ -130,6 +139,7 @@ def test_a_500_after_the_commit_is_kept_under_its_key_and_replayed(server: Check
     assert api.v1.payment_intents.list().data[0].status == "succeeded"
 
 
+@covers("fault.rules")
 @pytest.mark.parametrize(
     "path", ["/v1/payment_intents/{id}/confirm", "/v1/payment_intents/:intent/confirm", "*/confirm"]
 )
@@ -141,6 +151,7 @@ def test_a_path_is_matched_as_people_write_routes(server: CheckedServer, api: st
         api.v1.payment_intents.confirm(intent.id)
 
 
+@covers("fault.rules")
 def test_nth_counts_matching_requests_only(server: CheckedServer, api: stripe.StripeClient) -> None:
     server.fault({"method": "POST", "path": "/v1/payment_intents/*/confirm", "nth": [2, 3]}, "status", status=503)
     intent = api.v1.payment_intents.create({"amount": 900, "currency": "usd"})
@@ -154,6 +165,7 @@ def test_nth_counts_matching_requests_only(server: CheckedServer, api: stripe.St
     assert [confirm() for _ in range(4)] == ["402", "503", "503", "402"]
 
 
+@covers("fault.rules")
 def test_a_rule_of_one_account_leaves_the_others_alone(server: CheckedServer) -> None:
     mine = server.client("sk_test_mine").v1.accounts.retrieve_current()
     server.fault({"path": "/v1/customers", "account": mine.id}, "status", status=503)
@@ -184,6 +196,7 @@ def test_a_slow_answer_comes_late(server: CheckedServer) -> None:
         ).v1.customers.list()
 
 
+@covers("fault.rules")
 @pytest.mark.parametrize(
     "body",
     [

@@ -5,9 +5,11 @@ import stripe
 
 from counterfoil.sandbox.ports import SteppingClock
 from counterfoil.sandbox.wire import Request
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer
 
 
+@covers("idempotency.replay")
 def test_the_same_key_and_parameters_replay_the_first_answer(server: CheckedServer, api: stripe.StripeClient) -> None:
     first = api.v1.customers.create({"email": "a@example.com"}, {"idempotency_key": "once"})
     again = api.v1.customers.create({"email": "a@example.com"}, {"idempotency_key": "once"})
@@ -20,6 +22,7 @@ def test_the_same_key_and_parameters_replay_the_first_answer(server: CheckedServ
     assert len(server.journal("customer")) == 1
 
 
+@covers("idempotency.other-parameters")
 def test_other_parameters_under_a_used_key_are_refused(api: stripe.StripeClient) -> None:
     api.v1.customers.create({"email": "a@example.com"}, {"idempotency_key": "once"})
 
@@ -31,6 +34,7 @@ def test_other_parameters_under_a_used_key_are_refused(api: stripe.StripeClient)
     assert refusal.value.error.type == "idempotency_error"
 
 
+@covers("idempotency.other-parameters")
 def test_another_endpoint_under_a_used_key_is_refused(api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({}, {"idempotency_key": "once"})
 
@@ -38,6 +42,7 @@ def test_another_endpoint_under_a_used_key_is_refused(api: stripe.StripeClient) 
         api.v1.customers.update(customer.id, {}, {"idempotency_key": "once"})
 
 
+@covers("idempotency.kept")
 def test_a_decline_is_replayed_and_charges_nobody_again(server: CheckedServer, api: stripe.StripeClient) -> None:
     declined = {"amount": 900, "currency": "usd", "payment_method": "pm_card_chargeDeclined", "confirm": True}
 
@@ -50,6 +55,7 @@ def test_a_decline_is_replayed_and_charges_nobody_again(server: CheckedServer, a
     assert len(server.journal("charge_failed")) == 1
 
 
+@covers("idempotency.kept")
 def test_a_refusal_before_execution_is_not_kept(api: stripe.StripeClient) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         api.v1.customers.create({"email": "nonsense"}, {"idempotency_key": "once"})
@@ -57,6 +63,7 @@ def test_a_refusal_before_execution_is_not_kept(api: stripe.StripeClient) -> Non
     assert api.v1.customers.create({"email": "a@example.com"}, {"idempotency_key": "once"}).email == "a@example.com"
 
 
+@covers("idempotency.lifetime")
 def test_a_key_lapses_after_a_day(server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock) -> None:
     first = api.v1.customers.create({}, {"idempotency_key": "once"})
     clock.step(86_399)
@@ -67,6 +74,7 @@ def test_a_key_lapses_after_a_day(server: CheckedServer, api: stripe.StripeClien
     assert api.v1.customers.create({}, {"idempotency_key": "once"}).id != first.id
 
 
+@covers("idempotency.lifetime")
 def test_keys_of_different_accounts_never_meet(server: CheckedServer) -> None:
     mine = server.client("sk_test_mine").v1.customers.create({}, {"idempotency_key": "once"})
     yours = server.client("sk_test_yours").v1.customers.create({}, {"idempotency_key": "once"})
@@ -74,6 +82,7 @@ def test_keys_of_different_accounts_never_meet(server: CheckedServer) -> None:
     assert mine.id != yours.id
 
 
+@covers("idempotency.in-use")
 def test_a_key_still_in_use_is_a_409_that_asks_to_retry(server: CheckedServer, clock: SteppingClock) -> None:
     server.fault({"method": "POST", "path": "/v1/customers", "nth": 1}, "slow", delay_s=30)
     request = Request("POST", "/v1/customers", {"Authorization": f"Bearer {KEY}", "Idempotency-Key": "once"}, b"")

@@ -7,6 +7,7 @@ import stripe
 
 from counterfoil.sandbox.ports import SteppingClock
 from counterfoil.sandbox.versions import ACACIA
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer, code_of
 
 DAY = 86_400
@@ -136,6 +137,7 @@ def test_paying_a_draft_finalizes_it_first(server: CheckedServer, api: stripe.St
     assert len(server.journal("charge")) == 1
 
 
+@covers("versions.rendering")
 def test_versions_before_basil_show_the_invoice_in_their_shape(server: CheckedServer, api: stripe.StripeClient) -> None:
     owner = customer(api)
     older = server.client(version=ACACIA)
@@ -159,6 +161,7 @@ def test_versions_before_basil_show_the_invoice_in_their_shape(server: CheckedSe
             client.v1.invoices.retrieve(invoice.id, {"expand": [gone]})
 
 
+@covers("invoices.balance", "invoices.zero")
 @pytest.mark.parametrize(
     ("start", "total", "due", "end", "kinds"),
     [
@@ -197,6 +200,7 @@ def test_the_customers_balance_is_applied_when_an_invoice_is_finalized(
         assert (invoice.attempt_count, invoice.amount_paid, server.journal("charge")) == (0, 0, [])
 
 
+@covers("invoices.balance")
 def test_only_the_remainder_is_charged(server: CheckedServer, api: stripe.StripeClient) -> None:
     owner = customer(api, balance=-500)
 
@@ -222,6 +226,7 @@ def test_voiding_returns_the_balance_and_cancels_the_payment(server: CheckedServ
             act(invoice.id)
 
 
+@covers("invoices.declined")
 def test_a_declined_payment_is_a_402_and_leaves_the_invoice_open(
     server: CheckedServer, api: stripe.StripeClient
 ) -> None:
@@ -333,6 +338,7 @@ def test_a_bank_debit_pays_days_later_or_comes_back(
     assert told in server.event_types()
 
 
+@covers("invoices.out-of-band")
 def test_out_of_band_money_counts_as_paid_but_older_versions_do_not_count_it(
     server: CheckedServer, api: stripe.StripeClient
 ) -> None:
@@ -350,6 +356,7 @@ def test_out_of_band_money_counts_as_paid_but_older_versions_do_not_count_it(
     assert row.status == "canceled"
 
 
+@covers("invoices.partial")
 def test_several_payments_pay_one_invoice(server: CheckedServer, api: stripe.StripeClient) -> None:
     owner = customer(api)
     invoice = opened(api, owner.id, 2_000)
@@ -486,6 +493,7 @@ def test_a_draft_is_deleted_and_its_waiting_items_wait_again(server: CheckedServ
     assert code_of(refusal.value) == "invoice_not_editable"
 
 
+@covers("invoices.auto-advance")
 def test_a_draft_with_auto_advance_is_finalized_and_paid_after_an_hour(
     server: CheckedServer, api: stripe.StripeClient
 ) -> None:

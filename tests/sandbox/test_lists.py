@@ -4,6 +4,7 @@ import pytest
 import stripe
 
 from counterfoil.sandbox.ports import SteppingClock
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer
 
 
@@ -17,6 +18,7 @@ def seven(api: stripe.StripeClient) -> list[str]:
     return [api.v1.customers.create({"name": f"c{n}"}).id for n in range(7)]
 
 
+@covers("lists.newest-first")
 def test_lists_are_newest_first_and_say_whether_there_is_more(api: stripe.StripeClient, seven: list[str]) -> None:
     page = api.v1.customers.list({"limit": 3})
 
@@ -25,6 +27,7 @@ def test_lists_are_newest_first_and_say_whether_there_is_more(api: stripe.Stripe
     assert page.url == "/v1/customers"
 
 
+@covers("lists.cursors")
 def test_cursors_walk_both_ways(api: stripe.StripeClient, seven: list[str]) -> None:
     older = api.v1.customers.list({"limit": 2, "starting_after": seven[4]})
     newer = api.v1.customers.list({"limit": 2, "ending_before": seven[3]})
@@ -41,6 +44,7 @@ def test_auto_paging_meets_each_object_once(api: stripe.StripeClient, seven: lis
     assert found == seven[::-1]
 
 
+@covers("lists.cursors")
 def test_a_cursor_keeps_working_after_its_object_is_deleted(api: stripe.StripeClient, seven: list[str]) -> None:
     api.v1.customers.delete(seven[4])
 
@@ -48,6 +52,7 @@ def test_a_cursor_keeps_working_after_its_object_is_deleted(api: stripe.StripeCl
     assert names(api.v1.customers.list({"limit": 3})) == ["c6", "c5", "c3"]
 
 
+@covers("lists.limit")
 @pytest.mark.parametrize("limit", [0, 101, -1])
 def test_a_limit_outside_1_to_100_is_refused(api: stripe.StripeClient, limit: int) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refusal:
@@ -56,6 +61,7 @@ def test_a_limit_outside_1_to_100_is_refused(api: stripe.StripeClient, limit: in
     assert refusal.value.param == "limit"
 
 
+@covers("lists.cursors")
 def test_both_cursors_together_are_a_400_without_a_code(api: stripe.StripeClient, seven: list[str]) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         api.v1.customers.list({"starting_after": seven[1], "ending_before": seven[3]})
@@ -64,6 +70,7 @@ def test_both_cursors_together_are_a_400_without_a_code(api: stripe.StripeClient
     assert refusal.value.code is None
 
 
+@covers("lists.cursors")
 def test_a_cursor_that_never_existed_is_resource_missing(api: stripe.StripeClient) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refusal:
         api.v1.customers.list({"starting_after": "cus_nobody"})
@@ -71,6 +78,7 @@ def test_a_cursor_that_never_existed_is_resource_missing(api: stripe.StripeClien
     assert (refusal.value.code, refusal.value.param) == ("resource_missing", "starting_after")
 
 
+@covers("lists.created")
 def test_lists_filter_by_time_and_by_field(api: stripe.StripeClient, clock: SteppingClock) -> None:
     old = api.v1.customers.create({"email": "old@example.com"})
     clock.step(100)
@@ -85,6 +93,7 @@ def test_lists_filter_by_time_and_by_field(api: stripe.StripeClient, clock: Step
     assert [customer.id for customer in by_email.data] == [old.id]
 
 
+@covers("search.grammar")
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -112,6 +121,7 @@ def test_search_understands_the_query_grammar(api: stripe.StripeClient, query: s
     assert names(api.v1.customers.search({"query": query})) == found
 
 
+@covers("search.grammar")
 @pytest.mark.parametrize(
     "query",
     [
@@ -133,6 +143,7 @@ def test_a_query_that_can_not_be_read_is_refused(api: stripe.StripeClient, query
     assert refusal.value.param == "query"
 
 
+@covers("search.pages")
 def test_search_pages_with_a_token(api: stripe.StripeClient) -> None:
     for number in range(5):
         api.v1.customers.create({"name": f"n{number}"})
@@ -145,6 +156,7 @@ def test_search_pages_with_a_token(api: stripe.StripeClient) -> None:
     assert len(list(api.v1.customers.search({"query": "name~'n'", "limit": 2}).auto_paging_iter())) == 5
 
 
+@covers("search.lag")
 def test_search_lags_behind_as_far_as_the_settings_say(
     server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
 ) -> None:

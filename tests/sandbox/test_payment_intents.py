@@ -7,6 +7,7 @@ import stripe
 
 from counterfoil.sandbox.ports import SteppingClock
 from counterfoil.sandbox.versions import ACACIA
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer
 
 DAY = 86_400
@@ -57,6 +58,7 @@ def test_one_success_is_one_line_in_the_journal(server: CheckedServer, api: stri
     assert lines[0]["key"]
 
 
+@covers("cards.declines")
 @pytest.mark.parametrize(
     ("card", "code", "decline_code"),
     [
@@ -106,6 +108,7 @@ def test_after_a_decline_another_card_pays_the_same_intent(server: CheckedServer
     assert len(server.journal("charge")) == 1
 
 
+@covers("cards.authentication")
 @pytest.mark.parametrize("card", ["pm_card_authenticationRequired", "pm_card_threeDSecure2Required"])
 @pytest.mark.parametrize("outcome", ["succeed", "fail"])
 def test_on_session_a_challenge_must_be_passed(
@@ -139,6 +142,7 @@ def test_a_return_url_turns_the_challenge_into_a_redirect(api: stripe.StripeClie
     assert intent.next_action.redirect_to_url.return_url == "https://shop.example/back"
 
 
+@covers("cards.authentication")
 def test_off_session_a_challenge_is_a_decline(server: CheckedServer, api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({"payment_method": "pm_card_authenticationRequired"})
     method = api.v1.customers.payment_methods.list(customer.id).data[0]

@@ -3,6 +3,7 @@
 import pytest
 import stripe
 
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer
 
 CARDS = {
@@ -18,6 +19,7 @@ CARDS = {
 }
 
 
+@covers("cards.minted")
 @pytest.mark.parametrize("test_id", CARDS)
 def test_a_test_card_has_its_brand_and_last_four(api: stripe.StripeClient, test_id: str) -> None:
     customer = api.v1.customers.create({})
@@ -29,6 +31,7 @@ def test_a_test_card_has_its_brand_and_last_four(api: stripe.StripeClient, test_
     assert method.customer == customer.id
 
 
+@covers("cards.minted")
 def test_attaching_a_test_id_mints_a_fresh_method_with_the_same_fingerprint(api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({})
 
@@ -84,6 +87,7 @@ def test_an_unknown_test_id_is_resource_missing(api: stripe.StripeClient) -> Non
     assert refusal.value.code == "resource_missing"
 
 
+@covers("cards.customer-fail")
 def test_a_declining_card_refuses_to_be_attached(server: CheckedServer, api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({})
 
@@ -95,6 +99,7 @@ def test_a_declining_card_refuses_to_be_attached(server: CheckedServer, api: str
     assert api.v1.customers.payment_methods.list(customer.id).data == []
 
 
+@covers("cards.customer-fail")
 def test_charge_customer_fail_attaches_and_then_declines(api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({})
     method = api.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": customer.id})
@@ -257,6 +262,7 @@ def test_an_empty_string_unsets(api: stripe.StripeClient) -> None:
     assert (updated.name, updated.address, updated.shipping) == (None, None, None)
 
 
+@covers("deleted.stubs")
 def test_a_deleted_customer_answers_as_a_stub(server: CheckedServer, api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({"payment_method": "pm_card_visa"})
     method = api.v1.customers.payment_methods.list(customer.id).data[0]

@@ -4,6 +4,7 @@ import pytest
 import stripe
 
 from counterfoil.sandbox.ports import SteppingClock
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer
 
 DAY = 86_400
@@ -69,6 +70,7 @@ def test_an_unpaid_intent_has_nothing_to_refund(api: stripe.StripeClient) -> Non
     assert nothing.value.code == "parameter_missing"
 
 
+@covers("cards.refund-fail")
 def test_a_refund_can_fail_later_and_the_money_returns(server: CheckedServer, api: stripe.StripeClient) -> None:
     intent = paid(api, card="pm_card_refundFail")
     refund = api.v1.refunds.create({"payment_intent": intent.id})
@@ -96,6 +98,7 @@ def test_a_pending_refund_arrives_later(server: CheckedServer, api: stripe.Strip
         api.v1.refunds.cancel(refund.id)
 
 
+@covers("cards.refund-fail")
 def test_money_is_pending_for_two_days_unless_it_bypasses(
     server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
 ) -> None:
@@ -110,6 +113,7 @@ def test_money_is_pending_for_two_days_unless_it_bypasses(
     assert server.event_types()[-1] == "balance.available"
 
 
+@covers("ledger.transactions")
 def test_every_movement_has_a_transaction_and_they_sum_to_the_balance(api: stripe.StripeClient) -> None:
     intent = paid(api)
     refund = api.v1.refunds.create({"payment_intent": intent.id, "amount": 700})
@@ -126,6 +130,7 @@ def test_every_movement_has_a_transaction_and_they_sum_to_the_balance(api: strip
     assert api.v1.balance_transactions.retrieve(by_source.id).net == -700
 
 
+@covers("cards.disputes", "ledger.disputes")
 @pytest.mark.parametrize(
     ("evidence", "status", "back"), [("winning_evidence", "won", 1_912), ("losing_evidence", "lost", -1_588)]
 )
@@ -181,6 +186,7 @@ def test_an_inquiry_is_closed_or_becomes_a_chargeback(server: CheckedServer, api
     assert api.v1.refunds.create({"payment_intent": first.id}).status == "succeeded"
 
 
+@covers("ledger.disputes")
 def test_a_won_dispute_brings_the_money_and_the_fee_back_and_the_charge_can_be_refunded(
     api: stripe.StripeClient,
 ) -> None:

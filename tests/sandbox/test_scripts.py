@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.sandbox.versions import ACACIA
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer
 from sandbox.scripts import run_script
 from sandbox.shapes import shared
@@ -45,6 +46,7 @@ SCRIPTS = (
 )
 
 
+@covers("alone.scripts")
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_cli_script_causes_its_events(server: CheckedServer, name: str) -> None:
     expected = json.loads((shared() / "stripe-scripts" / "expected-events.json").read_text())[name]["events"]
@@ -56,6 +58,7 @@ def test_a_cli_script_causes_its_events(server: CheckedServer, name: str) -> Non
     assert set(expected) <= set(server.event_types())
 
 
+@covers("payment_pages.confirm")
 def test_the_page_of_a_session_is_paid_as_the_cli_does_it(server: CheckedServer, tmp_path: Path) -> None:
     """The CLI's own script for checkout.session.completed has these calls in this order."""
     person = {"email": "jenny@example.com", "name": "Jenny", "address": {"line1": "1 Main St", "country": "US"}}

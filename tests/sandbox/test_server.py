@@ -19,6 +19,7 @@ from counterfoil.sandbox.ports import SeededIds, SteppingClock
 from counterfoil.sandbox.sandbox import Sandbox
 from counterfoil.sandbox.server import SandboxServer, serve
 from counterfoil.sandbox.wire import Request
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer
 
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
@@ -46,6 +47,7 @@ def kill(process: "subprocess.Popen[str]") -> None:
     process.stdout.close()
 
 
+@covers("alone.start")
 def test_it_starts_in_under_a_second(tmp_path: Path) -> None:
     took = []
     for _ in range(3):  # the best of three, as the machine may be busy with something else
@@ -58,6 +60,7 @@ def test_it_starts_in_under_a_second(tmp_path: Path) -> None:
     assert min(took) < 1.0
 
 
+@covers("alone.restart")
 def test_a_killed_sandbox_still_has_everything_it_answered(tmp_path: Path) -> None:
     state = tmp_path / "state"
     process, url = start_process(state)
@@ -164,6 +167,7 @@ def test_business_time_may_start_elsewhere_while_nothing_is_older(
     assert api.v1.customers.create({}).created == 1_600_000_000
 
 
+@covers("alone.speed")
 def test_a_simple_call_takes_a_few_milliseconds(server: CheckedServer, api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({})
     request = Request("GET", f"/v1/customers/{customer.id}", AUTHORIZED)
@@ -176,6 +180,7 @@ def test_a_simple_call_takes_a_few_milliseconds(server: CheckedServer, api: stri
     assert (time.perf_counter() - started) / 100 < 0.005
 
 
+@covers("alone.snapshot")
 def test_a_snapshot_brings_everything_back_and_the_same_ids_follow() -> None:
     clock = SteppingClock()
     sandbox = Sandbox(clock, SeededIds(5))

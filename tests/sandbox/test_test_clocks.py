@@ -7,6 +7,7 @@ from counterfoil.sandbox.ports import SeededIds, SteppingClock
 from counterfoil.sandbox.sandbox import Sandbox
 from counterfoil.sandbox.versions import ACACIA
 from counterfoil.sandbox.wire import Request
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer, code_of
 
 JAN_1 = 1_767_225_600
@@ -27,6 +28,7 @@ def test_a_clock_stands_still_until_it_is_advanced(
     assert server.event_types() == ["test_helpers.test_clock.created"]
 
 
+@covers("clocks.asynchronous", "test_helpers.test_clock.advancing", "test_helpers.test_clock.ready")
 def test_an_advance_is_under_way_before_the_clock_is_ready(
     server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
 ) -> None:
@@ -42,6 +44,7 @@ def test_an_advance_is_under_way_before_the_clock_is_ready(
     assert server.event_types() == [f"test_helpers.test_clock.{name}" for name in ("created", "advancing", "ready")]
 
 
+@covers("clocks.forward")
 def test_nothing_of_a_moving_clock_can_be_changed(
     server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
 ) -> None:
@@ -60,6 +63,7 @@ def test_nothing_of_a_moving_clock_can_be_changed(
     assert api.v1.customers.update(owner.id, {"name": "Ada"}).name == "Ada"
 
 
+@covers("clocks.forward")
 @pytest.mark.parametrize("target", [JAN_1, JAN_1 - 1, JAN_1 + 731 * DAY])
 def test_a_clock_goes_only_forward_and_not_too_far(api: stripe.StripeClient, target: int) -> None:
     made = api.v1.test_helpers.test_clocks.create({"frozen_time": JAN_1})
@@ -71,6 +75,7 @@ def test_a_clock_goes_only_forward_and_not_too_far(api: stripe.StripeClient, tar
     assert api.v1.test_helpers.test_clocks.retrieve(made.id).status == "ready"
 
 
+@covers("clocks.time")
 def test_what_belongs_to_a_clocks_customer_lives_by_it_and_events_do_not(
     server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
 ) -> None:

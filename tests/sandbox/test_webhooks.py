@@ -12,6 +12,7 @@ from counterfoil.sandbox.sandbox import Sandbox
 from counterfoil.sandbox.settings import Settings
 from counterfoil.sandbox.versions import ACACIA, NEWEST
 from counterfoil.sandbox.wire import Request
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer, Receiver
 from sandbox.shapes import problems_of
 
@@ -82,6 +83,7 @@ def test_an_accepted_event_counts_its_pending_webhooks_down(sandbox: Sandbox) ->
     assert sandbox.due_deliveries() == []
 
 
+@covers("webhooks.fresh-timestamp")
 @pytest.mark.parametrize("status", [500, 404, 301, None])
 def test_a_refused_event_is_tried_again_with_a_fresh_timestamp_until_it_is_given_up(
     sandbox: Sandbox, clock: SteppingClock, status: int | None
@@ -124,6 +126,7 @@ def test_the_business_clock_makes_retries_due_but_signatures_carry_the_wall_cloc
     verified(attempt, clock)
 
 
+@covers("webhooks.two-signatures")
 def test_while_a_secret_rolls_both_secrets_sign(sandbox: Sandbox, clock: SteppingClock) -> None:
     endpoint = call(sandbox, "GET", "/v1/webhook_endpoints")["data"][0]["id"]
     control(sandbox, f"webhook_endpoints/{endpoint}/roll_secret", expires_in_s=100, secret="whsec_new")
@@ -139,6 +142,7 @@ def test_while_a_secret_rolls_both_secrets_sign(sandbox: Sandbox, clock: Steppin
     assert rolled.headers["Stripe-Signature"].count("v1=") == 1
 
 
+@covers("webhooks.version", "webhooks.filter")
 def test_an_endpoint_gets_its_own_version_and_only_the_events_it_asked_for(clock: SteppingClock) -> None:
     sandbox = Sandbox(clock, SeededIds(3))
     sandbox.add_webhook(KEY, "https://shop.example/old", SECRET, ("payment_intent.succeeded",), ACACIA)
@@ -157,6 +161,7 @@ def test_an_endpoint_gets_its_own_version_and_only_the_events_it_asked_for(clock
     assert "invoice" not in events[2][1]["data"]["object"]
 
 
+@covers("webhooks.filter")
 def test_a_disabled_endpoint_gets_nothing(sandbox: Sandbox) -> None:
     endpoint = call(sandbox, "GET", "/v1/webhook_endpoints")["data"][0]["id"]
     customer(sandbox)
@@ -223,6 +228,7 @@ def test_an_event_keeps_what_its_object_was_then(api: stripe.StripeClient) -> No
     assert event.data.object["name"] == "Ada"
 
 
+@covers("webhooks.connect")
 def test_a_connected_accounts_events_reach_the_platforms_connect_endpoint(clock: SteppingClock) -> None:
     sandbox = Sandbox(clock, SeededIds(3))
     sandbox.add_webhook(KEY, "https://shop.example/own", SECRET)
@@ -362,6 +368,7 @@ def test_other_version_other_mode_and_a_body_that_is_no_json(sandbox: Sandbox) -
     assert stripe.WebhookSignature.verify_header(torn.body.decode(), torn.headers["Stripe-Signature"], SECRET, None)
 
 
+@covers("fault.rules")
 def test_rules_are_listed_journalled_and_cleared(sandbox: Sandbox) -> None:
     fault(sandbox, {"event": "customer.created"}, "drop", times=1)
     customer(sandbox)

@@ -10,6 +10,7 @@ import stripe
 
 from counterfoil.sandbox.versions import ACACIA, NEWEST
 from counterfoil.sandbox.wire import Request, Response, decode_form
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer
 
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
@@ -28,6 +29,7 @@ def error_of(response: Response) -> dict[str, Any]:
     return error
 
 
+@covers("wire.forms")
 @pytest.mark.parametrize(
     ("form", "nested"),
     [
@@ -44,6 +46,7 @@ def test_forms_nest_in_every_dialect(form: str, nested: dict[str, Any]) -> None:
     assert decode_form(form) == nested
 
 
+@covers("wire.forms")
 @pytest.mark.parametrize("name", ["expand[]", "expand[0]"])
 def test_arrays_are_read_in_the_dialects_of_all_sdks(server: CheckedServer, name: str) -> None:
     form = urlencode(
@@ -55,6 +58,7 @@ def test_arrays_are_read_in_the_dialects_of_all_sdks(server: CheckedServer, name
     assert reply.json()["latest_charge"]["object"] == "charge"
 
 
+@covers("wire.keys")
 def test_a_key_is_taken_as_bearer_or_as_basic_user(server: CheckedServer) -> None:
     basic = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
 
@@ -64,6 +68,7 @@ def test_a_key_is_taken_as_bearer_or_as_basic_user(server: CheckedServer) -> Non
     assert by_bearer["id"] == by_basic["id"]
 
 
+@covers("wire.keys")
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Bearer "}, {"Authorization": "Basic !"}]
 )
@@ -74,11 +79,13 @@ def test_a_wrong_or_missing_key_is_a_401(server: CheckedServer, headers: dict[st
     assert error_of(reply)["type"] == "invalid_request_error"
 
 
+@covers("wire.keys")
 def test_an_invalid_key_is_masked_in_the_message(server: CheckedServer) -> None:
     with pytest.raises(stripe.AuthenticationError, match=r"Invalid API Key provided: sk_prod_\*+3456"):
         server.client("sk_prod_abcdef123456").v1.customers.list()
 
 
+@covers("wire.unknown-parameter", "wire.envelope")
 def test_an_unknown_parameter_is_named_down_to_its_key(server: CheckedServer) -> None:
     reply = post(server, "/v1/customers", "fancy[thing]=1")
 
@@ -90,6 +97,7 @@ def test_an_unknown_parameter_is_named_down_to_its_key(server: CheckedServer) ->
     assert error_of(reply)["request_log_url"].startswith("https://dashboard.stripe.com/")
 
 
+@covers("wire.unknown-parameter")
 def test_an_unknown_key_of_a_known_hash_is_named(server: CheckedServer) -> None:
     reply = post(server, "/v1/customers", "address[planet]=mars")
 
@@ -97,6 +105,7 @@ def test_an_unknown_key_of_a_known_hash_is_named(server: CheckedServer) -> None:
     assert error_of(reply)["param"] == "address[planet]"
 
 
+@covers("wire.uncovered")
 def test_a_parameter_that_is_not_covered_is_refused_and_says_so(server: CheckedServer) -> None:
     reply = post(server, "/v1/payment_intents", "amount=500&currency=usd&transfer_data[destination]=acct_1")
 
@@ -104,6 +113,7 @@ def test_a_parameter_that_is_not_covered_is_refused_and_says_so(server: CheckedS
     assert "does not cover" in error_of(reply)["message"]
 
 
+@covers("wire.missing-parameter")
 @pytest.mark.parametrize("form", ["currency=usd", "amount=500"])
 def test_a_missing_parameter_is_named(server: CheckedServer, form: str) -> None:
     reply = post(server, "/v1/payment_intents", form)
@@ -112,6 +122,7 @@ def test_a_missing_parameter_is_named(server: CheckedServer, form: str) -> None:
     assert error_of(reply)["param"] == ("amount" if form == "currency=usd" else "currency")
 
 
+@covers("wire.invalid-integer")
 @pytest.mark.parametrize("amount", ["ten", "10.5", "1e3", "", "99999999999999999999999"])
 def test_an_amount_that_is_no_integer_is_refused(server: CheckedServer, amount: str) -> None:
     reply = post(server, "/v1/payment_intents", f"amount={amount}&currency=usd")
@@ -121,6 +132,7 @@ def test_an_amount_that_is_no_integer_is_refused(server: CheckedServer, amount: 
     assert error_of(reply)["param"] == "amount"
 
 
+@covers("wire.invalid-integer")
 @pytest.mark.parametrize(
     ("form", "param"),
     [
@@ -137,6 +149,7 @@ def test_values_of_the_wrong_kind_are_refused_by_name(server: CheckedServer, for
     assert error_of(reply)["param"] == param
 
 
+@covers("wire.unknown-path")
 def test_an_unknown_path_is_a_404_that_names_it(server: CheckedServer) -> None:
     reply = get(server, "/v1/unicorns")
 
@@ -144,6 +157,7 @@ def test_an_unknown_path_is_a_404_that_names_it(server: CheckedServer) -> None:
     assert "Unrecognized request URL (GET: /v1/unicorns)" in error_of(reply)["message"]
 
 
+@covers("wire.resource-missing")
 @pytest.mark.parametrize(
     ("path", "param"),
     [
@@ -163,6 +177,7 @@ def test_a_missing_object_is_resource_missing(server: CheckedServer, path: str, 
     assert path.rpartition("/")[2] in error_of(reply)["message"]
 
 
+@covers("wire.resource-missing")
 def test_an_object_named_by_a_parameter_that_does_not_exist_is_a_400(server: CheckedServer) -> None:
     reply = post(server, "/v1/payment_intents", "amount=500&currency=usd&customer=cus_nobody")
 
@@ -170,6 +185,7 @@ def test_an_object_named_by_a_parameter_that_does_not_exist_is_a_400(server: Che
     assert (error_of(reply)["code"], error_of(reply)["param"]) == ("resource_missing", "customer")
 
 
+@covers("wire.bodies-that-are-no-form")
 def test_a_json_body_is_refused_as_stripe_does(server: CheckedServer) -> None:
     reply = post(
         server, "/v1/customers", json.dumps({"email": "a@example.com"}), **{"Content-Type": "application/json"}
@@ -179,6 +195,7 @@ def test_a_json_body_is_refused_as_stripe_does(server: CheckedServer) -> None:
     assert "application/x-www-form-urlencoded" in error_of(reply)["message"]
 
 
+@covers("wire.headers")
 def test_every_answer_carries_its_request_id_and_version(server: CheckedServer, api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({})
 
@@ -190,6 +207,7 @@ def test_every_answer_carries_its_request_id_and_version(server: CheckedServer, 
     assert headers["original-request"] == headers["request-id"]
 
 
+@covers("versions.default")
 def test_a_request_without_a_version_gets_the_accounts(server: CheckedServer) -> None:
     with server.locked() as sandbox:
         sandbox.set_default_version(KEY, ACACIA)
@@ -198,6 +216,7 @@ def test_a_request_without_a_version_gets_the_accounts(server: CheckedServer) ->
     assert get(server, "/v1/customers", **{"Stripe-Version": NEWEST}).headers["Stripe-Version"] == NEWEST
 
 
+@covers("wire.invalid-version")
 @pytest.mark.parametrize(
     "version", ["2019", "tomorrow", "2026-10-28", "2026-10-28.acacia", "2031-01-01.zebra", "2026-13-01.endive"]
 )
@@ -215,6 +234,7 @@ def test_a_version_older_than_those_covered_is_refused_and_says_so(server: Check
     assert "does not cover" in error_of(reply)["message"]
 
 
+@covers("metadata.merge")
 def test_metadata_merges_and_an_empty_value_deletes(api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({"metadata": {"a": "1", "b": "2"}})
 
@@ -225,6 +245,7 @@ def test_metadata_merges_and_an_empty_value_deletes(api: stripe.StripeClient) ->
     assert cleared.to_dict()["metadata"] == {}
 
 
+@covers("metadata.merge")
 @pytest.mark.parametrize(
     "metadata",
     [{f"key{n}": "x" for n in range(51)}, {"k" * 41: "x"}, {"k": "x" * 501}],
@@ -235,6 +256,7 @@ def test_metadata_beyond_its_limits_is_refused(api: stripe.StripeClient, metadat
         api.v1.customers.create({"metadata": metadata})
 
 
+@covers("expand.four-levels")
 def test_expand_goes_four_levels_deep_and_no_further(api: stripe.StripeClient) -> None:
     api.v1.payment_intents.create({"amount": 700, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True})
 
@@ -245,6 +267,7 @@ def test_expand_goes_four_levels_deep_and_no_further(api: stripe.StripeClient) -
         api.v1.charges.list({"expand": ["data.payment_intent.latest_charge.payment_intent.latest_charge"]})
 
 
+@covers("expand.not-expandable")
 def test_a_property_that_is_no_reference_can_not_be_expanded(api: stripe.StripeClient) -> None:
     customer = api.v1.customers.create({})
 
@@ -254,6 +277,7 @@ def test_a_property_that_is_no_reference_can_not_be_expanded(api: stripe.StripeC
     assert refusal.value.param == "expand"
 
 
+@covers("expand.includables")
 def test_lists_within_objects_are_absent_unless_asked_for(api: stripe.StripeClient) -> None:
     paid = api.v1.payment_intents.create(
         {"amount": 700, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
