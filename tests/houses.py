@@ -14,10 +14,10 @@ from itertools import count
 from typing import Any, Final
 
 from counterfoil.core.books import GrantSource, LineKind
-from counterfoil.core.customers import Issue
 from counterfoil.core.ids import PREFIXES, InvoiceId, WalletId, typeid
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
+from counterfoil.core.wallets import Issue
 from counterfoil.engine import claims, commands, intake, operations, phases, setup
 from counterfoil.engine.house import House, Settings
 from counterfoil.providers.stripe.adapter import StripePort

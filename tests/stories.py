@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from counterfoil.core.books import GrantSource, LineKind
-from counterfoil.core.customers import Issue
 from counterfoil.core.ids import InvoiceId, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
+from counterfoil.core.wallets import Issue
 from counterfoil.engine import operations
 from houses import ONE_CREDIT, World, body_of
 

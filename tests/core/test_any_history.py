@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.factories import ACCOUNT, CUSTOMER, CUSTOMER_REF, ONE
 from core.world import World
-from counterfoil.core import customers, invoicing, launch
+from counterfoil.core import invoicing, launch, wallets
 from counterfoil.core.books import Confirmation, GrantSource, Invoice, Leg, LegKind, LineKind
 from counterfoil.core.facts import IntentFact, IntentStatus
 from counterfoil.core.ids import InvoiceId, PaymentId, ProviderRef
@@ -34,16 +34,16 @@ class AnyHistory(RuleBasedStateMachine):
     )
     def begin(self, lots: list[tuple[int, int]], minor: int) -> None:
         world = self.world
-        world.decide(lambda books: customers.decide_open_wallet(books, USD_CREDIT, world.now, world.new_id))
+        world.decide(lambda books: wallets.decide_open_wallet(books, USD_CREDIT, world.now, world.new_id))
         wallet = world.books.wallets[0].id
         for whole, cost in lots:
             source = GrantSource.PURCHASE if cost else GrantSource.PROMOTIONAL
-            issue = customers.Issue(wallet, source, whole * ONE + 1, cost, None, world.now)
+            issue = wallets.Issue(wallet, source, whole * ONE + 1, cost, None, world.now)
             self.grant(issue)
         self.bill(minor)
 
-    def grant(self, issue: customers.Issue) -> None:
-        self.world.decide(lambda books: customers.decide_grant(books, issue, self.world.now, self.world.new_id))
+    def grant(self, issue: wallets.Issue) -> None:
+        self.world.decide(lambda books: wallets.decide_grant(books, issue, self.world.now, self.world.new_id))
 
     @rule(minor=st.integers(1, 9_000))
     @precondition(lambda self: len(self.world.books.invoices) < 3)
@@ -120,7 +120,7 @@ class AnyHistory(RuleBasedStateMachine):
     def release(self, which: int, chance: int) -> None:
         if chance:
             return
-        self.world.decide(lambda books: invoicing.decide_release(books, self._payment(which)))
+        self.world.decide(lambda books: invoicing.decide_release(books, self._payment(which), self.world.now))
 
     @rule(which=PICK, chance=CHANCE)
     def void(self, which: int, chance: int) -> None:

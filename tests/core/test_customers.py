@@ -1,4 +1,4 @@
-"""Customers, saved methods, wallets and lots: what a command does, and what the provider says about them."""
+"""Customers and saved methods: what a command does, and what the provider says about them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,22 +6,18 @@ from typing import Any
 
 import pytest
 
-from core.factories import CUSTOMER_REF, METHOD, NOW, ONE, Counting, books, customer, method, wallet
+from core.factories import CUSTOMER_REF, METHOD, NOW, Counting, books, customer, method
 from core.world import World
-from counterfoil.core.books import Books, GrantSource, default_method
+from counterfoil.core.books import Books, default_method
 from counterfoil.core.customers import (
-    Issue,
     decide_add_method,
     decide_customer_fact,
-    decide_grant,
     decide_method_fact,
-    decide_open_wallet,
 )
-from counterfoil.core.effects import Act, Decision, Reason, Refuse, Skip
+from counterfoil.core.effects import Decision, Reason, Refuse, Skip
 from counterfoil.core.facts import CustomerFact, MethodFact
-from counterfoil.core.ids import MethodId, ProviderRef, WalletId
-from counterfoil.core.lifecycle import WalletStatus
-from counterfoil.core.money import USD_CREDIT, ServiceUnit
+from counterfoil.core.ids import MethodId, ProviderRef
+from counterfoil.core.money import ServiceUnit
 
 TOKEN = ServiceUnit("token", 0)
 CARD = MethodFact(ProviderRef("pm_card1"), "card", CUSTOMER_REF, "visa", "4242")
@@ -119,72 +115,3 @@ def test_the_default_method_does_not_depend_on_the_order_of_rows() -> None:
 
     assert default_method(books(methods=cards)) == default_method(books(methods=cards[::-1])) == cards[2]
     assert cards[0].id == METHOD
-
-
-# --- wallets and lots ---
-
-
-def issue(held: Books, **changes: Any) -> Decision:
-    wanted = Issue(WalletId(wallet().id), GrantSource.PURCHASE, 30 * ONE, 2_400, "USD", NOW)
-    return decide_grant(held, replace(wanted, **changes), NOW, Counting())
-
-
-def test_a_customer_has_one_open_wallet_per_unit() -> None:
-    assert isinstance(decide_open_wallet(books(), USD_CREDIT, NOW, Counting()), Act)
-    assert isinstance(decide_open_wallet(books(wallets=(wallet(),)), TOKEN, NOW, Counting()), Act)
-    assert isinstance(decide_open_wallet(books(wallets=(wallet(),)), USD_CREDIT, NOW, Counting()), Refuse)
-    closed = books(wallets=(wallet(status=WalletStatus.CLOSED),))
-    assert isinstance(decide_open_wallet(closed, USD_CREDIT, NOW, Counting()), Act)
-
-
-def test_a_bought_lot_is_promised_and_owed_as_service() -> None:
-    world = World(books(wallets=(wallet(),)))
-
-    world.decide(issue)
-
-    lot = world.books.grants[0]
-    assert (lot.remaining, lot.cost_minor, lot.cost_currency) == (30 * ONE, 2_400, "USD")
-    assert (world.balance(f"grant:{lot.id}"), world.balance("issued")) == (30 * ONE, -30 * ONE)
-    assert (world.balance("deferred_revenue"), world.balance("clearing_external")) == (2_400, -2_400)
-    assert world.breaches() == []
-
-
-def test_a_free_lot_costs_nothing() -> None:
-    world = World(books(wallets=(wallet(),)))
-
-    world.decide(lambda held: issue(held, source=GrantSource.BONUS, cost_minor=0, cost_currency=None))
-
-    assert world.balance("deferred_revenue") == 0
-    assert world.books.grants[0].cost_currency == "USD"
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"wallet": WalletId("wlt_none")}, Reason.NOT_FOUND),
-        ({"amount": 0}, Reason.INVALID_REQUEST),
-        ({"amount": -1}, Reason.INVALID_REQUEST),
-        ({"cost_minor": -1}, Reason.COST_NOT_ALLOWED),
-        ({"source": GrantSource.PROMOTIONAL}, Reason.COST_NOT_ALLOWED),
-        ({"cost_currency": "EUR"}, Reason.CURRENCIES_DIFFER),
-        ({"expires_at": NOW}, Reason.INVALID_REQUEST),
-    ],
-)
-def test_a_lot_that_makes_no_sense_is_refused(changes: dict[str, Any], reason: Reason) -> None:
-    decision = issue(books(wallets=(wallet(),)), **changes)
-
-    assert isinstance(decision, Refuse)
-    assert decision.why.reason is reason
-
-
-@pytest.mark.parametrize("status", [WalletStatus.SUSPENDED, WalletStatus.CLOSED])
-def test_a_wallet_that_is_not_active_takes_no_lot(status: WalletStatus) -> None:
-    assert issue(books(wallets=(wallet(status=status),))).why.reason is Reason.WALLET_NOT_ACTIVE
-
-
-def test_a_cost_in_no_currency_is_refused_and_never_taken_for_dollars() -> None:
-    held = books(wallets=(wallet(unit=TOKEN),))
-
-    assert isinstance(issue(held, cost_currency=None), Refuse)
-    assert isinstance(issue(held, cost_currency="EUR"), Act)
-    assert isinstance(issue(held, cost_currency=None, cost_minor=0), Act)

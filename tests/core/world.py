@@ -289,12 +289,19 @@ class World:
             "amount": grant.amount,
             "remaining": grant.remaining,
             "held": grant.held,
+            "gone": grant.gone,
             "cost_minor": grant.cost_minor,
             "released_minor": grant.released_minor,
             "drawn": total("settled", lambda each: each.quantity),
             "reserved": total("open", lambda each: each.quantity),
             "recognised": total("settled", lambda each: each.released_minor),
+            "forgone": self._forgone(grant.id),
         }
+
+    def _forgone(self, grant: str) -> int:
+        """The cost basis of what left a lot unused."""
+        own = (each for entry in self.journal.values() if entry.subject == grant for each in entry.postings)
+        return sum(each.amount for each in own if str(each.credit) in ("breakage", "refund_due"))
 
     def _leg_row(self, leg: Leg) -> dict[str, Any]:
         entry = self.journal.get(f"leg:{leg.id}:settled")

@@ -8,9 +8,9 @@ import pytest
 
 from behaviours import behaviour
 from counterfoil.core.books import GrantSource
-from counterfoil.core.customers import Issue
 from counterfoil.core.ids import WalletId
 from counterfoil.core.money import ServiceUnit
+from counterfoil.core.wallets import Issue
 from counterfoil.engine import operations
 from counterfoil.engine.commands import Request
 from counterfoil.engine.operations import Asked

@@ -8,7 +8,7 @@ from itertools import count
 import psycopg
 
 from core.factories import ACCOUNT, CUSTOMER, CUSTOMER_REF, METHOD, NOW, ONE, Counting
-from counterfoil.core import customers, invoicing, launch, settlement, strangers
+from counterfoil.core import customers, invoicing, launch, settlement, strangers, wallets
 from counterfoil.core.books import Books, Customer, GrantSource, Invoice, Leg, LegKind, LineKind, Method
 from counterfoil.core.effects import Act, Change, Decision, Reason, Why, effects_of
 from counterfoil.core.facts import IntentFact, Source
@@ -79,14 +79,14 @@ class Road:
 
     def fund(self, whole: int, cost_minor: int = 0) -> WalletId:
         """A wallet with one lot."""
-        opened = self.decide(lambda books: customers.decide_open_wallet(books, USD_CREDIT, self.now, self.new_id))
+        opened = self.decide(lambda books: wallets.decide_open_wallet(books, USD_CREDIT, self.now, self.new_id))
         assert isinstance(opened, Act)
         change = opened.effects[0]
         assert isinstance(change, Change)
         wallet = WalletId(change.after.id)
         source = GrantSource.PURCHASE if cost_minor else GrantSource.PROMOTIONAL
-        issue = customers.Issue(wallet, source, whole * ONE, cost_minor, None, self.now)
-        self.decide(lambda books: customers.decide_grant(books, issue, self.now, self.new_id))
+        issue = wallets.Issue(wallet, source, whole * ONE, cost_minor, None, self.now)
+        self.decide(lambda books: wallets.decide_grant(books, issue, self.now, self.new_id))
         return wallet
 
     def bill(self, minor: int, number: str = "INV-000001") -> InvoiceId:

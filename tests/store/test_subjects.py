@@ -95,7 +95,7 @@ def loaded(house: Database) -> dict[type, Any]:
             held,
             *subjects.methods(tx, CUSTOMER),
             *subjects.wallets(tx, CUSTOMER),
-            *subjects.grants(tx, [wallet().id], list(legs)),
+            *subjects.grants(tx, [wallet().id], list(legs), []),
             *subjects.holds(tx, list(legs)),
             *subjects.invoices(tx, [invoice().id]),
             *subjects.lines(tx, [invoice().id]),

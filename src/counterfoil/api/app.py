@@ -31,6 +31,7 @@ ROUTERS = (
     customers.router,
     methods.router,
     wallets.router,
+    wallets.lots,
     wallets.units,
     invoices.router,
     payments.router,

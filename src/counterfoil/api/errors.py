@@ -154,12 +154,27 @@ REFUSALS: Final = Section(
         Entry("wallet_not_active", "The wallet is suspended or closed.", "Use an active wallet."),
         Entry("wallet_exists", "The customer has a wallet in this unit already.", "Use that wallet."),
         Entry(
+            "wallet_not_empty",
+            "A wallet that holds credits can't be closed.",
+            "Use them, let them expire, or void their grants; then close it.",
+        ),
+        Entry(
+            "grant_in_use",
+            "Credits of this lot are reserved for a payment.",
+            "Cancel that payment, or wait for it; then void the lot.",
+        ),
+        Entry(
             "cost_not_allowed", "A free lot was given a cost.", "Leave the cost out, or choose the source `purchase`."
         ),
         Entry(
             "customer_paused",
             "The customer was paused by a person, so nothing is collected.",
             "Resume the customer when the question is settled.",
+        ),
+        Entry(
+            "case_not_open",
+            "The question was answered before, and otherwise.",
+            "Nothing to do: the first answer stays.",
         ),
         Entry(
             "customer_erased",

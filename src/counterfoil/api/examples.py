@@ -61,10 +61,12 @@ GRANT: Final = {
     "amount": _credits("30.000000"),
     "remaining": _credits("30.000000"),
     "held": _credits("0.000000"),
+    "gone": _credits("0.000000"),
     "cost_basis": _usd(3000),
     "priority": 50,
     "effective_at": AT,
     "expires_at": None,
+    "voided_at": None,
     "created_at": AT,
 }
 INVOICE: Final = {

@@ -31,6 +31,7 @@ def path_of(noun: str, example: str) -> object:
 InvoicePath = Annotated[str, path_of("invoice", "inv_01h455vb4pex5vsknk084sn02q")]
 PaymentPath = Annotated[str, path_of("payment", "pmt_01h455vb4pex5vsknk084sn02q")]
 WalletPath = Annotated[str, path_of("wallet", "wlt_01h455vb4pex5vsknk084sn02q")]
+GrantPath = Annotated[str, path_of("grant", "grant_01h455vb4pex5vsknk084sn02q")]
 MethodPath = Annotated[str, path_of("payment method", "pmeth_01h455vb4pex5vsknk084sn02q")]
 DecisionPath = Annotated[str, path_of("decision", "dec_01h455vb4pex5vsknk084sn02q")]
 NoticePath = Annotated[str, path_of("provider event", "pevt_01h455vb4pex5vsknk084sn02q")]

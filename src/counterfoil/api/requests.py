@@ -182,6 +182,17 @@ class NewPayment(PayInvoice):
     provider_ref: ProviderText | None = None
 
 
+class CaseAnswer(Strict):
+    """A person's answer to a question: what came of it, and what they have to say about it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"resolution": "handled", "note": "Refunded at the provider on request."}]}
+    )
+
+    resolution: Literal["handled", "dismissed"]
+    note: LongText
+
+
 class ForwardClock(Strict):
     """How far business time is to move forward: in seconds, or as `2d`, `36h`, `90m`, `30s`."""
 

@@ -83,10 +83,12 @@ class Grant(Answer):
     amount: Units
     remaining: Units
     held: Units
+    gone: Units
     cost_basis: Money
     priority: int
     effective_at: Time
     expires_at: Time | None
+    voided_at: Time | None
     created_at: Time
 
 
@@ -214,7 +216,11 @@ class Case(Answer):
     subject: str
     detail: str
     status: str
+    customer: str | None
     opened_at: Time
+    resolved_at: Time | None
+    resolution: str | None
+    note: str | None
 
 
 class TestClock(Answer):

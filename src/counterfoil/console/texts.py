@@ -196,6 +196,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "movement.billed": "billed",
     "movement.voided": "voided",
     "movement.granted": "granted",
+    "movement.expired": "expired",
+    "movement.taken_back": "taken back",
     "movement.collected": "collected",
     "movement.credits_used": "by credits",
     "movement.returned": "returned",

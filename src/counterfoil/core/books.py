@@ -73,13 +73,14 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A customer's prepaid promises in one service unit."""
+    """A customer's prepaid promises in one service unit. `moves` counts how often its status changed."""
 
     id: WalletId
     customer: CustomerId
     unit: ServiceUnit
     status: WalletStatus
     created_at: datetime
+    moves: int = 0
 
 
 class GrantSource(StrEnum):
@@ -102,7 +103,8 @@ class Grant:
     """A lot in a wallet. `remaining` counts what is not used; `held` is the part of it that holds reserve.
 
     `cost_minor` is what the lot was bought for, net; `released_minor` the part of it already recognised.
-    A lower `priority` is drawn first. `effective_at` is inclusive, `expires_at` exclusive.
+    A lower `priority` is drawn first. `effective_at` is inclusive, `expires_at` exclusive. `gone` is what left the lot
+    unused, because it expired or was voided.
     """
 
     id: GrantId
@@ -118,6 +120,12 @@ class Grant:
     released_minor: int = 0
     priority: int = 50
     expires_at: datetime | None = None
+    gone: int = 0
+    voided_at: datetime | None = None
+
+    def over_at(self, now: datetime) -> bool:
+        """Say whether the lot has ended: it expired, or was voided."""
+        return self.voided_at is not None or (self.expires_at is not None and self.expires_at <= now)
 
     @property
     def free(self) -> int:
@@ -327,6 +335,8 @@ class Books:
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()
     """Questions that were put to a person before, each with its subject."""
+    cases: tuple[Case, ...] = ()
+    """Those of them that are open and are about money in suspense."""
     charged: frozenset[ProviderRef] = frozenset()
     """Balance transactions whose fee is already booked."""
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from counterfoil.core.books import FREE_SOURCES, Books, Grant, Hold, Leg, Wallet
 from counterfoil.core.ids import HoldId, NewId, WalletId
-from counterfoil.core.journal import Drawn
+from counterfoil.core.journal import Drawn, Ended
 from counterfoil.core.lifecycle import HoldStatus, WalletStatus
 from counterfoil.core.money import face_value, quantity_for, share
 
@@ -27,8 +27,8 @@ def draw_key(grant: Grant) -> tuple[int, datetime, bool, datetime, str]:
 
 
 def is_live(grant: Grant, at: datetime) -> bool:
-    """Say whether a lot may be used at an instant: from `effective_at` on, and before `expires_at`."""
-    return grant.effective_at <= at and (grant.expires_at is None or at < grant.expires_at)
+    """Say whether a lot may be used at an instant: from `effective_at` on, before `expires_at`, and not once voided."""
+    return grant.effective_at <= at and not grant.over_at(at)
 
 
 def eligible(books: Books, wallet: WalletId, at: datetime) -> tuple[Grant, ...]:
@@ -136,6 +136,15 @@ def put_back(books: Books, leg: Leg) -> tuple[tuple[Grant, ...], tuple[Drawn, ..
         for each in drawn
     )
     return grants, drawn
+
+
+def ending(grant: Grant) -> Ended:
+    """Take the free part out of a lot. The last of it takes the rest of what the lot was bought for."""
+    left = grant.remaining - grant.free
+    released_after = share(grant.cost_minor, grant.amount - left, grant.amount)
+    released = max(0, released_after - grant.released_minor)
+    after = replace(grant, remaining=left, gone=grant.gone + grant.free, released_minor=grant.released_minor + released)
+    return Ended(after, grant.free, released)
 
 
 def _lot(books: Books, hold: Hold) -> Grant:

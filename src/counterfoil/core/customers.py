@@ -1,19 +1,14 @@
-"""Customers, their saved payment methods, wallets and lots: the commands, and what the provider says about them."""
+"""Customers and their saved payment methods: the commands, and what the provider says about them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from counterfoil.core import journal
 from counterfoil.core.books import (
-    FREE_SOURCES,
     Books,
     Customer,
-    Grant,
-    GrantSource,
     Method,
-    Wallet,
 )
 from counterfoil.core.effects import (
     Act,
@@ -22,16 +17,14 @@ from counterfoil.core.effects import (
     Effect,
     Instruct,
     Notify,
-    Post,
     Reason,
     Refuse,
     Skip,
     Why,
 )
 from counterfoil.core.facts import CustomerFact, MethodFact
-from counterfoil.core.ids import CustomerId, GrantId, MethodId, NewId, OrderId, WalletId
-from counterfoil.core.lifecycle import OrderStatus, WalletStatus
-from counterfoil.core.money import ServiceUnit
+from counterfoil.core.ids import CustomerId, MethodId, NewId, OrderId
+from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import AttachMethod, CreateCustomer, Instruction, Order, UpdateCustomer
 
 CREATE: Final = "create-customer@1"
@@ -39,8 +32,6 @@ UPDATE: Final = "update-customer@1"
 ERASE: Final = "erase-customer@1"
 PAUSE: Final = "pause-customer@1"
 SAVE_METHOD: Final = "save-method@1"
-WALLET: Final = "open-wallet@1"
-GRANT: Final = "issue-grant@1"
 PROVIDER_CUSTOMER: Final = "follow-customer@1"
 
 
@@ -198,84 +189,6 @@ def decide_customer_fact(books: Books, fact: CustomerFact) -> Decision:
     sentence = f"The customer's default payment method at the provider is now {chosen.provider_ref}."
     effects = (*_no_longer_default(books, default), Change(chosen, default))
     return Act(Why(PROVIDER_CUSTOMER, Reason.METHOD_SAVED, sentence, about), effects)
-
-
-def decide_open_wallet(books: Books, unit: ServiceUnit, now: datetime, new_id: NewId) -> Decision:
-    """Open a wallet. A customer has one open wallet per unit, so that a balance has one answer."""
-    held = next((each for each in books.wallets if each.unit.code == unit.code), None)
-    if held and held.status is not WalletStatus.CLOSED:
-        sentence = f"This customer has a wallet in {unit.code} already: {held.id}."
-        return Refuse(Why(WALLET, Reason.WALLET_EXISTS, sentence, (held.id, books.customer.id)), "unit")
-    wallet = Wallet(WalletId(new_id("wallet")), books.customer.id, unit, WalletStatus.ACTIVE, now)
-    sentence = f"A wallet in {unit.code} is open."
-    why = Why(WALLET, Reason.WALLET_OPENED, sentence, (wallet.id, books.customer.id))
-    return Act(why, (Change(None, wallet),))
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """The lot to put into a wallet. `amount` is in scaled units; the cost basis is net, in minor units."""
-
-    wallet: WalletId
-    source: GrantSource
-    amount: int
-    cost_minor: int
-    cost_currency: str | None
-    effective_at: datetime
-    priority: int = 50
-    expires_at: datetime | None = None
-
-
-def decide_grant(books: Books, wanted: Issue, now: datetime, new_id: NewId) -> Decision:
-    """Issue a lot. What was paid for it is pinned now, and is what its use will recognise."""
-    wallet = next((each for each in books.wallets if each.id == wanted.wallet), None)
-    refusal = _grant_refusal(wallet, wanted)
-    if refusal or wallet is None:
-        return refusal or Refuse(Why(GRANT, Reason.NOT_FOUND, f"There is no wallet {wanted.wallet}."), "wallet")
-    grant = Grant(
-        id=GrantId(new_id("grant")),
-        wallet=wallet.id,
-        source=wanted.source,
-        amount=wanted.amount,
-        remaining=wanted.amount,
-        cost_minor=wanted.cost_minor,
-        cost_currency=wanted.cost_currency or wallet.unit.face_currency or "USD",
-        effective_at=wanted.effective_at,
-        created_at=now,
-        priority=wanted.priority,
-        expires_at=wanted.expires_at,
-    )
-    data: dict[str, str | int] = {"wallet": wallet.id, "amount": grant.amount, "unit": wallet.unit.code}
-    effects: tuple[Effect, ...] = (
-        Change(None, grant),
-        Post(journal.grant_issued(grant, wallet.unit)),
-        Notify(f"grant.issued:{grant.id}", "grant.issued", books.customer.id, grant.id, data),
-    )
-    sentence = f"A {grant.source} lot was issued into the wallet."
-    return Act(Why(GRANT, Reason.GRANT_ISSUED, sentence, (grant.id, wallet.id, books.customer.id)), effects)
-
-
-def _grant_refusal(wallet: Wallet | None, wanted: Issue) -> Refuse | None:
-    if wallet is None:
-        return Refuse(Why(GRANT, Reason.NOT_FOUND, f"This customer has no wallet {wanted.wallet}."), "wallet")
-    if wallet.status is not WalletStatus.ACTIVE:
-        return Refuse(Why(GRANT, Reason.WALLET_NOT_ACTIVE, f"The wallet is {wallet.status}.", (wallet.id,)), "wallet")
-    if wanted.amount <= 0:
-        return Refuse(Why(GRANT, Reason.INVALID_REQUEST, "A lot holds more than zero.", (wallet.id,)), "amount")
-    if wanted.expires_at and wanted.expires_at <= wanted.effective_at:
-        return Refuse(
-            Why(GRANT, Reason.INVALID_REQUEST, "A lot expires after it takes effect.", (wallet.id,)), "expires_at"
-        )
-    if wanted.cost_minor < 0 or (wanted.cost_minor and wanted.source in FREE_SOURCES):
-        sentence = f"A {wanted.source} lot is free; leave its cost out."
-        return Refuse(Why(GRANT, Reason.COST_NOT_ALLOWED, sentence, (wallet.id,)), "cost")
-    if wanted.cost_minor and not (wanted.cost_currency or wallet.unit.face_currency):
-        sentence = f"{wallet.unit.code} is pegged to no currency; say in which one its cost is."
-        return Refuse(Why(GRANT, Reason.INVALID_REQUEST, sentence, (wallet.id,)), "cost")
-    if wanted.cost_currency and wallet.unit.face_currency not in (None, wanted.cost_currency):
-        sentence = f"{wallet.unit.code} is pegged to {wallet.unit.face_currency}; state its cost in that currency."
-        return Refuse(Why(GRANT, Reason.CURRENCIES_DIFFER, sentence, (wallet.id,)), "cost")
-    return None
 
 
 def _order(customer: Customer, subject: str, instruction: Instruction, now: datetime, new_id: NewId) -> Instruct:

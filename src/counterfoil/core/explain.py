@@ -261,7 +261,7 @@ def _card_note(books: Books, leg: Leg) -> str:
 
 
 def explain_wallet(wallet: Wallet, grants: Iterable[Grant], now: datetime) -> Explanation:
-    """Explain what a wallet can spend: granted − used − held − expired = available."""
+    """Explain what a wallet can spend: granted − used − held − expired − voided = available."""
     own = tuple(each for each in grants if each.wallet == wallet.id)
     return _available(f"Wallet in {wallet.unit.code}", wallet, own, now)
 
@@ -272,15 +272,19 @@ def explain_grant(grant: Grant, wallet: Wallet, now: datetime) -> Explanation:
 
 
 def _available(label: str, wallet: Wallet, lots: tuple[Grant, ...], now: datetime) -> Explanation:
-    over = tuple(each for each in lots if each.expires_at is not None and each.expires_at <= now)
+    voided = tuple(each for each in lots if each.voided_at)
+    # What has expired counts from its instant on, also while the timer that books it is under way.
+    over = tuple(each for each in lots if each.over_at(now) and each not in voided)
     early = tuple(each for each in lots if now < each.effective_at)
     live = tuple(each for each in lots if is_live(each, now))
     terms = [
         _term("granted", lots, sum(each.amount for each in lots)),
-        _term("used", lots, -sum(each.amount - each.remaining for each in lots)),
+        _term("used", lots, -sum(each.amount - each.remaining - each.gone for each in lots)),
         _term("held", lots, -sum(each.held for each in lots)),
-        _term("expired", over, -sum(each.free for each in over)),
+        _term("expired", over, -sum(each.gone + each.free for each in over)),
     ]
+    if voided:
+        terms.append(_term("voided", voided, -sum(each.gone + each.free for each in voided)))
     if early:
         terms.append(_term("not effective yet", early, -sum(each.free for each in early)))
     result = Term("available", "available", sum(each.free for each in live), (wallet.id,), _next_expiry(live))
@@ -296,7 +300,9 @@ def _term(word: str, lots: tuple[Grant, ...], amount: int) -> Term:
 
 
 def _takes_part(word: str, lot: Grant) -> bool:
-    return lot.remaining < lot.amount if word == "used" else lot.held > 0 if word == "held" else lot.free > 0
+    if word == "used":
+        return lot.remaining + lot.gone < lot.amount
+    return lot.held > 0 if word == "held" else lot.free + lot.gone > 0
 
 
 SOURCES_MAX: Final = 20
@@ -311,11 +317,11 @@ def _next_expiry(live: tuple[Grant, ...]) -> str:
 def _available_finding(wallet: Wallet, equation: Equation) -> str:
     amounts = {each.kind: amount_text(abs(each.amount), equation.scale) for each in equation.terms if each.amount}
     available = f"{amount_text(equation.result.amount, equation.scale)} {wallet.unit.code}"
+    blocked = "" if wallet.status == "active" else f" The wallet is {wallet.status}: nothing is spent from it."
     if not amounts:
-        return f"{available} can be spent: nothing was granted yet."
+        return f"{available} can be spent: nothing was granted yet.{blocked}"
     taken = [f"{amounts[kind]} {words}" for kind, words in TAKEN_WORDS.items() if kind in amounts]
     rest = ", ".join(taken) or "nothing was used"
-    blocked = "" if wallet.status == "active" else f" The wallet is {wallet.status}: nothing is spent from it."
     return f"{available} can be spent: {amounts.get('granted', '0')} granted, {rest}.{blocked}"
 
 
@@ -323,6 +329,7 @@ TAKEN_WORDS: Final = {
     "used": "used",
     "held": "held for payments under way",
     "expired": "expired",
+    "voided": "voided",
     "not_effective_yet": "not effective yet",
 }
 

@@ -135,17 +135,20 @@ def _balances_are_sums(rows: Rows) -> Faults:
 
 
 def _lots_add_up(rows: Rows) -> Faults:
-    """Rows: lot, amount, remaining, held, cost_minor, released_minor, drawn, reserved, recognised. `drawn` and
-    `recognised` are what settled holds used of the lot and of its cost; `reserved` is what open holds reserve."""
+    """Rows: lot, amount, remaining, held, gone, cost_minor, released_minor, drawn, reserved, recognised, forgone.
+    `drawn` and `recognised` are what settled holds used of the lot and of its cost; `reserved` is what open holds
+    reserve; `gone` and `forgone` are what left it unused."""
     for row in rows:
         if not 0 <= row["held"] <= row["remaining"] <= row["amount"]:
             yield row["lot"], f"holds {row['held']} of {row['remaining']} left of {row['amount']}"
         if row["reserved"] != row["held"]:
             yield row["lot"], f"says {row['held']} is held, its open holds reserve {row['reserved']}"
-        if row["drawn"] != row["amount"] - row["remaining"]:
-            yield row["lot"], f"has {row['remaining']} left of {row['amount']}, but {row['drawn']} was drawn"
-        if row["recognised"] != row["released_minor"] or not 0 <= row["released_minor"] <= row["cost_minor"]:
-            yield row["lot"], f"released {row['released_minor']} of {row['cost_minor']}, draws {row['recognised']}"
+        if row["drawn"] + row["gone"] != row["amount"] - row["remaining"]:
+            told = f"{row['drawn']} was drawn and {row['gone']} is gone"
+            yield row["lot"], f"has {row['remaining']} left of {row['amount']}, but {told}"
+        released = row["recognised"] + row["forgone"]
+        if released != row["released_minor"] or not 0 <= row["released_minor"] <= row["cost_minor"]:
+            yield row["lot"], f"released {row['released_minor']} of {row['cost_minor']}, its entries {released}"
 
 
 def _amounts_are_sound(rows: Rows) -> Faults:

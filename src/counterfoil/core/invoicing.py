@@ -179,6 +179,7 @@ def _return_credits(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]
         Post(journal.credit_leg_returned(returned, wallet.unit, books.customer.id, drawn, now)),
         Change(leg, returned),
         *(Change(before[each.id], each) for each in grants),
+        *legs.ending_again(books, grants, now),
     )
 
 
@@ -209,17 +210,17 @@ def _end_payment(books: Books, payment: Payment, now: datetime, new_id: NewId) -
     left = with_changes(books, changes_of(effects))
     # Credits that were to replace a try which is still being canceled go back at once; those beside it pay with it.
     open_ones = [leg.position for leg in legs_of(left, payment.id) if leg.status in IN_FLIGHT]
-    effects += legs.release_credits(left, payment.id, after=max(open_ones, default=0))
+    effects += legs.release_credits(left, payment.id, now, after=max(open_ones, default=0))
     return (*effects, *legs.restate(with_changes(books, changes_of(effects)), payment.id))
 
 
-def decide_release(books: Books, payment: PaymentId) -> Decision:
+def decide_release(books: Books, payment: PaymentId, now: datetime) -> Decision:
     """Give credits back that stayed reserved after a refusal, once their time is up and nothing was retried."""
     held = payment_of(books, payment)
     if held is None or held.status is not PaymentStatus.FAILED:
         sentence = "The payment moved on since; its credits stay where they are."
         return Skip(Why(RELEASE, Reason.TIMER_OBSOLETE, sentence, (payment,)))
-    effects = legs.release_credits(books, payment)
+    effects = legs.release_credits(books, payment, now)
     if not effects:
         return Skip(Why(RELEASE, Reason.TIMER_OBSOLETE, "No credits are reserved any more.", (payment,)))
     effects += legs.restate(with_changes(books, changes_of(effects)), payment)

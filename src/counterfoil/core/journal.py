@@ -79,14 +79,15 @@ class Posting:
 class Entry:
     """The postings of one cause. `key` names the cause and is unique in a tenant's journal for ever.
 
-    `subject` is the id of the subject that explains it; `occurred_at` is when it happened in the world. An entry is
-    never empty and never grows.
+    `subject` is the id of the subject that explains it; `occurred_at` is when it happened in the world. The books count
+    it from `effective_at` on; None is the moment at which it is written. An entry is never empty and never grows.
     """
 
     key: str
     subject: str
     occurred_at: datetime
     postings: tuple[Posting, ...]
+    effective_at: datetime | None = None
 
 
 def clearing(account: AccountId) -> Account:
@@ -130,7 +131,10 @@ PROMOTION: Final = Account("promotion_cost")
 TAX: Final = Account("tax_payable")
 FEES: Final = Account("provider_fees")
 EXTERNAL: Final = Account("clearing_external")
+BREAKAGE: Final = Account("breakage")
+REFUND_DUE: Final = Account("refund_due")
 ISSUED: Final = Account("issued")
+EXPIRED: Final = Account("expired")
 USED: Final = Account("used")
 
 
@@ -140,6 +144,30 @@ def grant_issued(grant: Grant, unit: ServiceUnit) -> Entry:
     if grant.cost_minor:
         postings.append(Posting(EXTERNAL, DEFERRED, grant.cost_currency, grant.cost_minor))
     return Entry(f"grant:{grant.id}:issued", grant.id, grant.effective_at, tuple(postings))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What leaves a lot unused: the lot after it, and the cost basis that is no longer owed as service."""
+
+    after: Grant
+    quantity: int
+    released_minor: int
+
+
+def grant_ended(ended: Ended, unit: ServiceUnit, at: datetime) -> Entry:
+    """What was promised and not used is promised no more: its price is breakage when it expired, owed back when voided.
+
+    The key counts what is gone, so that a share which comes back to an ended lot can end as well.
+    """
+    lot_after = ended.after
+    voided = lot_after.voided_at is not None
+    postings = [Posting(lot(lot_after.id), ISSUED if voided else EXPIRED, unit.code, ended.quantity)]
+    if ended.released_minor:
+        kept = REFUND_DUE if voided else BREAKAGE
+        postings.append(Posting(DEFERRED, kept, lot_after.cost_currency, ended.released_minor))
+    word = "voided" if voided else "expired"
+    return Entry(f"grant:{lot_after.id}:{word}:{lot_after.gone}", lot_after.id, at, tuple(postings), effective_at=at)
 
 
 def invoice_finalized(invoice: Invoice, lines: tuple[Line, ...], now: datetime) -> Entry:

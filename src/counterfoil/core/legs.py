@@ -24,7 +24,7 @@ from counterfoil.core.books import (
     payment_of,
     with_changes,
 )
-from counterfoil.core.effects import Change, Effect, Instruct, Notify, Post, changes_of
+from counterfoil.core.effects import Change, Effect, Instruct, Notify, Post, Timer, changes_of
 from counterfoil.core.ids import InvoiceId, NewId, OrderId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PaymentStatus
 from counterfoil.core.money import Money
@@ -67,9 +67,8 @@ def settle_credits(books: Books, payment: PaymentId, now: datetime, *, releasing
     """
     effects: tuple[Effect, ...] = ()
     for leg in [each for each in legs_of(books, payment) if each.status is LegStatus.RESERVED]:
-        step = (
-            _settle_credit_leg(books, leg, now) if still_owed(books, leg) or not releasing else _give_back(books, leg)
-        )
+        pays = still_owed(books, leg) or not releasing
+        step = _settle_credit_leg(books, leg, now) if pays else _give_back(books, leg, now)
         effects += step
         books = with_changes(books, changes_of(step))
     restated = restate(books, payment)
@@ -92,21 +91,29 @@ def _settle_credit_leg(books: Books, leg: Leg, now: datetime) -> tuple[Effect, .
     return (Post(entry), Change(leg, settled), *_updates(books, holds, grants), *(Change(a, b) for a, b in paid))
 
 
-def release_credits(books: Books, payment: PaymentId, after: int = 0) -> tuple[Effect, ...]:
+def release_credits(books: Books, payment: PaymentId, now: datetime, after: int = 0) -> tuple[Effect, ...]:
     """Give the reserved credit legs of a payment back to their lots: all of them, or those made after a position."""
     own = legs_of(books, payment)
     reserved = [leg for leg in own if leg.status is LegStatus.RESERVED and leg.position > after]
     effects: tuple[Effect, ...] = ()
     for leg in reserved:
-        step = _give_back(books, leg)
+        step = _give_back(books, leg, now)
         effects += step
         books = with_changes(books, changes_of(step))
     return effects
 
 
-def _give_back(books: Books, leg: Leg) -> tuple[Effect, ...]:
+def _give_back(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]:
     holds, grants = credits.release(books, leg)
-    return (Change(leg, replace(leg, status=LegStatus.RELEASED)), *_updates(books, holds, grants))
+    changes = (Change(leg, replace(leg, status=LegStatus.RELEASED)), *_updates(books, holds, grants))
+    return (*changes, *ending_again(books, grants, now))
+
+
+def ending_again(books: Books, grants: Iterable[Grant], now: datetime) -> tuple[Effect, ...]:
+    """Wake the lots that have ended and got a share back: it ends too."""
+    return tuple(
+        Timer("end-grant", each.id, books.customer.id, now) for each in grants if each.free and each.over_at(now)
+    )
 
 
 def _updates(books: Books, holds: Iterable[Hold], grants: Iterable[Grant]) -> tuple[Effect, ...]:
@@ -171,7 +178,7 @@ def after_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId)
         return restate(books, payment)
     if covered_by_credits(books, payment):
         return settle_credits(books, payment, now)
-    effects = release_credits(books, payment)
+    effects = release_credits(books, payment, now)
     return (*effects, *restate(with_changes(books, changes_of(effects)), payment))
 
 

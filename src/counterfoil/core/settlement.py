@@ -22,6 +22,7 @@ from counterfoil.core.books import (
     legs_of,
     with_changes,
 )
+from counterfoil.core.cases import answered_by_claim
 from counterfoil.core.effects import (
     Act,
     Change,
@@ -356,6 +357,7 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
         Change(leg, settled),
         *_fee(books, leg, fact, now),
         *(Change(before, after) for before, after in paid),
+        *(answered_by_claim(books.cases, fact.ref, now) if waiting else ()),
     )
     effects += legs.stop_siblings(books, leg, now, new_id)
     effects += legs.settle_credits(with_changes(books, changes_of(effects)), leg.payment, now, releasing=True)

@@ -90,7 +90,11 @@ REPLIES: Final = {
     "unfinished": "the provider asked to try again",
     "unknown": "the reply was lost",
 }
-TIMERS: Final = {"collect": "Due date reached", "release-credits": "Time to give reserved credits back"}
+TIMERS: Final = {
+    "collect": "Due date reached",
+    "release-credits": "Time to give reserved credits back",
+    "end-grant": "End of a lot",
+}
 
 
 # --- what moved ---
@@ -111,6 +115,8 @@ class Moved:
 
 MOVEMENTS: Final = {
     ("grant", "issued"): "granted",
+    ("grant", "expired"): "expired",
+    ("grant", "voided"): "taken_back",
     ("invoice", "finalized"): "billed",
     ("invoice", "voided"): "voided",
     ("leg", "settled"): "collected",
@@ -118,13 +124,13 @@ MOVEMENTS: Final = {
     ("fee", ""): "fee",
     ("suspense", "received"): "in_suspense",
 }
-"""What an entry is, by the kind of its key and its last word. Credits that pay are `credits_used`, not `collected`."""
+"""What an entry is, by the kind of its key and the word after its subject. Credits that pay are `credits_used`."""
 
 
 def movement(entry: str, postings: Iterable[Described]) -> str:
     """Name what an entry did, from its key and, for a leg, from what it paid with."""
-    kind, _, rest = entry.partition(":")
-    step = rest.rpartition(":")[2] if kind != "fee" else ""
+    kind, *rest = entry.split(":")
+    step = rest[1] if len(rest) > 1 else ""
     word = MOVEMENTS.get((kind, step), kind)
     used_credits = any(each["credit"] == "used" for each in postings)
     return "credits_used" if word == "collected" and used_credits else word
@@ -140,6 +146,9 @@ def _moved(post: Described) -> Moved:
     word = movement(post["entry"], postings)
     if word == "granted":
         return _sum(word, post, [each for each in postings if each["debit"] == "issued"])
+    if word in ("expired", "taken_back"):
+        ended = _sum(word, post, [each for each in postings if each["debit"].startswith("grant:")])
+        return replace(ended, amount=-ended.amount)
     owed = [each for each in postings if "receivable:" in each["debit"] + each["credit"]]
     summed = _sum(word, post, postings if word == "collected" else owed or postings)
     return replace(summed, amount=-summed.amount) if word in ("voided", "returned") else summed
@@ -234,6 +243,8 @@ ACCOUNT_NAMES: Final = {
 
 ENTRY_TITLES: Final = {
     "granted": "Credits granted",
+    "expired": "Credits expired",
+    "taken_back": "Credits taken back",
     "billed": "Invoice finalized",
     "voided": "Invoice voided",
     "collected": "Collected by the provider",

@@ -8,7 +8,7 @@ from counterfoil.core import journal
 from counterfoil.core.books import Case
 from counterfoil.core.effects import Act, Change, Decision, Defer, Effect, Observe, Park, Post, Reason, Skip, Why
 from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus, Notice
-from counterfoil.core.ids import AccountId, CaseId, NewId, ProviderRef
+from counterfoil.core.ids import AccountId, CaseId, CustomerId, NewId, ProviderRef
 from counterfoil.core.settlement import inputs_of
 
 
@@ -22,6 +22,8 @@ class Held:
     money: bool = False
     fee: bool = False
     checkouts: tuple[ProviderRef, ...] = ()
+    customer: CustomerId | None = None
+    """Our customer, where the provider names one that we know."""
 
 
 def decide_stranger(
@@ -52,7 +54,7 @@ def decide_stranger(
     sentence = (
         f"{fact.received} came by {fact.ref}, which no invoice of ours asked for. Claim it, or leave it in suspense."
     )
-    case = Case(CaseId(new_id("case")), Reason.MONEY_UNEXPLAINED, fact.ref, sentence, now)
+    case = Case(CaseId(new_id("case")), Reason.MONEY_UNEXPLAINED, fact.ref, sentence, now, customer=held.customer)
     money = Post(journal.money_unexplained(account, fact.ref, fact.received, now))
     effects = (money, *fee, Change(None, case))
     return Park(_stranger_why(Reason.MONEY_UNEXPLAINED, sentence, fact), effects)
@@ -102,6 +104,8 @@ class Hint:
     ours: tuple[str, ...] = ()
     """The subjects of ours that the object belongs to."""
     looks: int = 0
+    customer: CustomerId | None = None
+    """Whose it is, where that is known."""
 
 
 def decide_without_fact(hint: Hint, now: datetime, new_id: NewId) -> Decision:
@@ -155,7 +159,7 @@ def decide_gave_up(hint: Hint, error: str, now: datetime, new_id: NewId) -> Deci
 
 
 def _asked(hint: Hint, reason: Reason, sentence: str, now: datetime, new_id: NewId) -> Park:
-    case = Case(CaseId(new_id("case")), reason, hint.ref, sentence, now)
+    case = Case(CaseId(new_id("case")), reason, hint.ref, sentence, now, customer=hint.customer)
     return Park(_news_why(hint, reason, sentence), (Change(None, case),))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
-from counterfoil.core.books import Payment
+from counterfoil.core.books import Case, Payment, Subject
 from counterfoil.core.effects import (
     Allocate,
     Change,
@@ -23,10 +23,10 @@ from counterfoil.core.effects import (
 )
 from counterfoil.core.facts import Source
 from counterfoil.core.ids import NewId
-from counterfoil.core.lifecycle import InboxStatus, OrderStatus
+from counterfoil.core.lifecycle import CaseStatus, InboxStatus, OrderStatus
 from counterfoil.core.orders import Order
 from counterfoil.engine.trace import describe
-from counterfoil.store import decisions, inbox, journal, subjects, work
+from counterfoil.store import cases, decisions, inbox, journal, subjects, work
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
 
@@ -64,8 +64,7 @@ def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: N
             pass
         case Change(before, after):
             subjects.save(tx, before, after)
-            if isinstance(after, Order) and after.status is OrderStatus.QUEUED:
-                work.enqueue(tx, work.Queue.ORDER, after.id, now)
+            follow_change(tx, after, now)
         case Allocate(allocation):
             subjects.allocate(tx, allocation)
         case Instruct(order):
@@ -79,6 +78,14 @@ def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: N
             _set_timer(tx, effect, now, new_id)
         case _:
             assert_never(effect)
+
+
+def follow_change(tx: Tx, after: Subject, now: datetime) -> None:
+    """Do what a subject's new state asks for: an order that was queued (again) is due, an answered question is over."""
+    if isinstance(after, Order) and after.status is OrderStatus.QUEUED:
+        work.enqueue(tx, work.Queue.ORDER, after.id, now)
+    if isinstance(after, Case) and after.status is CaseStatus.RESOLVED:
+        cases.release_news(tx, after.id)
 
 
 LOOKED_AT: Final = ".looked_at"

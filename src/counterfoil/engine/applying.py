@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
-from counterfoil.core.books import Books, Payment, Subject, with_changes
+from counterfoil.core.books import Books, Payment, with_changes
 from counterfoil.core.effects import (
     Allocate,
     Change,
@@ -21,10 +21,9 @@ from counterfoil.core.effects import (
     changes_of,
     effects_of,
 )
-from counterfoil.core.lifecycle import InboxStatus, OrderStatus
-from counterfoil.core.orders import Order
+from counterfoil.core.lifecycle import InboxStatus
 from counterfoil.engine.answers import payment_answer
-from counterfoil.engine.apply import Applied, apply, apply_effect, stored_form
+from counterfoil.engine.apply import Applied, apply, apply_effect, follow_change, stored_form
 from counterfoil.engine.decide import Moment, Ruling
 from counterfoil.engine.notices import Seen, observation, report
 from counterfoil.engine.views import AT_REST
@@ -128,16 +127,12 @@ def _layers(made: Iterable[Writing]) -> list[list[Pair]]:
 
 
 def _write_rest(tx: Tx, writing: Writing, moment: Moment) -> None:
-    """Write what is rare, effect by effect, and let orders that were queued again be due."""
+    """Write what is rare, effect by effect, and do what the new states ask for."""
     for effect in writing.effects:
         if isinstance(effect, Instruct | Observe | Timer):
             apply_effect(tx, effect, writing.id, moment.now, moment.new_id)
-        elif isinstance(effect, Change) and _is_queued(effect.after):
-            work.enqueue(tx, work.Queue.ORDER, effect.after.id, moment.now)
-
-
-def _is_queued(subject: Subject) -> bool:
-    return isinstance(subject, Order) and subject.status is OrderStatus.QUEUED
+        elif isinstance(effect, Change):
+            follow_change(tx, effect.after, moment.now)
 
 
 def _stored(writing: Writing, moment: Moment) -> decisions.StoredDecision:

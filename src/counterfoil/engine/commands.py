@@ -28,9 +28,12 @@ STATUS_OF_REFUSAL: dict[Reason, int] = {
     Reason.INVALID_REQUEST: 422,
     Reason.PAYMENT_IN_PROGRESS: 409,
     Reason.WALLET_EXISTS: 409,
+    Reason.WALLET_NOT_EMPTY: 409,
+    Reason.GRANT_IN_USE: 409,
     Reason.PROVIDER_REF_TAKEN: 409,
     Reason.EXTERNAL_ID_TAKEN: 409,
     Reason.CUSTOMER_ERASED: 409,
+    Reason.CASE_NOT_OPEN: 409,
     Reason.NO_PAYMENT_METHOD: 402,
 }
 """How a refusal is answered; every other one is 422."""

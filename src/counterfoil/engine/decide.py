@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from counterfoil.core import customers, invoicing, launch, settlement, strangers
+from counterfoil.core import customers, invoicing, launch, settlement, strangers, wallets
 from counterfoil.core.books import Books
 from counterfoil.core.effects import Decision, Reason, Skip, Why
 from counterfoil.core.facts import (
@@ -13,11 +13,12 @@ from counterfoil.core.facts import (
     IntentFact,
     MethodFact,
     MissingFact,
+    Notice,
     SessionFact,
     Source,
     UnreadableFact,
 )
-from counterfoil.core.ids import AccountId, InvoiceId, NewId, PaymentId, ProviderRef
+from counterfoil.core.ids import AccountId, CustomerId, GrantId, InvoiceId, NewId, PaymentId, ProviderRef
 from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
@@ -73,8 +74,16 @@ def _hint(tx: Tx, row: Row) -> tuple[Hint, str | None]:
     leg = subjects.leg_of_ref(tx, row["account"], [row["subject_ref"]]) if row["account"] else None
     ours = (leg["id"], leg["payment"]) if leg else ()
     ref = ProviderRef(row["subject_ref"] or row["id"])
-    hint = Hint(row["kind"], row["subject_kind"] or "", ref, ours, looks=row["attempts"])
-    return hint, leg["customer"] if leg else None
+    customer = leg["customer"] if leg else _named(tx, row)
+    hint = Hint(row["kind"], row["subject_kind"] or "", ref, ours, looks=row["attempts"], customer=customer)
+    return hint, customer
+
+
+def _named(tx: Tx, row: Row) -> CustomerId | None:
+    """Find our customer by the provider's that a notice names."""
+    named = row["detail"].customer_ref if isinstance(row["detail"], Notice) else None
+    found = subjects.customer_of_ref(tx, row["account"], named) if named else None
+    return CustomerId(found) if found else None
 
 
 # --- payments ---
@@ -91,8 +100,7 @@ def _intent(tx: Tx, row: Row, fact: IntentFact, moment: Moment) -> Ruling:
         held = _held(tx, row, fact)
         occurred_at = row["occurred_at"]
         decision = strangers.decide_stranger(AccountId(account), fact, held, occurred_at, moment.now, moment.new_id)
-        customer = subjects.customer_of_ref(tx, account, fact.customer_ref) if fact.customer_ref else None
-        return Ruling(decision, customer)
+        return Ruling(decision, held.customer)
     books = books_for_intent(tx, leg["customer"], leg["payment"], fact)
     return Ruling(settlement.decide_intent(books, fact, moment.now, moment.new_id), leg["customer"])
 
@@ -103,7 +111,8 @@ def _held(tx: Tx, row: Row, fact: IntentFact) -> Held:
     # A look of our own is the second one, after the checkouts were looked at.
     ours = row["kind"].endswith(LOOKED_AT)
     checkouts = () if ours else subjects.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
-    return Held(money, fee, checkouts)
+    customer = subjects.customer_of_ref(tx, row["account"], fact.customer_ref) if fact.customer_ref else None
+    return Held(money, fee, checkouts, CustomerId(customer) if customer else None)
 
 
 def books_for_intent(tx: Tx, customer: str, payment: str, fact: Fact | None) -> Books:
@@ -160,6 +169,10 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
         case "release-credits":
             books = load_books(tx, customer, Scope(payments=(subject,)))
             assert books is not None
-            return Ruling(invoicing.decide_release(books, PaymentId(subject)), customer)
+            return Ruling(invoicing.decide_release(books, PaymentId(subject), moment.now), customer)
+        case wallets.END_TIMER:
+            books = load_books(tx, customer, Scope(grants=(subject,)))
+            assert books is not None
+            return Ruling(wallets.decide_end_lot(books, GrantId(subject), moment.now), customer)
         case kind:
             raise AssertionError(f"no rule wakes for {kind}")

@@ -8,6 +8,7 @@ from typing import TypeVar
 from counterfoil.core.books import (
     Allocation,
     Books,
+    Case,
     Customer,
     Grant,
     Hold,
@@ -20,7 +21,7 @@ from counterfoil.core.books import (
 )
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import Order
-from counterfoil.store import decisions, journal, subjects
+from counterfoil.store import cases, decisions, journal, subjects
 from counterfoil.store.database import Tx
 
 T = TypeVar("T")
@@ -29,11 +30,12 @@ Row = TypeVar("Row", Grant, Hold, Leg, Order)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of a customer's books is wanted: invoices and payments by id (and whatever they are tied to), and the
-    provider's objects that the news is about."""
+    """What of a customer's books is wanted: invoices and payments by id (and whatever they are tied to), lots by id
+    (used-up ones too), and the provider's objects that the news is about."""
 
     invoices: tuple[str, ...] = ()
     payments: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
 
@@ -48,7 +50,8 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     held = subjects.lock_customers(tx, wanted)
     scopes = [wanted[customer] for customer in held]
     invoice_ids, payment_ids = _tied_together(tx, scopes)
-    shelves = _read(tx, sorted(held), invoice_ids, payment_ids)
+    lots = [each for scope in scopes for each in scope.grants]
+    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots)
     beside = _read_beside(tx, scopes)
     return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
 
@@ -75,17 +78,18 @@ class Beside:
 
     suspense: dict[str, int]
     questions: frozenset[tuple[str, str]]
+    cases: tuple[Case, ...]
     charged: frozenset[str]
 
 
-def _read(tx: Tx, customers: Sequence[str], invoice_ids: set[str], payment_ids: set[str]) -> Shelves:
+def _read(tx: Tx, customers: Sequence[str], invoice_ids: set[str], payment_ids: set[str], lots: list[str]) -> Shelves:
     """Read in the lock order. What belongs to rows that are not there is not asked for."""
     wallets = subjects.wallets_of(tx, customers)
     invoices = subjects.invoices(tx, invoice_ids) if invoice_ids else ()
     payments = subjects.payments(tx, payment_ids) if payment_ids else ()
     legs = subjects.legs(tx, [each.id for each in payments]) if payments else ()
     leg_ids = [str(each.id) for each in legs]
-    grants = subjects.grants(tx, [each.id for each in wallets], leg_ids) if wallets else ()
+    grants = subjects.grants(tx, [each.id for each in wallets], leg_ids, lots) if wallets else ()
     return Shelves(
         methods=_by(subjects.methods_of(tx, customers), "customer"),
         wallets=_by(wallets, "customer"),
@@ -103,9 +107,11 @@ def _read(tx: Tx, customers: Sequence[str], invoice_ids: set[str], payment_ids: 
 def _read_beside(tx: Tx, scopes: Sequence[Scope]) -> Beside:
     refs = [ref for scope in scopes for ref in scope.refs]
     keys = [f"fee:{ref}" for scope in scopes for ref in scope.fees]
+    suspense = dict(journal.suspense_of(tx, refs)) if refs else {}
     return Beside(
-        suspense=dict(journal.suspense_of(tx, refs)) if refs else {},
+        suspense=suspense,
         questions=frozenset(decisions.questions_about(tx, refs)) if refs else frozenset(),
+        cases=cases.open_about(tx, suspense) if suspense else (),
         charged=frozenset(key.partition(":")[2] for key in journal.booked(tx, keys)) if keys else frozenset(),
     )
 
@@ -131,6 +137,7 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         orders=_by_id(_under(shelves.orders, leg_ids)),
         suspense=tuple((ProviderRef(ref), beside.suspense[ref]) for ref in scope.refs if ref in beside.suspense),
         questions=frozenset(each for each in beside.questions if each[1] in scope.refs),
+        cases=tuple(each for each in beside.cases if each.subject in scope.refs),
         charged=frozenset(ProviderRef(ref) for ref in scope.fees if ref in beside.charged),
     )
 

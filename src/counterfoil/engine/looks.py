@@ -16,6 +16,7 @@ from counterfoil.engine import views
 from counterfoil.engine.house import House
 from counterfoil.engine.views import View, instant
 from counterfoil.providers.port import ProviderUnavailable
+from counterfoil.store import cases as case_notes
 from counterfoil.store import decisions, inbox, pages, subjects
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.pages import Filter, Page
@@ -98,6 +99,13 @@ def unit_of_wallet(tx: Tx, identity: str) -> tuple[str, ServiceUnit] | None:
     return (held[0].customer, held[0].unit) if held else None
 
 
+def grant(tx: Tx, identity: str) -> View | None:
+    """Show a lot."""
+    held = pages.grant(tx, identity)
+    owner = pages.wallets_by_id(tx, (held.wallet,)) if held else ()
+    return views.grant_view(held, owner[0].unit) if held and owner else None
+
+
 def grants(tx: Tx, page: Page, wanted: Filter, unit: ServiceUnit) -> list[View]:
     """Show the lots of a wallet."""
     return [views.grant_view(each, unit) for each in pages.grants(tx, page, wanted)]
@@ -129,7 +137,7 @@ def customer_state(tx: Tx, house: House, identity: str) -> View | None:
         "open_invoices": owed,
         "amounts_due": _sums(each["amount_due"] for each in owed),
         "restrictions": _restrictions(held),
-        "open_cases": [_case(each) for each in pages.cases(tx, everything, _open_cases(identity))],
+        "open_cases": cases(tx, everything, _open_cases(identity)),
         "as_of": instant(house.clock.now()),
     }
 
@@ -328,15 +336,17 @@ def _event(row: Row) -> View:
 def case(tx: Tx, identity: str) -> View | None:
     """Show a question for a person."""
     held = pages.case(tx, identity)
-    return _case(held) if held else None
+    return _case(held, case_notes.notes(tx, (identity,)).get(identity)) if held else None
 
 
 def cases(tx: Tx, page: Page, wanted: Filter) -> list[View]:
     """Show questions for a person."""
-    return [_case(each) for each in pages.cases(tx, page, wanted)]
+    held = pages.cases(tx, page, wanted)
+    notes = case_notes.notes(tx, [each.id for each in held])
+    return [_case(each, notes.get(each.id)) for each in held]
 
 
-def _case(held: Case) -> View:
+def _case(held: Case, note: str | None) -> View:
     return {
         "id": held.id,
         "object": "case",
@@ -346,4 +356,7 @@ def _case(held: Case) -> View:
         "status": held.status,
         "customer": held.customer,
         "opened_at": instant(held.opened_at),
+        "resolved_at": instant(held.resolved_at),
+        "resolution": held.resolution,
+        "note": note,
     }

@@ -8,15 +8,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from counterfoil.core import customers, invoicing, launch
+from counterfoil.core import customers, invoicing, launch, wallets
 from counterfoil.core.books import Books, Customer, Grant, Invoice, invoice_of, payment_of
-from counterfoil.core.customers import Issue
 from counterfoil.core.effects import Act, Change, Decision, Reason, Refuse, Why
-from counterfoil.core.ids import AccountId, CustomerId, InvoiceId, MethodId, PaymentId, ProviderRef
+from counterfoil.core.ids import (
+    AccountId,
+    CustomerId,
+    GrantId,
+    InvoiceId,
+    MethodId,
+    PaymentId,
+    ProviderRef,
+    WalletId,
+)
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
-from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus
-from counterfoil.engine import views
+from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus, WalletStatus
+from counterfoil.core.wallets import Issue
+from counterfoil.engine import looks, views
 from counterfoil.engine.answers import payment_answer
 from counterfoil.engine.apply import Applied
 from counterfoil.engine.commands import Plan, Request, Result, run
@@ -138,7 +147,7 @@ def open_wallet(asked: Asked, customer: str, unit_code: str) -> Result:
             return _no_books("customer", customer)
         if unit is None:
             return _no_books("unit", unit_code)
-        return customers.decide_open_wallet(books, unit, moment.now, moment.new_id)
+        return wallets.decide_open_wallet(books, unit, moment.now, moment.new_id)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         wallet = next(each for each in subjects.wallets(tx, customer) if each.id in _touched(applied, "wlt_"))
@@ -151,13 +160,41 @@ def issue_grant(asked: Asked, customer: str, issue: Issue) -> Result:
     """Put a lot into a wallet."""
 
     def rule(books: Books, moment: Moment) -> Decision:
-        return customers.decide_grant(books, issue, moment.now, moment.new_id)
+        return wallets.decide_grant(books, issue, moment.now, moment.new_id)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         unit = next(each.unit for each in subjects.wallets(tx, customer) if each.id == issue.wallet)
         return Answer(201, plain(views.grant_view(_made(applied, Grant), unit)))
 
     plan = Plan(customer, Scope(), _with_books("wallet", issue.wallet, rule), answer, awaits=_nothing)
+    return run(asked.house, asked.tenant, asked.request, plan)
+
+
+def void_grant(asked: Asked, grant: str) -> Result:
+    """Take back what is left of a lot."""
+    customer = _customer(asked, "grant", grant)
+
+    def rule(books: Books, moment: Moment) -> Decision:
+        return wallets.decide_void_grant(books, GrantId(grant), moment.now)
+
+    def answer(tx: Tx, applied: Applied) -> Answer:
+        return Answer(200, plain(looks.grant(tx, grant)))
+
+    plan = Plan(customer, Scope(grants=(grant,)), _with_books("grant", grant, rule), answer, awaits=_nothing)
+    return run(asked.house, asked.tenant, asked.request, plan)
+
+
+def move_wallet(asked: Asked, wallet: str, to: WalletStatus) -> Result:
+    """Suspend a wallet, let it be spent from again, or close it."""
+    customer = _customer(asked, "wallet", wallet)
+
+    def rule(books: Books, moment: Moment) -> Decision:
+        return wallets.decide_move_wallet(books, WalletId(wallet), to)
+
+    def answer(tx: Tx, applied: Applied) -> Answer:
+        return Answer(200, plain(looks.wallet(tx, asked.house, wallet)))
+
+    plan = Plan(customer, Scope(), _with_books("wallet", wallet, rule), answer, awaits=_nothing)
     return run(asked.house, asked.tenant, asked.request, plan)
 
 

@@ -155,6 +155,8 @@ def case_view(row: Row) -> View:
         "customer": row["customer"],
         "opened_at": instant(row["opened_at"]),
         "resolved_at": instant(row["resolved_at"]),
+        "resolution": row["resolution"],
+        "note": row["note"],
     }
 
 

@@ -214,9 +214,10 @@ def _without_look(item: Item, moment: Moment) -> Verdict | None:
         return None
     ours = (leg["id"], leg["payment"]) if leg else ()
     ref = ProviderRef(row["subject_ref"] or row["id"])
-    hint = Hint(row["kind"], row["subject_kind"] or "", ref, ours, looks=row["attempts"])
+    customer = leg["customer"] if leg else None
+    hint = Hint(row["kind"], row["subject_kind"] or "", ref, ours, looks=row["attempts"], customer=customer)
     decision = strangers.decide_without_fact(hint, moment.now, moment.new_id)
-    return Verdict(item.phase.claim, row, Ruling(decision, leg["customer"] if leg else None))
+    return Verdict(item.phase.claim, row, Ruling(decision, customer))
 
 
 def _settle(tx: Tx, items: Mapping[str, Item], moment: Moment) -> None:

@@ -123,10 +123,12 @@ def grant_view(grant: Grant, unit: ServiceUnit) -> View:
         "amount": quantity(grant.amount, unit),
         "remaining": quantity(grant.remaining, unit),
         "held": quantity(grant.held, unit),
+        "gone": quantity(grant.gone, unit),
         "cost_basis": money(grant.cost_minor, grant.cost_currency),
         "priority": grant.priority,
         "effective_at": instant(grant.effective_at),
         "expires_at": instant(grant.expires_at),
+        "voided_at": instant(grant.voided_at),
         "created_at": instant(grant.created_at),
     }
 

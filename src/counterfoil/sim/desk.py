@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from counterfoil.core.books import Confirmation, GrantSource, LineKind
-from counterfoil.core.customers import Issue
 from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
+from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import USD_CREDIT
+from counterfoil.core.wallets import Issue
 from counterfoil.engine import commands, operations
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
@@ -58,15 +59,32 @@ class Desk:
         """Open a wallet in `usd-credit`."""
         return operations.open_wallet(self._asked("POST /v1/wallets", key, customer), customer, USD_CREDIT.code)
 
-    def grant(self, customer: str, wallet: str, cents: int, key: str | None = None, cost: int | None = None) -> Result:
+    def grant(
+        self,
+        customer: str,
+        wallet: str,
+        cents: int,
+        key: str | None = None,
+        cost: int | None = None,
+        expires_at: datetime | None = None,
+    ) -> Result:
         """Grant credits worth this many cents, bought for `cost`, or for as much."""
         quantity = cents * 10**USD_CREDIT.scale // (USD_CREDIT.face_minor or 1)
         cost_minor = cents if cost is None else cost
         source = GrantSource.PURCHASE if cost_minor else GrantSource.PROMOTIONAL
         currency = "USD" if cost_minor else None
-        issue = Issue(WalletId(wallet), source, quantity, cost_minor, currency, self.site.clock.now())
+        now = self.site.clock.now()
+        issue = Issue(WalletId(wallet), source, quantity, cost_minor, currency, now, expires_at=expires_at)
         asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor)
         return operations.issue_grant(asked, customer, issue)
+
+    def void_grant(self, grant: str, key: str | None = None) -> Result:
+        """Take back what is left of a lot."""
+        return operations.void_grant(self._asked("POST /v1/grants/void", key, grant), grant)
+
+    def move_wallet(self, wallet: str, to: WalletStatus, key: str | None = None) -> Result:
+        """Suspend, resume or close a wallet."""
+        return operations.move_wallet(self._asked(f"POST /v1/wallets/{to}", key, wallet), wallet, to)
 
     def draft(self, customer: str, minor: int, key: str | None = None, collect_at: datetime | None = None) -> Result:
         """Write a draft of one line, in dollars. With `collect_at` it is collected then, by itself."""

@@ -183,10 +183,15 @@ QUERIES: Final[dict[str, LiteralString]] = {
         full join moved m using (account, unit)
     """,
     "I5": """
-        select g.id as lot, g.amount, g.remaining, g.held, g.cost_minor, g.released_minor,
+        select g.id as lot, g.amount, g.remaining, g.held, g.gone, g.cost_minor, g.released_minor,
             coalesce(sum(h.quantity) filter (where h.status = 'settled'), 0) as drawn,
             coalesce(sum(h.quantity) filter (where h.status = 'open'), 0) as reserved,
-            coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) as recognised
+            coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) as recognised,
+            coalesce((
+                select sum(p.amount) from posting p
+                where p.tenant = g.tenant and p.subject = g.id and p.debit = 'deferred_revenue'
+                    and p.credit in ('breakage', 'refund_due')
+            ), 0) as forgone
         from grant_lot g
         left join (
             select h.tenant, h.grant_lot, h.quantity, h.released_minor, h.status
@@ -339,8 +344,8 @@ STANDING: Final[tuple[LiteralString, ...]] = (
     "select 'method' as kind, id, customer, provider_ref, fingerprint, is_default, attached from method "
     "where tenant = %(tenant)s",
     "select 'wallet' as kind, id, customer, unit, status from wallet where tenant = %(tenant)s",
-    "select 'lot' as kind, id, wallet, source, amount, remaining, held, cost_minor, released_minor from grant_lot "
-    "where tenant = %(tenant)s",
+    "select 'lot' as kind, id, wallet, source, amount, remaining, held, gone, cost_minor, released_minor "
+    "from grant_lot where tenant = %(tenant)s",
     "select 'invoice' as kind, id, customer, currency, status, payment_status, total_minor, paid_minor, paid_with "
     "from invoice where tenant = %(tenant)s",
     "select 'payment' as kind, id, customer, status, amount_minor, currency from payment where tenant = %(tenant)s",

@@ -14,6 +14,8 @@ from counterfoil.store.inbox import plain
 
 FIELDS: Final[dict[str, Any]] = {"name": None, "email": None, "metadata": {}}
 """The personal fields of a customer as they are once they are erased."""
+NOTE: Final[dict[str, Any]] = {"note": None}
+"""That of a question: what a person wrote about it."""
 
 
 def erase_customer(tx: Tx, customer: Customer, now: datetime) -> None:
@@ -98,9 +100,11 @@ def _blank_answers(tx: Tx, news: Sequence[str], now: datetime) -> None:
 
 
 def _erased(body: str | None, now: datetime) -> str | None:
-    """Give an answer without what is personal. Only a customer has such fields; other nouns name it by its id."""
+    """Give an answer without what is personal. Other nouns have no such fields: they name the customer by its id."""
     shown = json.loads(body) if body else None
-    if not isinstance(shown, dict) or shown.get("object") != "customer":
+    if not isinstance(shown, dict) or shown.get("object") not in ("customer", "case"):
         return body
+    if shown["object"] == "case":
+        return plain({**shown, **NOTE})
     at = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return plain({**shown, **FIELDS, "erased_at": at})

@@ -22,10 +22,11 @@ def post_all(tx: Tx, entries: Sequence[tuple[Entry, str]], recorded_at: datetime
             insert into posting (tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision,
                 occurred_at, effective_at, recorded_at)
             select %(tenant)s, entry, n, of_n, debit, credit, unit, amount, subject, decision,
-                occurred_at, %(recorded_at)s, %(recorded_at)s
+                occurred_at, coalesce(effective_at, %(recorded_at)s), %(recorded_at)s
             from rows from (
                 jsonb_to_recordset(%(rows)s::jsonb) as (entry text, n smallint, of_n smallint, debit text, credit text,
-                    unit text, amount bigint, subject text, decision text, occurred_at timestamptz)
+                    unit text, amount bigint, subject text, decision text, occurred_at timestamptz,
+                    effective_at timestamptz)
             ) with ordinality
             order by ordinality
             """,
@@ -34,10 +35,15 @@ def post_all(tx: Tx, entries: Sequence[tuple[Entry, str]], recorded_at: datetime
         )
 
 
-def _rows_of(entry: Entry, decision: str) -> list[dict[str, str | int]]:
+def _rows_of(entry: Entry, decision: str) -> list[dict[str, str | int | None]]:
     assert entry.postings, f"entry {entry.key} is empty"
-    shared = {"entry": entry.key, "subject": entry.subject, "decision": decision}
-    shared |= {"occurred_at": entry.occurred_at.isoformat()}
+    shared = {
+        "entry": entry.key,
+        "subject": entry.subject,
+        "decision": decision,
+        "occurred_at": entry.occurred_at.isoformat(),
+        "effective_at": entry.effective_at.isoformat() if entry.effective_at else None,
+    }
     return [
         {
             **shared,

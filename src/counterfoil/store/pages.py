@@ -175,7 +175,7 @@ def wallets_by_id(tx: Tx, ids: Iterable[str]) -> tuple[Wallet, ...]:
 
 def _wallet(row: Row) -> Wallet:
     unit = ServiceUnit(row["unit"], row["scale"], row["face_minor"], row["face_currency"])
-    return Wallet(row["id"], row["customer"], unit, WalletStatus(row["status"]), row["created_at"])
+    return Wallet(row["id"], row["customer"], unit, WalletStatus(row["status"]), row["created_at"], row["moves"])
 
 
 def grants(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Grant]:
@@ -193,6 +193,12 @@ def grants(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Grant]:
         **wanted.values,
     )
     return [from_row(Grant, row) for row in rows]
+
+
+def grant(tx: Tx, identity: str) -> Grant | None:
+    """Give a lot."""
+    row = tx.one("select * from grant_lot where tenant = %(tenant)s and id = %(id)s", id=identity)
+    return from_row(Grant, row) if row else None
 
 
 def spendable(tx: Tx, wallet_ids: Iterable[str]) -> tuple[Grant, ...]:

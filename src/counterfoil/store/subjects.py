@@ -168,7 +168,7 @@ def wallets_of(tx: Tx, customers: Iterable[str]) -> tuple[Wallet, ...]:
     """Give the wallets of customers with their units."""
     rows = tx.rows(
         """
-        select w.id, w.customer, w.status, w.created_at, u.code, u.scale, u.face_minor, u.face_currency
+        select w.id, w.customer, w.status, w.created_at, w.moves, u.code, u.scale, u.face_minor, u.face_currency
         from wallet w
         join service_unit u on u.tenant = w.tenant and u.code = w.unit
         where w.tenant = %(tenant)s and w.customer = any (%(customers)s)
@@ -181,7 +181,7 @@ def wallets_of(tx: Tx, customers: Iterable[str]) -> tuple[Wallet, ...]:
 
 def _wallet(row: Row) -> Wallet:
     unit = ServiceUnit(row["code"], row["scale"], row["face_minor"], row["face_currency"])
-    return Wallet(row["id"], row["customer"], unit, WalletStatus(row["status"]), row["created_at"])
+    return Wallet(row["id"], row["customer"], unit, WalletStatus(row["status"]), row["created_at"], row["moves"])
 
 
 def methods(tx: Tx, customer: str) -> tuple[Method, ...]:
@@ -195,17 +195,19 @@ def methods_of(tx: Tx, customers: Iterable[str]) -> tuple[Method, ...]:
     return _all(Method, tx.rows(sql, ids=list(customers)))
 
 
-def grants(tx: Tx, wallet_ids: list[str], leg_ids: list[str]) -> tuple[Grant, ...]:
-    """Give the lots of these wallets that still hold something, and those that the legs' holds reserve or used."""
+def grants(tx: Tx, wallet_ids: list[str], leg_ids: list[str], named: list[str]) -> tuple[Grant, ...]:
+    """Give the lots of these wallets that still hold something, are named, or that the legs' holds reserve or used."""
     rows = tx.rows(
         """
         select * from grant_lot
         where tenant = %(tenant)s and wallet = any (%(wallets)s)
-            and (remaining > 0 or id in (select grant_lot from hold where tenant = %(tenant)s and leg = any (%(legs)s)))
+            and (remaining > 0 or id = any (%(named)s)
+                or id in (select grant_lot from hold where tenant = %(tenant)s and leg = any (%(legs)s)))
         order by id
         """,
         wallets=wallet_ids,
         legs=leg_ids,
+        named=named,
     )
     return _all(Grant, rows)
 

@@ -22,6 +22,7 @@ WITH_ID = [
 FITTING: dict[str, Any] = {
     "/v1/customers/{id}": {"name": "Mallory"},
     "/v1/invoices/{id}": {"description": "mine now"},
+    "/v1/cases/{id}/resolve": {"resolution": "handled", "note": "mine now"},
     "/v1/wallets/{id}/grants": {"amount": "1", "source": "promotional"},
 }
 
@@ -37,10 +38,12 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     method = api.get("/v1/payment-methods").json()["data"][0]["id"]
     event = api.get("/v1/events", limit=1).json()["data"][0]["id"]
     case = world.house.new_id("case")
+    grant = api.get(f"/v1/wallets/{wallet}/grants").json()["data"][0]["id"]
     everything = [dana, wallet, open_invoice, draft, payment, method, decision["id"], event, "ext:dana", "INV-000001"]
     return {
         "customers": [dana, "ext:dana"],
         "wallets": [wallet],
+        "grants": [grant],
         "invoices": [open_invoice, draft],
         "payments": [payment],
         "payment-methods": [method],

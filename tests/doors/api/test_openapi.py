@@ -89,6 +89,7 @@ def test_what_moves_money_is_documented_to_need_a_key() -> None:
 
     assert required == {
         "create_grant",
+        "void_grant",
         "finalize_invoice",
         "pay_invoice",
         "void_invoice",

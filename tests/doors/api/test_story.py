@@ -216,3 +216,33 @@ def test_the_answer_waits_until_the_payment_rests_when_a_worker_is_there(api: Ca
 
     assert (paid.status_code, paid.json()["status"]) == (200, "succeeded")
     assert paid.headers["Preference-Applied"] == "wait=20"
+
+
+def test_a_lot_is_voided_once_and_an_empty_wallet_can_be_closed(api: Caller) -> None:
+    dana = api.customer()
+    wallet = api.wallet(dana)
+    granted = api.made(f"/v1/wallets/{wallet}/grants", {"amount": "30", "source": "promotional"})["id"]
+
+    refused = api.post(f"/v1/wallets/{wallet}/close")
+    voided = api.post(f"/v1/grants/{granted}/void")
+    again = api.post(f"/v1/grants/{granted}/void")
+    closed = api.post(f"/v1/wallets/{wallet}/close")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "wallet_not_empty")
+    assert voided.json()["remaining"] == {"quantity": "0.000000", "unit": "usd-credit"}
+    assert voided.json()["gone"] == {"quantity": "30.000000", "unit": "usd-credit"}
+    assert again.json() == voided.json()
+    assert (closed.status_code, closed.json()["status"]) == (200, "closed")
+    assert api.get(f"/v1/grants/{granted}").json() == voided.json()
+
+
+def test_a_suspended_wallet_says_that_nothing_is_spent_from_it(api: Caller) -> None:
+    wallet = api.wallet(api.customer())
+
+    suspended = api.post(f"/v1/wallets/{wallet}/suspend")
+    told = api.get(f"/v1/explain/{wallet}").json()["finding"]
+    resumed = api.post(f"/v1/wallets/{wallet}/resume")
+
+    assert suspended.json()["status"] == "suspended"
+    assert "nothing is spent from it" in told
+    assert resumed.json()["status"] == "active"

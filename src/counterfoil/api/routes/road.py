@@ -6,17 +6,23 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from counterfoil.api import schemas
-from counterfoil.api.call import Asking
+from counterfoil.api.call import Asking, Commanding
+from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.filters import CustomerFilter, Status, Words, words
 from counterfoil.api.ids import CasePath, DecisionPath, NoticePath, checked, customer_filter
 from counterfoil.api.paging import LIMIT, LIMIT_MAX, Paged, listed, read_cursor, write_cursor
 from counterfoil.api.problems import Problem, not_found
+from counterfoil.api.requests import CaseAnswer
+from counterfoil.core.cases import Resolution
 from counterfoil.core.effects import Outcome, Reason
 from counterfoil.core.facts import Source
 from counterfoil.core.lifecycle import CaseStatus, InboxStatus
+from counterfoil.engine import cases as answering
 from counterfoil.engine import looks
+from counterfoil.engine.commands import Result
 from counterfoil.engine.looks import look
+from counterfoil.engine.operations import Asked
 from counterfoil.engine.views import View
 from counterfoil.store import pages
 from counterfoil.store.database import Tx
@@ -186,3 +192,19 @@ def get_case(identity: CasePath, call: Asking) -> Response:
     if found is None:
         raise not_found("case", identity)
     return json_response(found)
+
+
+@router.post(
+    "/cases/{id}/resolve",
+    tags=["Cases"],
+    summary="Answer a question",
+    response_model=schemas.Case,
+    openapi_extra=declare("fix", 404, 409),
+)
+async def resolve_case(identity: CasePath, body: CaseAnswer, command: Commanding) -> Response:
+    """Answers a question. It moves no money: a refund or a claim is a command of its own. A claim answers by itself."""
+
+    def act(asked: Asked) -> Result:
+        return answering.resolve_case(asked, checked("case", identity), Resolution(body.resolution), body.note)
+
+    return await commanded(command, act)

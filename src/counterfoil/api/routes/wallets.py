@@ -1,6 +1,7 @@
 """Wallets, the lots in them, and the units that they count."""
 
 from datetime import datetime
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -10,13 +11,14 @@ from counterfoil.api.call import Asking, Call, Commanding
 from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.filters import CustomerFilter
-from counterfoil.api.ids import WalletPath, checked, customer_filter, customer_id
+from counterfoil.api.ids import GrantPath, WalletPath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import Problem, not_found
-from counterfoil.api.requests import NewGrant, NewUnit, NewWallet
-from counterfoil.core.customers import Issue
+from counterfoil.api.requests import NewGrant, NewUnit, NewWallet, NoFields
 from counterfoil.core.ids import WalletId
+from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import MoneyError, ServiceUnit, parse_decimal
+from counterfoil.core.wallets import Issue
 from counterfoil.engine import looks, operations
 from counterfoil.engine.commands import Result
 from counterfoil.engine.looks import look, unit_view
@@ -24,6 +26,7 @@ from counterfoil.engine.units import UnitDiffers, declare_unit
 from counterfoil.store.pages import Filter
 
 router = APIRouter(prefix="/v1/wallets", tags=["Wallets"], route_class=Door)
+lots = APIRouter(prefix="/v1/grants", tags=["Wallets"], route_class=Door)
 units = APIRouter(prefix="/v1/units", tags=["Units"], route_class=Door)
 
 
@@ -104,6 +107,54 @@ def list_grants(identity: WalletPath, call: Asking, paging: Paged) -> Response:
     page = paging.page("grant")
     rows = look(call.house, call.tenant, lambda tx: looks.grants(tx, page, Filter(parent=identity), unit))
     return json_response(listed(rows, paging.limit))
+
+
+MOVED: Final[dict[str, Any]] = {"response_model": schemas.Wallet, "openapi_extra": declare("write", 404, 409)}
+
+
+@router.post("/{id}/suspend", summary="Suspend a wallet", **MOVED)
+async def suspend_wallet(identity: WalletPath, command: Commanding, body: NoFields | None = None) -> Response:
+    """Stops spending from a wallet. What it holds stays and expires as ever; resume it to spend again."""
+    return await _move(identity, command, WalletStatus.SUSPENDED)
+
+
+@router.post("/{id}/resume", summary="Resume a wallet", **MOVED)
+async def resume_wallet(identity: WalletPath, command: Commanding, body: NoFields | None = None) -> Response:
+    """Lets a suspended wallet be spent from again."""
+    return await _move(identity, command, WalletStatus.ACTIVE)
+
+
+@router.post("/{id}/close", summary="Close a wallet", **MOVED)
+async def close_wallet(identity: WalletPath, command: Commanding, body: NoFields | None = None) -> Response:
+    """Closes an empty wallet for good. The customer may open another one in the same unit."""
+    return await _move(identity, command, WalletStatus.CLOSED)
+
+
+async def _move(identity: str, command: Commanding, to: WalletStatus) -> Response:
+    wallet = checked("wallet", identity)
+    return await commanded(command, lambda asked: operations.move_wallet(asked, wallet, to))
+
+
+@lots.get("/{id}", summary="Show a lot", response_model=schemas.Grant, openapi_extra=declare("read", 404))
+def get_grant(identity: GrantPath, call: Asking) -> Response:
+    """Shows a lot: what is left of it, what of that is held, and what left it unused."""
+    grant = checked("grant", identity)
+    found = look(call.house, call.tenant, lambda tx: looks.grant(tx, grant))
+    if found is None:
+        raise not_found("grant", identity)
+    return json_response(found)
+
+
+@lots.post(
+    "/{id}/void",
+    summary="Void a lot",
+    response_model=schemas.Grant,
+    openapi_extra=declare("write", 404, 409, moves_money=True),
+)
+async def void_grant(identity: GrantPath, command: Commanding, body: NoFields | None = None) -> Response:
+    """Takes back what is left of a lot. What was paid for that is booked as due back to the customer."""
+    grant = checked("grant", identity)
+    return await commanded(command, lambda asked: operations.void_grant(asked, grant))
 
 
 def _wallet(call: Call, identity: str) -> tuple[str, ServiceUnit]:

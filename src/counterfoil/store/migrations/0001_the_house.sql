@@ -160,6 +160,7 @@ create table wallet (
     customer text not null,
     unit text not null,
     status text not null,
+    moves int not null default 0,
     created_at timestamptz not null,
     primary key (tenant, id),
     foreign key (tenant, customer) references customer,
@@ -183,6 +184,8 @@ create table grant_lot (
     priority int not null,
     effective_at timestamptz not null,
     expires_at timestamptz check (expires_at > effective_at),
+    gone bigint not null default 0 check (gone between 0 and amount - remaining),
+    voided_at timestamptz,
     created_at timestamptz not null,
     primary key (tenant, id),
     foreign key (tenant, wallet) references wallet

@@ -1,0 +1,197 @@
+"""Wallets and their lots: how a lot begins, how it ends, and whether a wallet may be spent from."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from counterfoil.core import journal
+from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Wallet
+from counterfoil.core.credits import ending
+from counterfoil.core.effects import (
+    Act,
+    Change,
+    Decision,
+    Effect,
+    Notify,
+    Post,
+    Reason,
+    Refuse,
+    Skip,
+    Timer,
+    Why,
+)
+from counterfoil.core.ids import CustomerId, GrantId, NewId, WalletId
+from counterfoil.core.lifecycle import WalletStatus, may_move
+from counterfoil.core.money import ServiceUnit, plain
+
+WALLET: Final = "open-wallet@1"
+MOVE: Final = "move-wallet@1"
+GRANT: Final = "issue-grant@1"
+VOID: Final = "void-grant@1"
+END: Final = "end-grant@1"
+END_TIMER: Final = "end-grant"
+
+
+def decide_open_wallet(books: Books, unit: ServiceUnit, now: datetime, new_id: NewId) -> Decision:
+    """Open a wallet. A customer has one open wallet per unit, so that a balance has one answer."""
+    held = next((each for each in books.wallets if each.unit.code == unit.code), None)
+    if held and held.status is not WalletStatus.CLOSED:
+        sentence = f"This customer has a wallet in {unit.code} already: {held.id}."
+        return Refuse(Why(WALLET, Reason.WALLET_EXISTS, sentence, (held.id, books.customer.id)), "unit")
+    wallet = Wallet(WalletId(new_id("wallet")), books.customer.id, unit, WalletStatus.ACTIVE, now)
+    sentence = f"A wallet in {unit.code} is open."
+    why = Why(WALLET, Reason.WALLET_OPENED, sentence, (wallet.id, books.customer.id))
+    return Act(why, (Change(None, wallet),))
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """The lot to put into a wallet. `amount` is in scaled units; the cost basis is net, in minor units."""
+
+    wallet: WalletId
+    source: GrantSource
+    amount: int
+    cost_minor: int
+    cost_currency: str | None
+    effective_at: datetime
+    priority: int = 50
+    expires_at: datetime | None = None
+
+
+def decide_grant(books: Books, wanted: Issue, now: datetime, new_id: NewId) -> Decision:
+    """Issue a lot. What was paid for it is pinned now, and is what its use will recognise."""
+    wallet = next((each for each in books.wallets if each.id == wanted.wallet), None)
+    refusal = _grant_refusal(wallet, wanted)
+    if refusal or wallet is None:
+        return refusal or Refuse(Why(GRANT, Reason.NOT_FOUND, f"There is no wallet {wanted.wallet}."), "wallet")
+    grant = Grant(
+        id=GrantId(new_id("grant")),
+        wallet=wallet.id,
+        source=wanted.source,
+        amount=wanted.amount,
+        remaining=wanted.amount,
+        cost_minor=wanted.cost_minor,
+        cost_currency=wanted.cost_currency or wallet.unit.face_currency or "USD",
+        effective_at=wanted.effective_at,
+        created_at=now,
+        priority=wanted.priority,
+        expires_at=wanted.expires_at,
+    )
+    timer = (Timer(END_TIMER, grant.id, books.customer.id, grant.expires_at),) if grant.expires_at else ()
+    data: dict[str, str | int] = {"wallet": wallet.id, "amount": grant.amount, "unit": wallet.unit.code}
+    effects: tuple[Effect, ...] = (
+        Change(None, grant),
+        Post(journal.grant_issued(grant, wallet.unit)),
+        Notify(f"grant.issued:{grant.id}", "grant.issued", books.customer.id, grant.id, data),
+        *timer,
+    )
+    sentence = f"A {grant.source} lot was issued into the wallet."
+    return Act(Why(GRANT, Reason.GRANT_ISSUED, sentence, (grant.id, wallet.id, books.customer.id)), effects)
+
+
+def _grant_refusal(wallet: Wallet | None, wanted: Issue) -> Refuse | None:
+    if wallet is None:
+        return Refuse(Why(GRANT, Reason.NOT_FOUND, f"This customer has no wallet {wanted.wallet}."), "wallet")
+    if wallet.status is not WalletStatus.ACTIVE:
+        return Refuse(Why(GRANT, Reason.WALLET_NOT_ACTIVE, f"The wallet is {wallet.status}.", (wallet.id,)), "wallet")
+    if wanted.amount <= 0:
+        return Refuse(Why(GRANT, Reason.INVALID_REQUEST, "A lot holds more than zero.", (wallet.id,)), "amount")
+    if wanted.expires_at and wanted.expires_at <= wanted.effective_at:
+        return Refuse(
+            Why(GRANT, Reason.INVALID_REQUEST, "A lot expires after it takes effect.", (wallet.id,)), "expires_at"
+        )
+    if wanted.cost_minor < 0 or (wanted.cost_minor and wanted.source in FREE_SOURCES):
+        sentence = f"A {wanted.source} lot is free; leave its cost out."
+        return Refuse(Why(GRANT, Reason.COST_NOT_ALLOWED, sentence, (wallet.id,)), "cost")
+    if wanted.cost_minor and not (wanted.cost_currency or wallet.unit.face_currency):
+        sentence = f"{wallet.unit.code} is pegged to no currency; say in which one its cost is."
+        return Refuse(Why(GRANT, Reason.INVALID_REQUEST, sentence, (wallet.id,)), "cost")
+    if wanted.cost_currency and wallet.unit.face_currency not in (None, wanted.cost_currency):
+        sentence = f"{wallet.unit.code} is pegged to {wallet.unit.face_currency}; state its cost in that currency."
+        return Refuse(Why(GRANT, Reason.CURRENCIES_DIFFER, sentence, (wallet.id,)), "cost")
+    return None
+
+
+# --- the end of a lot ---
+
+
+def decide_end_lot(books: Books, grant: GrantId, now: datetime) -> Decision:
+    """Take out of a lot what its time is up for: at its expiry, and when a share of it comes back after its end.
+
+    A reserved share does not end before its hold does. What expires was paid for and is not owed any more: breakage.
+    """
+    held = _lot(books, grant)
+    if held is None or not held.over_at(now) or held.free == 0:
+        return Skip(Why(END, Reason.TIMER_OBSOLETE, "Nothing is left in the lot that could end.", (grant,)))
+    wallet = _wallet(books, held)
+    quantity = f"{plain(held.free, wallet.unit.scale)} {wallet.unit.code}"
+    word = "were taken back, as the lot was voided" if held.voided_at else "were not used in time and expired"
+    why = Why(END, Reason.GRANT_ENDED, f"{quantity} {word}.", (grant, wallet.id, books.customer.id))
+    return Act(why, _end(held, held, wallet, books.customer.id, now))
+
+
+def decide_void_grant(books: Books, grant: GrantId, now: datetime) -> Decision:
+    """Take back what is left of a lot. What was paid for it is owed back; a second time changes nothing."""
+    held = _lot(books, grant)
+    if held is None:
+        return Refuse(Why(VOID, Reason.NOT_FOUND, f"There is no grant {grant}.", (grant,)))
+    wallet = _wallet(books, held)
+    about = (grant, wallet.id, books.customer.id)
+    if held.voided_at:
+        return Skip(Why(VOID, Reason.ALREADY_KNOWN, "The lot was voided before.", about))
+    if held.held:
+        quantity = f"{plain(held.held, wallet.unit.scale)} {wallet.unit.code}"
+        sentence = f"{quantity} of this lot are reserved for a payment; cancel that payment first."
+        return Refuse(Why(VOID, Reason.GRANT_IN_USE, sentence, about))
+    quantity = f"{plain(held.free, wallet.unit.scale)} {wallet.unit.code}"
+    sentence = f"The lot was voided; the {quantity} that were left of it are taken back."
+    effects = _end(held, replace(held, voided_at=now), wallet, books.customer.id, now)
+    return Act(Why(VOID, Reason.GRANT_VOIDED, sentence, about), effects)
+
+
+def _end(before: Grant, lot: Grant, wallet: Wallet, customer: CustomerId, now: datetime) -> tuple[Effect, ...]:
+    """Take the free part out of a lot that has ended; `before` is the lot as it was read."""
+    ended = ending(lot)
+    change = Change(before, ended.after)
+    if ended.quantity == 0:
+        return (change,)
+    word = "voided" if lot.voided_at else "expired"
+    data: dict[str, str | int] = {"wallet": wallet.id, "amount": ended.quantity, "unit": wallet.unit.code}
+    return (
+        change,
+        # An expiry is booked at its very instant, however late the timer was.
+        Post(journal.grant_ended(ended, wallet.unit, lot.voided_at or lot.expires_at or now)),
+        Notify(f"grant.{word}:{lot.id}:{ended.after.gone}", f"grant.{word}", customer, lot.id, data),
+    )
+
+
+def _lot(books: Books, grant: GrantId) -> Grant | None:
+    return next((each for each in books.grants if each.id == grant), None)
+
+
+def _wallet(books: Books, grant: Grant) -> Wallet:
+    return next(each for each in books.wallets if each.id == grant.wallet)
+
+
+# --- whether a wallet may be spent from ---
+
+
+def decide_move_wallet(books: Books, wallet: WalletId, to: WalletStatus) -> Decision:
+    """Suspend a wallet, let it be spent from again, or close it for good. One that holds something can't be closed."""
+    held = next((each for each in books.wallets if each.id == wallet), None)
+    if held is None:
+        return Refuse(Why(MOVE, Reason.NOT_FOUND, f"There is no wallet {wallet}.", (wallet,)))
+    about = (wallet, books.customer.id)
+    if held.status is to:
+        return Skip(Why(MOVE, Reason.ALREADY_KNOWN, f"The wallet is {to} already.", about))
+    if not may_move("wallet", held.status, to):
+        return Refuse(Why(MOVE, Reason.WALLET_NOT_ACTIVE, f"The wallet is {held.status} for good.", about))
+    left = sum(each.remaining for each in books.grants if each.wallet == wallet)
+    if to is WalletStatus.CLOSED and left:
+        quantity = f"{plain(left, held.unit.scale)} {held.unit.code}"
+        sentence = f"The wallet holds {quantity}; use them, let them expire or void their grants first."
+        return Refuse(Why(MOVE, Reason.WALLET_NOT_EMPTY, sentence, about))
+    data: dict[str, str | int] = {"unit": held.unit.code}
+    told = Notify(f"wallet.{to}:{wallet}:{held.moves + 1}", f"wallet.{to}", books.customer.id, wallet, data)
+    moved = replace(held, status=to, moves=held.moves + 1)
+    return Act(Why(MOVE, Reason.WALLET_MOVED, f"The wallet is {to}.", about), (Change(held, moved), told))
