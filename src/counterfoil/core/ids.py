@@ -54,6 +54,7 @@ NewId = Callable[[str], str]
 """Makes a fresh id for a noun of PREFIXES. The engine passes the ids port; tests pass a counter."""
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+PAIRS: Final = [first + second for first in ALPHABET for second in ALPHABET]
 VALUES: Final = {character: value for value, character in enumerate(ALPHABET)}
 SUFFIX_LENGTH: Final = 26
 UUID_MAX: Final = 2**128 - 1
@@ -63,8 +64,8 @@ def typeid(prefix: str, uuid: int) -> str:
     """Write a 128-bit UUID as a TypeID. Raises ValueError when `uuid` is not 128 bits of unsigned integer."""
     if not 0 <= uuid <= UUID_MAX:
         raise ValueError(f"not a 128-bit unsigned integer: {uuid}")
-    digits = [ALPHABET[(uuid >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(digits)}"
+    pairs = [PAIRS[(uuid >> shift) & 1023] for shift in range(120, -1, -10)]
+    return f"{prefix}_{''.join(pairs)}"
 
 
 def parse_typeid(text: str) -> tuple[str, int]:

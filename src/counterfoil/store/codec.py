@@ -3,7 +3,6 @@
 A dataclass becomes an object whose `is` names its class; what is unknown on the way back is an error, never a guess.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
@@ -11,6 +10,8 @@ from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from counterfoil.core import books, effects, facts, journal, money, orders
 
@@ -49,7 +50,12 @@ def storable(text: str) -> str:
 
 def to_json(value: Any) -> str:
     """Give a value as JSON text."""
-    return json.dumps(encode(value), separators=(",", ":"), ensure_ascii=False)
+    return document(encode(value))
+
+
+def document(value: Any) -> str:
+    """Write JSON for a jsonb column, which keeps the values and not the text."""
+    return msgspec.json.encode(value).decode()
 
 
 def decode(data: Any) -> Any:

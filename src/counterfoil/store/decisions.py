@@ -1,12 +1,12 @@
 """Decisions and what leaves with them: events, cases."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from counterfoil.core.effects import Notify, Outcome, Why
+from counterfoil.store.codec import document
 from counterfoil.store.database import Row, Tx
 
 
@@ -38,7 +38,7 @@ def put_all(tx: Tx, made: Sequence[StoredDecision]) -> None:
         from jsonb_to_recordset(%(rows)s::jsonb) as made (id text, inbox text, rule text, outcome text, reason text,
             sentence text, customer text, inputs jsonb, effects jsonb, decided_at timestamptz)
         """,
-        rows=json.dumps([_document(each) for each in made], ensure_ascii=False),
+        rows=document([_document(each) for each in made]),
     )
     about = [(subject, each.id) for each in made for subject in dict.fromkeys(each.about)]
     tx.run(
@@ -142,7 +142,7 @@ def put_events(tx: Tx, told: Sequence[Told], now: datetime) -> int:
         on conflict (tenant, key) do nothing
         """,
         now=now,
-        rows=json.dumps([_event(each) for each in first.values()]),
+        rows=document([_event(each) for each in first.values()]),
     )
 
 

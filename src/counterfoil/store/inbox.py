@@ -9,7 +9,7 @@ from typing import Any
 
 from counterfoil.core.facts import Notice, Source
 from counterfoil.core.lifecycle import InboxStatus
-from counterfoil.store.codec import decode, encode, to_json
+from counterfoil.store.codec import decode, document, encode, to_json
 from counterfoil.store.database import Row, Tx
 
 
@@ -110,14 +110,20 @@ def put_all(tx: Tx, news: Sequence[News]) -> list[tuple[str, bool]]:
 
 
 def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[str, tuple[str, bool]]:
-    # One document instead of an array per column: arrays are written element by element, in Python.
-    bodies = [(each.id, each.body, each.customer_ref) for each in rows if each.body is not None]
+    # One document instead of an array per column: arrays are written element by element, in Python. The bodies stand
+    # one behind the other.
+    documents, bodies, at = [], [each.body or b"" for each in rows], 1
+    for each, number, body in zip(rows, deliveries, bodies, strict=True):
+        length = None if each.body is None else len(body)
+        documents.append(_document(each, number) | {"body_at": at, "body_length": length})
+        at += len(body)
     put = tx.rows(
         """
         with given as (
             select * from jsonb_to_recordset(%(rows)s::jsonb) as news (id text, source text, kind text, account text,
                 identity text, subject_kind text, subject_ref text, customer text, detail jsonb,
-                occurred_at timestamptz, received_at timestamptz, deliveries int)
+                occurred_at timestamptz, received_at timestamptz, deliveries int, customer_ref text, body_at int,
+                body_length int)
         ), put as (
             insert into inbox (tenant, id, source, kind, status, account, identity, subject_kind, subject_ref,
                 customer, detail, occurred_at, received_at, last_delivered_at, deliveries)
@@ -130,12 +136,12 @@ def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[s
             returning identity, id, account, last_delivered_at, (xmax = 0) as inserted
         ), kept as (
             insert into raw_body (tenant, inbox, body, customer_ref)
-            select %(tenant)s, put.id, raw.body, raw.customer_ref
-            from unnest(%(ids)s::text[], %(bodies)b::bytea[], %(refs)s::text[]) as raw (id, body, customer_ref)
-            join put on put.id = raw.id
-            where put.inserted and not exists (
+            select %(tenant)s, put.id, substring(%(bodies)b::bytea from body_at for body_length), customer_ref
+            from given
+            join put on put.id = given.id
+            where put.inserted and body_length is not null and not exists (
                 select from customer c
-                where c.tenant = %(tenant)s and c.account = put.account and c.provider_ref = raw.customer_ref
+                where c.tenant = %(tenant)s and c.account = put.account and c.provider_ref = given.customer_ref
                     and c.erased_at is not null
             )
         ), due as (
@@ -145,10 +151,8 @@ def _put_rows(tx: Tx, rows: Sequence[News], deliveries: Sequence[int]) -> dict[s
         )
         select identity, id, inserted from put
         """,
-        rows=plain([_document(each, number) for each, number in zip(rows, deliveries, strict=True)]),
-        ids=[identity for identity, _, _ in bodies],
-        bodies=[body for _, body, _ in bodies],
-        refs=[ref for _, _, ref in bodies],
+        rows=document(documents),
+        bodies=b"".join(bodies),
     )
     return {row["identity"]: (row["id"], bool(row["inserted"])) for row in put}
 
@@ -167,6 +171,7 @@ def _document(news: News, deliveries: int) -> dict[str, Any]:
         "occurred_at": news.occurred_at.isoformat(),
         "received_at": news.received_at.isoformat(),
         "deliveries": deliveries,
+        "customer_ref": news.customer_ref,
     }
 
 
@@ -373,7 +378,7 @@ def apply_observations(tx: Tx, looks: Sequence[Observation], now: datetime) -> N
         where tenant = %(tenant)s and provider_object.account = look.account and provider_object.ref = look.ref
         """,
         now=now,
-        looks=plain(
+        looks=document(
             [
                 {"account": each.account, "ref": each.ref, "number": each.number, "status": each.status}
                 | {"fact": encode(each.fact)}

@@ -1,10 +1,10 @@
 """Entries in and out of the database. Nothing here updates or deletes: the database would refuse it."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from counterfoil.core.journal import Entry, Posting, read_account
+from counterfoil.store.codec import document
 from counterfoil.store.database import Row, Tx
 
 
@@ -31,7 +31,7 @@ def post_all(tx: Tx, entries: Sequence[tuple[Entry, str]], recorded_at: datetime
             order by ordinality
             """,
             recorded_at=recorded_at,
-            rows=json.dumps(rows),
+            rows=document(rows),
         )
 
 

@@ -9,9 +9,8 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from counterfoil.core.books import Allocation, Subject, Wallet
 from counterfoil.core.orders import Order
-from counterfoil.store.codec import encode
+from counterfoil.store.codec import document, encode
 from counterfoil.store.database import Tx
-from counterfoil.store.inbox import plain
 from counterfoil.store.subjects import TABLES, SubjectMoved, columns_of, to_row
 
 Pair = tuple[Subject | None, Subject]
@@ -38,9 +37,9 @@ def save_all(tx: Tx, pairs: Sequence[Pair]) -> None:
             changed, old, new = _difference(before, after)
             moved[table, changed].append({"id": after.id, "old": old, "new": new})
     for table in sorted(made, key=ORDER.__getitem__):
-        tx.composed(_insert(table, tuple(made[table][0])), {"rows": plain(made[table])})
+        tx.composed(_insert(table, tuple(made[table][0])), {"rows": document(made[table])})
     for (table, changed), rows in sorted(moved.items(), key=lambda item: (ORDER[item[0][0]], item[0][1])):
-        if tx.composed(_update(table, changed), {"rows": plain(rows)}) != len(rows):
+        if tx.composed(_update(table, changed), {"rows": document(rows)}) != len(rows):
             raise SubjectMoved(f"one of {len(rows)} rows of {table} is no longer as it was read")
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
 from counterfoil.providers.port import SignatureExpired, SignatureRefused
@@ -59,7 +58,7 @@ def read_header(header: str) -> Signature:
 
 def sign(body: bytes, secret: str, signed_at: int | str) -> str:
     """Give the v1 signature of a body. The secret is the key as it is, its prefix included."""
-    return hmac.new(secret.encode(), f"{signed_at}.".encode() + body, sha256).hexdigest()
+    return hmac.digest(secret.encode(), f"{signed_at}.".encode() + body, "sha256").hex()
 
 
 def _header(headers: Mapping[str, str]) -> str:
