@@ -5,6 +5,7 @@ A page is a function without arguments that gives its text; GENERATED names the 
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from inspect import getdoc
@@ -107,6 +108,13 @@ def openapi() -> str:
     return document(without_house())
 
 
+def coverage() -> str:
+    """Write the page of what the sandbox covers, from its routes and its tests."""
+    sys.path.append(str(ROOT / "tests"))
+    text: str = importlib.import_module("sandbox.coverage").page()
+    return text
+
+
 def schema() -> str:
     """Write schema.sql with its generated sections as core has them now."""
     return with_sections(schema_sql())
@@ -116,6 +124,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors,
     "docs/lifecycles.md": lifecycles,
     "docs/openapi.json": openapi,
+    "docs/sandbox/coverage.md": coverage,
     "src/counterfoil/store/schema.sql": schema,
 }
 

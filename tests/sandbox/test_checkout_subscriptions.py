@@ -8,6 +8,7 @@ import stripe
 
 from counterfoil.sandbox.versions import ACACIA
 from counterfoil.sandbox.wire import Request
+from sandbox.covering import covers
 from sandbox.harness import KEY, CheckedServer
 from sandbox.recurring import DAY, HOUR, customer, price
 
@@ -126,6 +127,7 @@ def test_a_bank_debit_makes_the_subscription_active_before_it_settles(
     assert {"checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"} <= set(types)
 
 
+@covers("subscriptions.trials")
 def test_a_trial_sets_the_method_up_and_bills_later(server: CheckedServer, api: stripe.StripeClient) -> None:
     made = session(api, price(api, 1_500), subscription_data={"trial_period_days": 7})
     assert made["amount_total"] == 0
@@ -177,6 +179,7 @@ def test_one_time_items_come_with_the_first_invoice_only(server: CheckedServer, 
     assert (made["amount_total"], totals) == (2_000, [1_500, 2_000])
 
 
+@covers("subscriptions.billing-mode")
 def test_the_billing_mode_follows_the_version_of_the_session(server: CheckedServer, api: stripe.StripeClient) -> None:
     older = server.client(version=ACACIA)
     old, new = session(older, price(api, 1_500)), session(api, price(api, 1_500))

@@ -7,6 +7,7 @@ import stripe
 
 from counterfoil.sandbox.ports import SteppingClock
 from counterfoil.sandbox.versions import ACACIA
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer, code_of
 from sandbox.recurring import DAY, HOUR, customer, failing, price, subscribed
 
@@ -62,6 +63,7 @@ def test_older_versions_show_the_subscription_in_their_shape(server: CheckedServ
     assert newer["billing_mode"]["type"] == "classic"
 
 
+@covers("subscriptions.payment-behavior")
 def test_an_incomplete_subscription_waits_for_its_first_payment(
     server: CheckedServer, api: stripe.StripeClient
 ) -> None:
@@ -96,6 +98,7 @@ def test_an_incomplete_subscription_waits_for_its_first_payment(
     assert {"status": "incomplete"} in changes
 
 
+@covers("subscriptions.incomplete-expired")
 def test_an_incomplete_subscription_expires_after_23_hours(server: CheckedServer, api: stripe.StripeClient) -> None:
     made = subscribed(api, customer(api, method=None), price(api, 1_500), payment_behavior="default_incomplete")
     server.control("POST", "clock", {"advance_s": 23 * HOUR - 1})
@@ -118,6 +121,7 @@ def test_without_any_method_nothing_that_is_charged_can_start(server: CheckedSer
     assert api.v1.subscriptions.list({"customer": owner, "status": "all"}).data == []
 
 
+@covers("subscriptions.payment-behavior")
 @pytest.mark.parametrize("behavior", [None, "allow_incomplete"])
 def test_a_declined_first_payment_leaves_an_incomplete_subscription(
     server: CheckedServer, api: stripe.StripeClient, behavior: str | None
@@ -132,6 +136,7 @@ def test_a_declined_first_payment_leaves_an_incomplete_subscription(
     assert "invoice.payment_failed" in server.event_types()
 
 
+@covers("subscriptions.payment-behavior")
 def test_error_if_incomplete_refuses_and_leaves_nothing_behind(server: CheckedServer, api: stripe.StripeClient) -> None:
     owner, plan = failing(api), price(api, 1_500)
     before = server.event_types()
@@ -164,6 +169,7 @@ def test_a_challenge_keeps_the_first_payment_incomplete_until_it_is_passed(
     assert api.v1.subscriptions.retrieve(made["id"]).status == "active"
 
 
+@covers("subscriptions.trials")
 def test_a_trial_bills_nothing_and_asks_for_a_method(server: CheckedServer, api: stripe.StripeClient) -> None:
     owner = customer(api, method=None)
     made = subscribed(
@@ -315,6 +321,7 @@ def test_lists_leave_out_what_is_canceled_unless_it_is_asked_for(api: stripe.Str
     assert [one.id for one in found] == [alive]
 
 
+@covers("subscriptions.ending")
 def test_canceling_ends_a_subscription_now(server: CheckedServer, api: stripe.StripeClient) -> None:
     made = subscribed(api, customer(api), price(api, 1_500))
 
