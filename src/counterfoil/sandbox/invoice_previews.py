@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from counterfoil.sandbox import (
+    preview_extras,
     prorations,
     renewals,
     subscription_changes,
@@ -40,8 +41,6 @@ _CHANGES: dict[str, Kind] = {
 _UNCOVERED = (
     "customer_account",
     "customer_details",
-    "discounts",
-    "invoice_items",
     "issuer",
     "on_behalf_of",
     "schedule",
@@ -55,6 +54,7 @@ _DETAILS = Hash(
     }
 )
 _PREVIEW: dict[str, Kind] = {
+    **preview_extras.EXTRAS,
     "automatic_tax": CREATE["automatic_tax"],
     "currency": Text(),
     "customer": Text(),
@@ -93,8 +93,18 @@ def _previewed(call: Call) -> Doc:
     changes = dict(given.get("subscription_details") or {})
     changes |= {name: given[_OLD + name] for name in _CHANGES if _OLD + name in given}
     apart = replace(shadow_of(call), given=changes)
+    _add_items(call, apart)
+    return preview_extras.discount(apart, given, _drawn(call, apart, changes))
+
+
+def _drawn(call: Call, apart: Call, changes: Given) -> Doc:
+    """The invoice of a new subscription, of the next renewal, of a change or of an end."""
+    given = call.given
     if not given.get("subscription") and changes.get("items"):
         return renewals.as_preview(_first(call, apart))
+    loose = None if given.get("subscription") else _loose(call, apart)
+    if loose is not None:
+        return renewals.as_preview(loose)
     subscription = _subscription(call, apart)
     if not changes:
         return _next(apart, subscription)
@@ -102,6 +112,28 @@ def _previewed(call: Call) -> Doc:
         return renewals.as_preview(_last(apart, subscription))
     invoice = subscription_changes.drafted(apart, subscription)
     return _next(apart, subscription) if invoice is None else renewals.as_preview(invoice)
+
+
+def _add_items(call: Call, apart: Call) -> None:
+    """Let the items that the caller has in mind wait for the invoice."""
+    given = call.given
+    if not given.get("invoice_items"):
+        return
+    named = apart.shelf.get("subscription", given.get("subscription") or "")
+    owner = named["customer"] if named is not None else given.get("customer")
+    if not owner:
+        raise parameter_missing("customer")
+    customer = apart.referred("customer", owner, "customer")
+    preview_extras.add_items(apart, given, customer, named["id"] if named is not None else None)
+
+
+def _loose(call: Call, apart: Call) -> Doc | None:
+    """What a customer without a subscription that goes on is billed next, None where there is one or nothing waits."""
+    customer = apart.shelf.get("customer", call.given.get("customer") or "")
+    if customer is None or customer.get("deleted"):
+        return None
+    own = [one for one in apart.shelf.rows("subscription") if one["customer"] == customer["id"]]
+    return None if any(_goes_on(one) for one in own) else preview_extras.of_customer(apart, customer)
 
 
 def _first(call: Call, apart: Call) -> Doc:

@@ -87,7 +87,7 @@ def _blank(call: Call, percentage: float) -> Doc:
         "livemode": call.livemode,
         "metadata": {},
         "percentage": percentage,
-        "rate_type": "percentage",
+        "rate_type": None,
         "state": None,
         "tax_type": None,
     }
