@@ -120,7 +120,21 @@ DECISION: Final = {
     "news": {"id": NEWS_ID, "source": "webhook", "kind": "payment_intent.succeeded"},
     "decided_at": AT,
 }
+BALANCE: Final = {"object": "wallet_balance", "wallet": WALLET_ID, "at": AT, "balance": _credits("30.000000")}
+STATEMENT_ROW: Final = {
+    "id": f"dec_{SUFFIX}",
+    "object": "statement_row",
+    "kinds": ["granted"],
+    "change": _credits("30.000000"),
+    "balance": _credits("30.000000"),
+    "entries": [f"grant:grant_{SUFFIX}:issued"],
+    "effective_at": AT,
+    "recorded_at": AT,
+    "explain": f"/v1/decisions/dec_{SUFFIX}",
+}
 EXAMPLES: Final[dict[str, Any]] = {
+    "WalletBalance": BALANCE,
+    "StatementRow": STATEMENT_ROW,
     "Customer": CUSTOMER,
     "PaymentMethod": METHOD,
     "Wallet": WALLET,
@@ -165,7 +179,11 @@ EXAMPLES: Final[dict[str, Any]] = {
         "subject": "pi_3PqTxUcPNvn8f2S4d0",
         "detail": "A payment of 12.00 USD belongs to no invoice of ours.",
         "status": "open",
+        "customer": None,
         "opened_at": AT,
+        "resolved_at": None,
+        "resolution": None,
+        "note": None,
     },
     "Explanation": {
         "object": "explanation",
