@@ -85,3 +85,39 @@ def test_only_lines_of_a_draft_can_be_changed(api: stripe.StripeClient) -> None:
     assert refused == ["invoice_not_editable"] * 3
     assert (code_of(missing.value), missing.value.param) == ("resource_missing", "lines[0][id]")
     assert shown(api, invoice.id)["total"] == 1_000
+
+
+def test_an_invoice_by_hand_takes_only_what_waits_for_its_subscription(
+    server: CheckedServer, api: stripe.StripeClient
+) -> None:
+    owner = customer(api)
+    plan = api.v1.prices.create(
+        {"currency": "usd", "unit_amount": 1_000, "recurring": {"interval": "month"}, "product_data": {"name": "Pro"}}
+    )
+    subscription = api.v1.subscriptions.create({"customer": owner.id, "items": [{"price": plan.id}]})
+    for amount, more in ((700, {"subscription": subscription.id}), (900, {})):
+        params: Any = {"customer": owner.id, "amount": amount, "currency": "usd", **more}
+        api.v1.invoice_items.create(params)
+
+    made = api.v1.invoices.create(
+        {
+            "customer": owner.id,
+            "subscription": subscription.id,
+            "pending_invoice_items_behavior": "include",
+        }
+    ).to_dict()
+
+    assert (made["total"], made["billing_reason"]) == (700, "manual")
+    assert made["parent"]["subscription_details"]["subscription"] == subscription.id
+    line = made["lines"]["data"][0]["parent"]["invoice_item_details"]
+    assert line["subscription"] == subscription.id
+    api.v1.invoices.pay(made["id"])
+    after = api.v1.subscriptions.retrieve(subscription.id)
+    assert (after.status, after.latest_invoice) == ("active", subscription.latest_invoice)
+    assert [one.id for one in api.v1.invoices.list({"subscription": subscription.id}).data] == [
+        made["id"],
+        subscription.latest_invoice,
+    ]
+    other = customer(api)
+    with pytest.raises(stripe.InvalidRequestError, match="does not belong to the customer"):
+        api.v1.invoices.create({"customer": other.id, "subscription": subscription.id})

@@ -52,7 +52,8 @@ CREATE: dict[str, Kind] = {
     "currency": Text(),
     "customer": Need(Text()),
     "pending_invoice_items_behavior": Choice(("exclude", "include"), clears=False),
-    **uncovered("customer_account", "from_invoice", "subscription"),
+    "subscription": Text(),
+    **uncovered("customer_account", "from_invoice"),
 }
 PAY: dict[str, Kind] = {
     "off_session": Flag(),

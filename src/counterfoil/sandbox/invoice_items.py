@@ -36,8 +36,8 @@ _GONE = ("price", "unit_amount")
 """Parameters that 2025-03-31 replaced by `pricing` and `unit_amount_decimal`."""
 
 
-def add_item(call: Call, given: Given, customer: Doc, invoice: Doc | None) -> Doc:
-    """Create an item, on a draft or waiting for an invoice."""
+def add_item(call: Call, given: Given, customer: Doc, invoice: Doc | None, subscription: Doc | None = None) -> Doc:
+    """Create an item, on a draft or waiting for an invoice: for any of the customer's, or a subscription's only."""
     currency = _currency(call, given, customer, invoice)
     price, amount = _priced(call, given, currency)
     item = blank_item(call, customer, currency)
@@ -49,6 +49,10 @@ def add_item(call: Call, given: Given, customer: Doc, invoice: Doc | None) -> Do
     _apply_adjustments(call, item, given, customer)
     item["invoice"] = invoice["id"] if invoice else None
     item["_own"] = invoice is not None
+    if subscription is not None:
+        details = {"subscription": subscription["id"]}
+        item["parent"] = {"subscription_details": details, "type": "subscription_details"}
+        item["subscription"] = subscription["id"]
     _set_currency(call, customer, currency)
     return call.create(item, "invoiceitem.created")
 
@@ -74,7 +78,7 @@ def line_of(call: Call, item: Doc) -> Doc:
                 "invoice_item": item["id"],
                 "proration": False,
                 "proration_details": {"credited_items": None},
-                "subscription": None,
+                "subscription": item["subscription"],
             },
             "subscription_item_details": None,
             "type": "invoice_item_details",
@@ -88,7 +92,7 @@ def line_of(call: Call, item: Doc) -> Doc:
         "proration_details": {"credited_items": None},
         "quantity": item["quantity"],
         "quantity_decimal": item["quantity_decimal"],
-        "subscription": None,
+        "subscription": item["subscription"],
         "subtotal": item["amount"],
         "tax_amounts": [],
         "tax_rates": list(item["tax_rates"]),
@@ -104,6 +108,17 @@ def pending_items(call: Call, customer: str, currency: str) -> list[Doc]:
     """The items that wait for the customer's next invoice, newest first."""
     waiting = [item for item in call.shelf.rows("invoiceitem") if item["customer"] == customer]
     return [item for item in reversed(waiting) if item["invoice"] is None and item["currency"] == currency]
+
+
+def subscription_of(call: Call, customer: Doc) -> Doc | None:
+    """The subscription that the parameters name, which must be the customer's."""
+    if not call.given.get("subscription"):
+        return None
+    subscription = call.referred("subscription", call.given["subscription"], "subscription")
+    if subscription["customer"] != customer["id"]:
+        message = f"The subscription {subscription['id']} does not belong to the customer {customer['id']}."
+        raise invalid(message, "subscription")
+    return subscription
 
 
 def draft_of(call: Call, identifier: str, param: str = "invoice") -> Doc:
@@ -143,7 +158,8 @@ def _create(call: Call) -> Doc:
     customer = call.referred("customer", given.get("customer") or (invoice or {})["customer"], "customer")
     if invoice is not None and invoice["customer"] != customer["id"]:
         raise invalid(f"The invoice {invoice['id']} does not belong to the customer {customer['id']}.", "invoice")
-    item = add_item(call, given, customer, invoice)
+    subscription = subscription_of(call, customer)
+    item = add_item(call, given, customer, invoice, subscription)
     if invoice is not None:
         before = copy_of(invoice)
         take_up(call, invoice, [item])
@@ -379,7 +395,7 @@ ROUTES = (
         _PATH,
         _create,
         {**_WHAT, **_OLDER, "currency": Text(), "customer": Text(), "invoice": Text()}
-        | uncovered("customer_account", "subscription"),
+        | {"subscription": Text(), **uncovered("customer_account")},
     ),
     Route("GET", _PATH + "/{id}", _retrieve),
     Route("POST", _PATH + "/{id}", _update, {**_WHAT, **_OLDER, **uncovered("invoicing_rules")}),

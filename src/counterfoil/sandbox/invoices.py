@@ -36,8 +36,12 @@ def _create(call: Call) -> Doc:
         call, customer, check_currency({"currency": given.get("currency") or default})
     )
     _apply(call, invoice, customer)
+    subscription = invoice_items.subscription_of(call, customer)
+    if subscription is not None:
+        _look_back(invoice, subscription)
     if given.get("pending_invoice_items_behavior") == "include":
         pending = invoice_items.pending_items(call, customer["id"], invoice["currency"])
+        pending = [item for item in pending if subscription is None or item["subscription"] == subscription["id"]]
         invoice_items.take_up(call, invoice, pending, first=True)
     _apply_discounts(call, invoice, customer)
     invoice_fields.recount(invoice, customer)
@@ -219,6 +223,19 @@ def _apply(call: Call, invoice: Doc, customer: Doc) -> None:
         invoice["custom_fields"] = given["custom_fields"] or None
     if "default_tax_rates" in given:
         invoice["default_tax_rates"] = tax_rates.rates_of(call, given["default_tax_rates"], "default_tax_rates")
+
+
+def _look_back(invoice: Doc, subscription: Doc) -> None:
+    """An invoice that is made by hand for what waits for a subscription; its cycle goes on as it would."""
+    details = {"metadata": dict(subscription["metadata"])}
+    parent = {**details, "subscription": subscription["id"]}
+    invoice |= {
+        "parent": {"quote_details": None, "subscription_details": parent, "type": "subscription_details"},
+        "period_end": subscription["current_period_end"],
+        "period_start": subscription["current_period_start"],
+        "subscription": subscription["id"],
+        "subscription_details": details,
+    }
 
 
 def _apply_discounts(call: Call, invoice: Doc, customer: Doc) -> None:

@@ -204,6 +204,8 @@ def _stop_collecting(call: Call, subscription: Doc) -> None:
 
 
 def _of(call: Call, invoice: Doc) -> Doc | None:
-    """The living subscription that an invoice is of."""
+    """The living subscription that an invoice is of; one made by hand leaves its subscription alone."""
+    if invoice["billing_reason"] == "manual":
+        return None
     subscription = call.shelf.get(KIND, invoice["subscription"] or "")
     return None if subscription is None or subscription["status"] in ENDED else subscription
