@@ -1,5 +1,6 @@
 """The program's entry: hands the command line the rooms that it may not import."""
 
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,11 @@ class RealRooms:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; a sandbox that is served alone does not wait for all of it."""
+    from counterfoil.cli import alone
+
+    if alone.serve_at_once(sys.argv[1:]):
+        return
     from counterfoil.cli.main import run
 
     run(RealRooms())

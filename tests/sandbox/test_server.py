@@ -48,14 +48,17 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 @covers("alone.start")
-def test_it_starts_in_under_a_second(tmp_path: Path) -> None:
+def test_it_starts_in_under_a_second() -> None:
+    program = Path(sys.executable).with_name("counterfoil")
     took = []
     for _ in range(3):  # the best of three, as the machine may be busy with something else
         started = time.perf_counter()
-        process, url = start_process(tmp_path / "state")
+        process = subprocess.Popen([program, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        said = process.stdout.readline()
         took.append(time.perf_counter() - started)
         kill(process)
-        assert url.startswith("http://127.0.0.1:")
+        assert said.startswith("ready http://127.0.0.1:")
 
     assert min(took) < 1.0
 

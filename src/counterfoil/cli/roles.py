@@ -3,16 +3,12 @@
 import contextlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from counterfoil.cli import installation, premises, serving
+from counterfoil.cli import alone, installation, premises, serving
 from counterfoil.cli.options import DataDir, Json, entry_of
-from counterfoil.cli.troubles import SettingsInvalid, explained
-
-if TYPE_CHECKING:
-    from counterfoil.sandbox.server import SandboxServer
 
 PORT_MAX = 65535
 Port = Annotated[
@@ -91,8 +87,8 @@ def worker(
 
 def sandbox(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=PORT_MAX, help="Where to listen; 0 takes a free port.")] = 12111,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=PORT_MAX, help="Where to listen; 0 takes a free port.")] = alone.PORT,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = alone.HOST,
     webhook_url: Annotated[str | None, typer.Option(metavar="URL", help="Where to send events.")] = None,
     webhook_secret: Annotated[str | None, typer.Option(metavar="WHSEC", help="What to sign them with.")] = None,
     api_key: Annotated[
@@ -101,19 +97,4 @@ def sandbox(
     state_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep everything across restarts.")] = None,
 ) -> None:
     """Serve a stateful stand-in for Stripe's API, with trouble on request under /_sandbox/."""
-    from counterfoil.sandbox import server
-
-    if webhook_secret and not webhook_url:
-        raise SettingsInvalid("--webhook-secret needs --webhook-url")
-    webhook = (api_key, webhook_url, webhook_secret) if webhook_url else None
-    stop = serving.stop_on_signals()
-    serving.listen(host, port).close()
-    if state_file:
-        with explained(state_file):
-            state_file.parent.mkdir(parents=True, exist_ok=True)
-            state_file.open("ab").close()
-    server.serve(port, host, state_file=state_file, webhook=webhook, ready=_tell_ready, stop=stop)
-
-
-def _tell_ready(server: "SandboxServer") -> None:
-    serving.ready(server.url)
+    alone.serve(alone.Options(port, host, webhook_url, webhook_secret, api_key, state_file))

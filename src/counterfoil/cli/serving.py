@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
-import typer
-
 from counterfoil.cli.rooms import Application
 from counterfoil.cli.troubles import PortTaken
 
@@ -85,12 +83,12 @@ def url_of(listener: socket.socket) -> str:
 
 def ready(url: str) -> None:
     """Say that requests are answered now. Whoever started the process waits for this line."""
-    typer.echo(f"ready {url}")
+    print(f"ready {url}", flush=True)
 
 
 def progress(text: str) -> None:
     """Say what is being done, beside the output."""
-    typer.echo(text, err=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
