@@ -5,7 +5,10 @@ from datetime import datetime, timedelta
 
 from behaviours import behaviour
 from counterfoil.core.lifecycle import WalletStatus
+from counterfoil.core.money import USD_CREDIT
+from counterfoil.engine import looks
 from counterfoil.sim.desk import read
+from counterfoil.store.pages import Page
 from scenarios.stage import Stage
 
 DAY = timedelta(days=1)
@@ -140,3 +143,28 @@ def test_a_suspended_wallet_pays_nothing_until_it_is_resumed(stage: Stage) -> No
     assert stage.statuses(first) == ["provider 3000 settled"]
     assert stage.statuses(second) == ["credit 3000 settled"]
     assert stage.at_rest()
+
+
+@behaviour("R-LG-60")
+def test_a_statement_says_what_moved_a_wallet_and_what_it_held_after_each(stage: Stage) -> None:
+    customer = stage.customer("pm_card_visa")
+    wallet, granted = lot(stage, customer, 3000)
+    stage.pay(stage.bill(customer, 2000))
+    stage.site.pass_time(DAY)
+    before_the_end = stage.site.clock.now()
+    stage.site.pass_time(DAY)
+    stage.desk.void_grant(granted)
+
+    with stage.database.snapshot(stage.site.tenant) as tx:
+        rows = looks.statement(tx, wallet, USD_CREDIT, Page())
+        paged = looks.statement(tx, wallet, USD_CREDIT, Page(after=rows[0]["id"], limit=1))
+        then = looks.balance_at(tx, wallet, USD_CREDIT, before_the_end)
+        now = looks.balance_at(tx, wallet, USD_CREDIT, stage.site.clock.now())
+
+    assert [(*row["kinds"], row["change"]["quantity"], row["balance"]["quantity"]) for row in rows] == [
+        ("taken_back", "-10.000000", "0.000000"),
+        ("credits_used", "-20.000000", "10.000000"),
+        ("granted", "30.000000", "30.000000"),
+    ]
+    assert paged == rows[1:]
+    assert (then["balance"]["quantity"], now["balance"]["quantity"]) == ("10.000000", "0.000000")

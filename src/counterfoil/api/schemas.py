@@ -92,6 +92,29 @@ class Grant(Answer):
     created_at: Time
 
 
+class WalletBalance(Answer):
+    """What a wallet held at an instant: lots less debt."""
+
+    object: Literal["wallet_balance"]
+    wallet: str
+    at: Time
+    balance: Units
+
+
+class StatementRow(Answer):
+    """What one decision moved in a wallet. `id` is the decision, which `explain` shows."""
+
+    id: str
+    object: Literal["statement_row"]
+    kinds: list[str]
+    change: Units
+    balance: Units
+    entries: list[str]
+    effective_at: Time
+    recorded_at: Time
+    explain: str
+
+
 class Unit(Answer):
     """A service unit. Once declared it never changes."""
 

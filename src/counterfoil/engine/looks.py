@@ -5,6 +5,7 @@ A look at something that is not there gives None. Whose things are seen is the t
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from counterfoil.core.books import Books, Case, Invoice, LegKind, Method, Payment
@@ -12,12 +13,13 @@ from counterfoil.core.facts import IntentFact
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
 from counterfoil.core.money import ServiceUnit
+from counterfoil.core.story import movement
 from counterfoil.engine import views
 from counterfoil.engine.house import House
 from counterfoil.engine.views import View, instant
 from counterfoil.providers.port import ProviderUnavailable
 from counterfoil.store import cases as case_notes
-from counterfoil.store import decisions, inbox, pages, subjects
+from counterfoil.store import decisions, inbox, pages, statements, subjects
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.pages import Filter, Page
 
@@ -84,6 +86,32 @@ def wallet(tx: Tx, house: House, identity: str) -> View | None:
     """Show a wallet with what it can spend now."""
     held = pages.wallets_by_id(tx, (identity,))
     return views.wallet_view(held[0], pages.spendable(tx, (identity,)), house.clock.now()) if held else None
+
+
+def balance_at(tx: Tx, identity: str, unit: ServiceUnit, at: datetime) -> View:
+    """Show what a wallet held at an instant."""
+    held = views.quantity(statements.balance_at(tx, identity, at), unit)
+    return {"object": "wallet_balance", "wallet": identity, "at": instant(at), "balance": held}
+
+
+def statement(tx: Tx, identity: str, unit: ServiceUnit, page: Page) -> list[View]:
+    """Show what moved a wallet, each with the balance after it."""
+    return [_statement_row(row, unit) for row in statements.statement(tx, identity, page)]
+
+
+def _statement_row(row: Row, unit: ServiceUnit) -> View:
+    kinds = dict.fromkeys(movement(entry, [{"credit": credit}]) for entry, credit in row["entries"])
+    return {
+        "id": row["decision"],
+        "object": "statement_row",
+        "kinds": list(kinds),
+        "change": views.quantity(int(row["change"]), unit),
+        "balance": views.quantity(int(row["balance"]), unit),
+        "entries": list(dict.fromkeys(entry for entry, _ in row["entries"])),
+        "effective_at": instant(row["effective_at"]),
+        "recorded_at": instant(row["recorded_at"]),
+        "explain": f"/v1/decisions/{row['decision']}",
+    }
 
 
 def wallets(tx: Tx, house: House, page: Page, wanted: Filter) -> list[View]:

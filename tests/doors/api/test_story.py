@@ -246,3 +246,17 @@ def test_a_suspended_wallet_says_that_nothing_is_spent_from_it(api: Caller) -> N
     assert suspended.json()["status"] == "suspended"
     assert "nothing is spent from it" in told
     assert resumed.json()["status"] == "active"
+
+
+def test_a_wallet_s_statement_pages_and_its_balance_has_a_past(api: Caller, world: World) -> None:
+    wallet = api.credits(api.customer(), "30")
+    before = api.get(f"/v1/wallets/{wallet}/balance", at="2020-01-01T00:00:00Z").json()["balance"]["quantity"]
+    api.made(f"/v1/wallets/{wallet}/grants", {"amount": "12.5", "source": "promotional"})
+
+    first = api.get(f"/v1/wallets/{wallet}/statement", limit=1).json()
+    second = api.get(f"/v1/wallets/{wallet}/statement", limit=1, cursor=first["next_cursor"]).json()
+
+    assert before == "0.000000"
+    assert [row["balance"]["quantity"] for row in first["data"] + second["data"]] == ["42.500000", "30.000000"]
+    assert second["next_cursor"] is None
+    assert api.get(f"/v1/wallets/{wallet}/balance").json()["balance"]["quantity"] == "42.500000"

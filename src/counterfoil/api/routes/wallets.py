@@ -10,6 +10,7 @@ from counterfoil.api import schemas
 from counterfoil.api.call import Asking, Call, Commanding
 from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
+from counterfoil.api.fields import Instant
 from counterfoil.api.filters import CustomerFilter
 from counterfoil.api.ids import GrantPath, WalletPath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
@@ -63,6 +64,33 @@ def get_wallet(identity: WalletPath, call: Asking) -> Response:
     if found is None:
         raise not_found("wallet", identity)
     return json_response(found)
+
+
+@router.get(
+    "/{id}/balance",
+    summary="Show what a wallet held at an instant",
+    response_model=schemas.WalletBalance,
+    openapi_extra=declare("read", 404),
+)
+def get_balance(identity: WalletPath, call: Asking, at: Instant | None = None) -> Response:
+    """Shows lots less debt as the books count them at that instant, now when none is named; holds are not taken off."""
+    _, unit = _wallet(call, identity)
+    moment = at or call.house.clock.now()
+    return json_response(look(call.house, call.tenant, lambda tx: looks.balance_at(tx, identity, unit, moment)))
+
+
+@router.get(
+    "/{id}/statement",
+    summary="List what moved a wallet",
+    response_model=schemas.List[schemas.StatementRow],
+    openapi_extra=declare("read", 404),
+)
+def list_statement(identity: WalletPath, call: Asking, paging: Paged) -> Response:
+    """Lists what moved a wallet, each with the balance after it, the newest first. A row once given never changes."""
+    _, unit = _wallet(call, identity)
+    page = paging.page("decision")
+    rows = look(call.house, call.tenant, lambda tx: looks.statement(tx, identity, unit, page))
+    return json_response(listed(rows, paging.limit))
 
 
 @router.post(
