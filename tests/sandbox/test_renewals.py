@@ -230,11 +230,13 @@ def test_a_payment_during_dunning_makes_the_subscription_active_again(
     api.v1.subscriptions.update(made["id"], {"default_payment_method": bad.id})
     due = period(api, made["id"])[1] + HOUR
     machine.go(due)
+    assert api.v1.customers.retrieve(owner).delinquent is True
     api.v1.subscriptions.update(made["id"], {"default_payment_method": ""})
 
     machine.go(due + 3 * DAY)
 
     assert api.v1.subscriptions.retrieve(made["id"]).status == "active"
+    assert api.v1.customers.retrieve(owner).delinquent is False
     assert [row["status"] for row in invoices(api, made["id"])] == ["paid", "paid"]
     machine.go(due + 20 * DAY)
     assert len(server.journal("charge")) == 2
@@ -418,3 +420,9 @@ def test_a_declined_first_payment_is_not_tried_again(
 
     assert api.v1.subscriptions.retrieve(made["id"]).status == "incomplete_expired"
     assert len(server.journal("charge_failed")) == 1
+
+
+def test_a_short_trial_warns_at_once(server: CheckedServer, api: stripe.StripeClient, machine: TimeMachine) -> None:
+    subscribed(api, customer(api, test_clock=machine.id), price(api, 1_500), trial_period_days=2)
+
+    assert server.event_types()[-1] == "customer.subscription.trial_will_end"

@@ -1,6 +1,7 @@
 """Whatever is done to subscriptions, whenever: sums hold, and each period is billed once and follows the last."""
 
 import json
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,6 +30,7 @@ class Subscribing(RuleBasedStateMachine):
     def open(self) -> None:
         self.clock = SteppingClock()
         self.sandbox = Sandbox(self.clock, SeededIds(1))
+        self.customers: list[str] = []
         self.prices = [self.price(amount, interval) for amount, interval in PRICES]
         self.test_clock = self.post("test_helpers/test_clocks", frozen_time=int(self.clock()))["id"]
         for card in (*CARDS, None):
@@ -190,7 +192,7 @@ class Subscribing(RuleBasedStateMachine):
             spans = self.billed_periods(subscription["id"])
             starts = [start for start, _, reason in spans if reason != "subscription_update"]
             assert len(set(starts)) == len(starts), f"{subscription['id']} is billed twice for a period: {spans}"
-            for (_, end, _), (start, _, reason) in zip(spans, spans[1:], strict=False):
+            for (_, end, _), (start, _, reason) in pairwise(spans):
                 # A period that a change begins ends the one before it; a renewal begins where that ended.
                 assert start <= end if reason == "subscription_update" else start == end
 
@@ -229,7 +231,7 @@ class Subscribing(RuleBasedStateMachine):
 
     def customer(self, card: str | None, clock: str | None) -> None:
         owner = self.post("customers", email="ada@example.com", **({"test_clock": clock} if clock else {}))["id"]
-        self.customers = [*getattr(self, "customers", []), owner]
+        self.customers = [*self.customers, owner]
         if card:
             method = self.post(f"payment_methods/{card}/attach", customer=owner)["id"]
             self.post(f"customers/{owner}", **{"invoice_settings[default_payment_method]": method})

@@ -377,3 +377,62 @@ def test_updates_of_plain_fields_bill_nothing_and_tell_what_changed(
         "description": None,
     }
     assert len(api.v1.invoices.list().data) == 1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"description": "new", "items": [{"price": "price_none"}]},
+        {"description": "new", "cancel_at": 5},
+        {"description": "new", "add_invoice_items": [{"price": "price_none"}]},
+        {"description": "new", "proration_date": 5},
+        {"description": "new", "default_payment_method": "pm_none"},
+    ],
+)
+def test_a_refused_update_changes_nothing(
+    server: CheckedServer, api: stripe.StripeClient, params: dict[str, Any]
+) -> None:
+    made = subscribed(api, customer(api), price(api, 1_500))
+    seen = server.event_types()
+
+    with pytest.raises(stripe.InvalidRequestError):
+        api.v1.subscriptions.update(made["id"], params)  # type: ignore[arg-type]
+
+    assert api.v1.subscriptions.retrieve(made["id"]).to_dict() == made
+    assert server.event_types() == seen
+
+
+def test_an_item_can_wait_for_one_subscription_and_be_invoiced_alone(api: stripe.StripeClient) -> None:
+    owner = customer(api)
+    made, other = subscribed(api, owner, price(api, 1_500)), subscribed(api, owner, price(api, 900))
+    for one, amount in ((made, 250), (other, 90)):
+        api.v1.invoice_items.create({"customer": owner, "subscription": one["id"], "amount": amount, "currency": "usd"})
+
+    invoice = api.v1.invoices.create(
+        {"customer": owner, "subscription": made["id"], "pending_invoice_items_behavior": "include"}
+    ).to_dict()
+
+    assert (invoice["total"], invoice["parent"]["subscription_details"]["subscription"]) == (250, made["id"])
+    details = invoice["lines"]["data"][0]["parent"]["invoice_item_details"]
+    assert (details["subscription"], details["proration"]) == (made["id"], False)
+    assert [row.amount for row in api.v1.invoice_items.list({"pending": True}).data] == [90]
+
+
+def test_a_customer_shows_the_subscriptions_that_go_on(api: stripe.StripeClient) -> None:
+    owner = customer(api)
+    made, gone = subscribed(api, owner, price(api, 1_500)), subscribed(api, owner, price(api, 900))
+    api.v1.subscriptions.cancel(gone["id"])
+
+    shown = api.v1.customers.retrieve(owner, {"expand": ["subscriptions"]}).to_dict()
+
+    assert [one["id"] for one in shown["subscriptions"]["data"]] == [made["id"]]
+
+
+def test_a_classic_subscription_can_be_made_flexible(server: CheckedServer, api: stripe.StripeClient) -> None:
+    made = subscribed(api, customer(api), price(api, 1_500), billing_mode={"type": "classic"})
+
+    after = api.v1.subscriptions.migrate(made["id"], {"billing_mode": {"type": "flexible"}}).to_dict()
+
+    assert (after["billing_mode"]["type"], after["billing_mode"]["updated_at"]) == ("flexible", made["created"])
+    with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL"):
+        server.client(version=ACACIA).v1.subscriptions.migrate(made["id"], {"billing_mode": {"type": "flexible"}})

@@ -17,6 +17,7 @@ from counterfoil.sandbox.lists import Page
 from counterfoil.sandbox.params import read_fields
 from counterfoil.sandbox.rendering import expand_tree, plain, render, render_event
 from counterfoil.sandbox.routing import EXPAND, Route, find_route
+from counterfoil.sandbox.subscription_states import ENDED
 from counterfoil.sandbox.surface import ROUTES
 from counterfoil.sandbox.versions import BASIL, check_version, since
 from counterfoil.sandbox.wire import Request, decode_form, json_body
@@ -145,7 +146,9 @@ def _shown_one(call: Call, doc: Doc, tree: dict[str, Any]) -> Doc:
 def _lists(shelf: Shelf) -> Callable[[str, str, str], list[Doc]]:
     def included(kind: str, back: str, identifier: str) -> list[Doc]:
         rows = shelf.newest_first(kind)
-        return [doc for _, doc in rows if not doc.get("deleted") and doc.get(back) == identifier]
+        own = [doc for _, doc in rows if not doc.get("deleted") and doc.get(back) == identifier]
+        # A customer shows the subscriptions that go on; the others are listed for those who ask.
+        return [doc for doc in own if kind != "subscription" or doc["status"] not in ENDED]
 
     return included
 

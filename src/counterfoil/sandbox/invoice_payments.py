@@ -92,7 +92,7 @@ def settle(call: Call, invoice: Doc, before: Doc) -> None:
     invoice["status_transitions"]["paid_at"] = call.now
     call.shelf.save(invoice)
     cancel_default(call, invoice, "automatic")
-    _relieve(call, invoice)
+    set_delinquent(call, invoice, False)
     call.emit("invoice.updated", invoice, before)
     call.emit("invoice.paid", invoice)
     call.emit("invoice.payment_succeeded", invoice)
@@ -207,12 +207,12 @@ def expect_rest(call: Call, invoice: Doc) -> None:
     call.shelf.save(intent)
 
 
-def _relieve(call: Call, invoice: Doc) -> None:
-    """A customer who pays is no longer delinquent."""
+def set_delinquent(call: Call, invoice: Doc, is_delinquent: bool) -> None:
+    """A customer is delinquent from an automatic payment that fails, or a day that passes, until they pay."""
     customer = call.shelf.get("customer", invoice["customer"])
-    if customer is not None and not customer.get("deleted") and customer["delinquent"]:
+    if customer is not None and not customer.get("deleted") and customer["delinquent"] != is_delinquent:
         before = copy_of(customer)
-        customer["delinquent"] = False
+        customer["delinquent"] = is_delinquent
         call.save(customer, "customer.updated", before)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from counterfoil.sandbox import (
     invoice_collecting,
     invoice_fields,
+    invoice_payments,
     invoices,
     prorations,
     subscription_invoices,
@@ -35,7 +36,8 @@ def plan(call: Call, subscription: Doc) -> None:
     if subscription["status"] in _BILLED and warning > call.now:
         call.schedule(warning, "tell_upcoming", subscription)
     if subscription["status"] == "trialing":
-        call.schedule(max(call.now, subscription["trial_end"] - TRIAL_WARNING_S), "tell_trial_end", subscription)
+        call.schedule(subscription["trial_end"] - TRIAL_WARNING_S, "tell_trial_end", subscription)
+        tell_trial_end(call, subscription["id"])
 
 
 def advance_subscription(call: Call, identifier: str) -> None:
@@ -210,6 +212,7 @@ def tell_overdue(call: Call, identifier: str) -> None:
     invoice["_overdue_told"] = True
     call.shelf.save(invoice)
     call.emit("invoice.overdue", invoice)
+    invoice_payments.set_delinquent(call, invoice, True)
     subscription = call.shelf.get(KIND, invoice["subscription"] or "")
     if subscription is not None and subscription["status"] in ("active", "trialing"):
         subscription_states.set_status(call, subscription, "past_due")

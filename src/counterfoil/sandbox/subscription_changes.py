@@ -63,6 +63,7 @@ def drafted(call: Call, subscription: Doc) -> Doc | None:
     The subscription is stored; nothing is told, and the draft is not stored yet.
     """
     given = call.given
+    subscription_starts.check_early(call)
     is_prorated = given.get("proration_behavior") != "none" and subscription["status"] != "trialing"
     if is_prorated and {"billing_cycle_anchor", "items", "trial_end"} & set(given):
         subscription_terms.check_prorations(call, subscription)
@@ -104,7 +105,14 @@ def planned(call: Call, subscription: Doc, items: list[Doc], given: list[Given])
 def _carry_out(call: Call, subscription: Doc) -> StripeError | None:
     """Change a subscription and bill it; returns why what it bills could not be collected."""
     before = copy_of(subscription)
-    invoice = drafted(call, subscription)
+    try:
+        invoice = drafted(call, subscription)
+    except StripeError:
+        # What was refused has changed nothing.
+        subscription.clear()
+        subscription.update(before)
+        call.shelf.save(subscription)
+        raise
     if invoice is not None:
         subscription_invoices.issue(call, subscription, invoice)
     subscription_states.save(call, subscription, before)

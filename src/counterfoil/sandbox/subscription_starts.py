@@ -20,7 +20,7 @@ from counterfoil.sandbox import (
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_currency
 from counterfoil.sandbox.documents import Doc, copy_of
-from counterfoil.sandbox.errors import StripeError, invalid
+from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
 from counterfoil.sandbox.params import Given
 from counterfoil.sandbox.payment_methods import not_of_customer
 from counterfoil.sandbox.periods import DAY_S, Rhythm
@@ -51,6 +51,7 @@ def start(call: Call, given: Given, owner: Doc | None = None) -> Doc:
 def opened(call: Call, owner: Doc | None = None) -> tuple[Doc, Doc | None]:
     """A subscription with its items, and the draft of its first invoice; neither is told yet."""
     given = call.given
+    check_early(call)
     customer = call.referred("customer", given["customer"], "customer")
     priced = [
         (subscription_items.price_of(call, item, f"items[{position}]"), item)
@@ -90,11 +91,30 @@ def apply_plain(call: Call, subscription: Doc) -> None:
         subscription["trial_settings"] = given["trial_settings"]
 
 
-def apply_end(call: Call, subscription: Doc) -> None:
-    """When a subscription is to end: with its period, or at a time."""
+def check_early(call: Call) -> None:
+    """Refuse what would be found wrong only after something else was stored."""
     given = call.given
     if given.get("cancel_at") is not None and given.get("cancel_at_period_end"):
         raise invalid("You may only specify one of these parameters: cancel_at, cancel_at_period_end.", "cancel_at")
+    if isinstance(given.get("cancel_at"), int) and given["cancel_at"] <= call.now:
+        raise invalid("`cancel_at` must be in the future.", "cancel_at")
+    for position, extra in enumerate(given.get("add_invoice_items") or []):
+        _check_extra(call, extra, f"add_invoice_items[{position}][price]")
+
+
+def _check_extra(call: Call, extra: Given, path: str) -> None:
+    if not extra.get("price") and not extra.get("price_data"):
+        raise parameter_missing(path)
+    if extra.get("price") and call.referred("price", extra["price"], path)["type"] != "one_time":
+        raise invalid(
+            "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.",
+            path,
+        )
+
+
+def apply_end(call: Call, subscription: Doc) -> None:
+    """When a subscription is to end: with its period, or at a time."""
+    given = call.given
     end = subscription["current_period_end"]
     if "cancel_at_period_end" in given:
         subscription["cancel_at_period_end"] = given["cancel_at_period_end"]
@@ -102,8 +122,6 @@ def apply_end(call: Call, subscription: Doc) -> None:
     if "cancel_at" in given:
         asked = given["cancel_at"]
         asked = end if isinstance(asked, str) else asked
-        if asked is not None and asked <= call.now:
-            raise invalid("`cancel_at` must be in the future.", "cancel_at")
         subscription["cancel_at_period_end"] = False
         _set_end(call, subscription, asked)
 

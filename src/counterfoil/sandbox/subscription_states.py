@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import dunning, invoices, setup_intents
+from counterfoil.sandbox import dunning, invoice_payments, invoices, setup_intents
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.subscription_fields import KIND
@@ -52,6 +52,8 @@ def invoice_failed(call: Call, invoice: Doc) -> None:
     if subscription is None:
         return
     is_sent = invoice["collection_method"] == "send_invoice"
+    if not is_sent and subscription["status"] != "incomplete":
+        invoice_payments.set_delinquent(call, invoice, True)
     if subscription["status"] in ("active", "trialing") and not is_sent:
         set_status(call, subscription, "past_due")
     if invoice.get("_exhausted") and subscription["status"] == "past_due":

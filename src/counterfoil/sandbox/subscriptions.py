@@ -24,10 +24,12 @@ from counterfoil.sandbox.search import SEARCH, search_of
 from counterfoil.sandbox.subscription_fields import (
     CANCEL,
     CREATE,
+    FLEXIBLE_SINCE,
     KIND,
     PRORATION,
     UPDATE,
     Anchor,
+    billing_mode,
     check_anchor_dialect,
     not_covered,
 )
@@ -161,6 +163,19 @@ def _resumption(call: Call, subscription: Doc) -> Doc:
     return invoice
 
 
+def _migrate(call: Call) -> Doc:
+    """Bill flexibly from now on; there is no way back."""
+    if not since(call.version, FLEXIBLE_SINCE):
+        raise unknown_path("POST", f"/v1/subscriptions/{call.path['id']}/migrate")
+    subscription = call.find(KIND, "id")
+    if subscription["status"] in subscription_states.ENDED:
+        raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
+    before = copy_of(subscription)
+    if subscription["billing_mode"]["type"] == "classic":
+        subscription["billing_mode"] = billing_mode(call)
+    return subscription_states.save(call, subscription, before)
+
+
 def _list(call: Call) -> Page:
     given = call.given
     keep = matches(given, "collection_method", "customer")
@@ -191,6 +206,12 @@ def _search(call: Call) -> Page:
 
 _PATH = "/v1/subscriptions"
 _UNUSED_FROM = Choice(("item_current_period_start", "none", "now"), clears=False)
+_FLEXIBLE = Hash(
+    {
+        "type": Need(Choice(("flexible",), clears=False)),
+        "flexible": Hash({"proration_discounts": Choice(("included", "itemized"), clears=False)}),
+    }
+)
 ROUTES = (
     Route("POST", _PATH, _create, CREATE),
     Route("GET", _PATH + "/search", _search, SEARCH),
@@ -212,6 +233,7 @@ ROUTES = (
             "type": Choice(("subscription",), clears=False),
         },
     ),
+    Route("POST", _PATH + "/{id}/migrate", _migrate, {"billing_mode": Need(_FLEXIBLE)}),
     Route(
         "POST",
         _PATH + "/{id}/resume",
