@@ -143,6 +143,18 @@ def test_a_query_that_can_not_be_read_is_refused(api: stripe.StripeClient, query
     assert refusal.value.param == "query"
 
 
+@covers("search.grammar")
+def test_charges_are_found_by_their_card(api: stripe.StripeClient) -> None:
+    for method in ("pm_card_visa", "pm_card_mastercard"):
+        api.v1.payment_intents.create({"amount": 900, "currency": "usd", "payment_method": method, "confirm": True})
+
+    found = api.v1.charges.search(
+        {"query": "payment_method_details.card.last4:4444 AND payment_method_details.card.brand:'mastercard'"}
+    ).data
+
+    assert [charge.amount for charge in found] == [900]
+
+
 @covers("search.pages")
 def test_search_pages_with_a_token(api: stripe.StripeClient) -> None:
     for number in range(5):

@@ -225,6 +225,7 @@ def test_an_invalid_version_is_refused(server: CheckedServer, version: str) -> N
 
     assert reply.status == 400
     assert error_of(reply)["message"] == f"Invalid Stripe API version: {version}"
+    assert reply.headers["Stripe-Version"] == NEWEST
 
 
 def test_a_version_older_than_those_covered_is_refused_and_says_so(server: CheckedServer) -> None:
@@ -286,5 +287,22 @@ def test_lists_within_objects_are_absent_unless_asked_for(api: stripe.StripeClie
     charge_id = str(paid.latest_charge)
 
     assert "refunds" not in api.v1.charges.retrieve(charge_id).to_dict()
+    with pytest.raises(stripe.InvalidRequestError, match=r"cannot be expanded \(data\)"):
+        api.v1.charges.list({"expand": ["data"]})
     shown = api.v1.charges.retrieve(charge_id, {"expand": ["refunds"]}).to_dict()
     assert [refund["amount"] for refund in shown["refunds"]["data"]] == [300]
+
+
+@covers("expand.includables")
+def test_what_a_customer_shows_only_on_request(api: stripe.StripeClient) -> None:
+    customer = api.v1.customers.create({})
+    api.v1.customers.balance_transactions.create(customer.id, {"amount": -500, "currency": "usd"})
+    names = ["cash_balance", "invoice_credit_balance", "sources", "subscriptions", "tax", "tax_ids"]
+
+    plain = api.v1.customers.retrieve(customer.id).to_dict()
+    whole = api.v1.customers.retrieve(customer.id, {"expand": names}).to_dict()
+
+    assert [name for name in names if name in plain] == []
+    assert whole["invoice_credit_balance"] == {"usd": -500}
+    assert whole["tax"]["automatic_tax"] == "unrecognized_location"
+    assert (whole["cash_balance"], whole["sources"]["data"], whole["subscriptions"]["data"]) == (None, [], [])

@@ -49,9 +49,9 @@ class Answer:
 
 def answer(asked: Asked) -> Answer:
     """Execute a request, or replay what its key keeps."""
-    version = asked.request.header("Stripe-Version") or asked.shelf.account["default_api_version"]
+    version = asked.shelf.account["default_api_version"]
     try:
-        version = check_version(version)
+        version = check_version(asked.request.header("Stripe-Version") or version)
         faults.strike_before(asked.rules)
         claim = idempotency.claim_of(asked.request, asked.shelf.key)
         kept = idempotency.replay(asked.world, claim) if claim else None

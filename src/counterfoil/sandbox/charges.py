@@ -243,7 +243,9 @@ def _list(call: Call) -> Page:
 
 
 def _search(call: Call) -> Page:
+    card = ("brand", "exp_month", "exp_year", "fingerprint", "last4")
     fields = {"amount", "created", "currency", "customer", "disputed", "metadata", "refunded", "status"}
+    fields |= {"billing_details.address.postal_code", *(f"payment_method_details.card.{name}" for name in card)}
     return search_of(call, "charge", fields)
 
 

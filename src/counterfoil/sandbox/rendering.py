@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from counterfoil.sandbox.computed import COMPUTED
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import invalid
 from counterfoil.sandbox.shapes import (
@@ -41,6 +42,8 @@ def expand_tree(paths: list[Any], of_list: bool) -> Tree:
         segments = str(path).split(".")
         if len(segments) > LEVELS_MAX:
             raise invalid(f"You cannot expand more than {LEVELS_MAX} levels of a property. Property: {path}", "expand")
+        if of_list and segments == ["data"]:
+            raise _not_expandable("data")
         if of_list and segments[0] == "data":
             segments = segments[1:]
         elif of_list and segments != ["total_count"]:
@@ -62,6 +65,8 @@ def render(doc: Doc, version: str, tree: Tree, fetch: Fetch, lists: Callable[[st
     for name, below in tree.items():
         if name in ON_REQUEST.get(kind, {}) and exists(kind, name, version):
             shown[name] = _public(doc.get(ON_REQUEST[kind][name]), version)
+        elif name in COMPUTED.get(kind, {}):
+            shown[name] = COMPUTED[kind][name](doc)
         else:
             _expand(shown, kind, name, below, version, fetch, lists)
     return shown
