@@ -1,5 +1,6 @@
 """Discounts and tax rates of subscriptions and their items, on the first invoice and on those that follow."""
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,10 @@ from counterfoil.sandbox.ports import SteppingClock
 from counterfoil.sandbox.versions import ACACIA
 from counterfoil.sandbox.wire import Request
 from sandbox.harness import KEY, CheckedServer, code_of
-from sandbox.recurring import DAY, customer, price, subscribed
+from sandbox.recurring import DAY, HOUR, TimeMachine, customer, price, subscribed
+
+APRIL = int(datetime(2026, 4, 1, tzinfo=UTC).timestamp())
+"""The start of a month of thirty days."""
 
 
 def totals(api: stripe.StripeClient, subscription: str) -> list[int]:
@@ -135,12 +139,50 @@ def test_items_have_their_own_discounts_and_taxes(
     assert (made["items"]["data"][0]["tax_rates"][0]["id"], len(made["items"]["data"][0]["discounts"])) == (vat.id, 1)
 
 
-def test_prorations_of_a_discounted_subscription_are_refused(api: stripe.StripeClient) -> None:
-    coupon = api.v1.coupons.create({"percent_off": 10, "duration": "forever"})
-    made = subscribed(api, customer(api), price(api, 1_000), discounts=[{"coupon": coupon.id}])
-    item = made["items"]["data"][0]["id"]
+@pytest.mark.parametrize("mode", ["classic", "flexible"])
+@pytest.mark.parametrize(("duration", "charged"), [("forever", 2_000), ("once", 4_000)])
+def test_prorations_contain_the_discount_of_their_time(
+    api: stripe.StripeClient, clock: SteppingClock, mode: str, duration: str, charged: int
+) -> None:
+    """A third of April is over: what was paid for the rest was half of 20.00."""
+    machine = TimeMachine(api, clock, APRIL)
+    half = api.v1.coupons.create({"percent_off": 50, "duration": duration})
+    owner = customer(api, test_clock=machine.id)
+    given: dict[str, Any] = {"billing_mode": {"type": mode}, "discounts": [{"coupon": half.id}]}
+    made = subscribed(api, owner, price(api, 3_000), **given)
+    dearer = price(api, 6_000)
+    machine.go(APRIL + 10 * DAY)
 
-    with pytest.raises(stripe.InvalidRequestError, match="does not cover prorations of discounted subscriptions"):
+    item = made["items"]["data"][0]["id"]
+    api.v1.subscriptions.update(made["id"], {"items": [{"id": item, "price": dearer}]})
+    machine.go(APRIL + 20 * DAY)
+    again = price(api, 3_000)
+    api.v1.subscriptions.update(made["id"], {"items": [{"id": item, "price": again}]})
+
+    waiting = [row.amount for row in reversed(api.v1.invoice_items.list({"pending": True}).data)]
+    assert waiting == [-1_000, charged, -charged // 2, charged // 4]
+    machine.go(APRIL + 30 * DAY + HOUR)
+    # The renewal itself is discounted once more, where the coupon lasts; what is in the prorations is not.
+    renewal = 1_500 if duration == "forever" else 3_000
+    assert totals(api, made["id"]) == [1_500, sum(waiting) + renewal]
+
+
+@pytest.mark.parametrize(
+    ("coupon", "words"),
+    [
+        ({"amount_off": 100, "currency": "usd", "duration": "forever"}, "not a percentage"),
+        ({"percent_off": 10, "duration": "once"}, "for one invoice only"),
+    ],
+)
+def test_prorations_of_discounts_that_are_not_modelled_are_refused(
+    api: stripe.StripeClient, coupon: dict[str, Any], words: str
+) -> None:
+    made = subscribed(api, customer(api), price(api, 1_000))
+    item = made["items"]["data"][0]["id"]
+    given = api.v1.coupons.create(coupon)  # type: ignore[arg-type]
+    api.v1.subscriptions.update(made["id"], {"discounts": [{"coupon": given.id}]})
+
+    with pytest.raises(stripe.InvalidRequestError, match=words):
         api.v1.subscriptions.update(made["id"], {"items": [{"id": item, "quantity": 2}]})
     changed = api.v1.subscriptions.update(
         made["id"], {"items": [{"id": item, "quantity": 2}], "proration_behavior": "none"}

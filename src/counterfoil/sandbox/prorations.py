@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from counterfoil.sandbox import subscription_items, subscription_lines
+from counterfoil.sandbox import subscription_items, subscription_lines, subscription_terms
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.subscription_lines import Span
@@ -26,7 +26,8 @@ def credit(call: Call, subscription: Doc, item: Doc, at: int, until: int | None 
     debits = [debit for debit in item["_debits"] if debit["end"] > at]
     item["_debits"] = [debit for debit in item["_debits"] if debit["end"] <= at]
     if subscription["billing_mode"]["type"] == "classic":
-        amount = -part_of(subscription, subscription_items.amount_of(item), (at, end))
+        billed = subscription_items.amount_of(item)
+        amount = -part_of(subscription, _paid_of(billed, debits[-1:]), (at, end))
         return [_credit(call, subscription, item, (at, end), amount, debits[-1:])]
     return [_credit_debit(call, subscription, item, debit, at) for debit in debits]
 
@@ -36,9 +37,11 @@ def charge(call: Call, subscription: Doc, item: Doc, at: int) -> list[Doc]:
     if is_free_time(subscription, at):
         return []
     span = (at, subscription["current_period_end"])
-    amount = part_of(subscription, subscription_items.amount_of(item), span)
+    gross = subscription_items.amount_of(item)
+    net = subscription_terms.net_of(call, subscription, item, gross)
+    amount = part_of(subscription, net, span)
     pending = subscription_lines.pending_proration(call, subscription, item, span, amount)
-    remember(item, amount, span, pending=pending["id"])
+    remember(item, amount, span, pending=pending["id"], rate=(net, gross))
     return [pending]
 
 
@@ -49,14 +52,23 @@ def part_of(subscription: Doc, amount: int, span: Span) -> int:
     return rounded(Fraction(amount * (span[1] - span[0]), end - start))
 
 
-def remember(item: Doc, amount: int, span: Span, pending: str | None = None, line: Doc | None = None) -> None:
-    """Note what an item was debited for which time: by an item that waits for an invoice, or by a line of one.
+def remember(
+    item: Doc,
+    amount: int,
+    span: Span,
+    pending: str | None = None,
+    line: Doc | None = None,
+    rate: tuple[int, int] = (1, 1),
+) -> None:
+    """Note what an item was debited for which time, less discounts: by an item that waits for an invoice, or by a line
+    of one. `rate`: how much the discounts left of how much.
 
     A line is for a period that begins, so what was debited before it is over.
     """
     debit = {
         "amount": amount,
         "end": span[1],
+        "rate": list(rate),
         "pending": pending,
         "price": copy_of(item["price"]),
         "quantity": item["quantity"],
@@ -77,6 +89,12 @@ def rounded(exact: Fraction) -> int:
     doubled = 2 * abs(exact.numerator) + exact.denominator
     whole = doubled // (2 * exact.denominator)
     return whole if exact >= 0 else -whole
+
+
+def _paid_of(billed: int, debits: list[Doc]) -> int:
+    """What of an item's price was left by the discounts when its time was debited."""
+    net, gross = debits[0].get("rate", (1, 1)) if debits else (1, 1)
+    return rounded(Fraction(billed * net, gross)) if gross else billed
 
 
 def _credit_debit(call: Call, subscription: Doc, item: Doc, debit: Doc, at: int) -> Doc:

@@ -37,14 +37,14 @@ def draft(call: Call, subscription: Doc, bill: Bill) -> Doc:
     customer = call.shelf.find("customer", subscription["customer"], "customer", 400)
     invoice = invoice_fields.blank_invoice(call, customer, subscription["currency"])
     _take_over(invoice, subscription, bill)
-    subscription_terms.hand_over(call, subscription, invoice, customer)
+    subscription_terms.hand_over(call, subscription, invoice)
     for line in bill.lines:
         line["invoice"] = invoice["id"]
         invoice["_lines"].append(line)
-    _note_debits(call, subscription, bill.lines)
     if bill.takes_pending:
         invoice_items.take_up(call, invoice, pending_of(call, subscription), first=True)
     invoice_fields.recount(invoice, customer)
+    _note_debits(call, bill.lines)
     return invoice
 
 
@@ -114,10 +114,12 @@ def _take_over(invoice: Doc, subscription: Doc, bill: Bill) -> None:
         invoice |= {"_due_days": days, "due_date": invoice["created"] + days * 86_400}
 
 
-def _note_debits(call: Call, subscription: Doc, lines: list[Doc]) -> None:
-    """Each item remembers the line that debits its period."""
+def _note_debits(call: Call, lines: list[Doc]) -> None:
+    """Each item remembers the line that debits its period, and what its discounts leave of it."""
     for line in lines:
         item = call.shelf.get(subscription_items.KIND, line["subscription_item"])
         if item is not None and line["type"] == "subscription":
-            prorations.remember(item, line["amount"], (line["period"]["start"], line["period"]["end"]), line=line)
+            net = line["amount"] - sum(part["amount"] for part in line["discount_amounts"])
+            span = (line["period"]["start"], line["period"]["end"])
+            prorations.remember(item, net, span, line=line, rate=(net, line["amount"]))
             call.shelf.save(item)

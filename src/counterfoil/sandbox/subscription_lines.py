@@ -57,6 +57,7 @@ def pending_proration(
         "subscription": subscription["id"],
         "subscription_item": item["id"],
         "tax_rates": list(item["tax_rates"]),
+        **subscription_terms.included(call, subscription, item),
         "_line": _parents(subscription, item, True, (credited or {}).get("items"), pending["id"], "invoiceitem"),
     }
     return call.create(pending, "invoiceitem.created")

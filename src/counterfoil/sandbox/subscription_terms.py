@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import discounts, tax_rates
+from counterfoil.sandbox import discounts, pricing, tax_rates
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import invalid, parameter_unknown
 from counterfoil.sandbox.params import Given
+from counterfoil.sandbox.pricing import Part
 from counterfoil.sandbox.subscription_fields import not_covered
 from counterfoil.sandbox.versions import BASIL, since
 
@@ -45,10 +46,9 @@ def apply_to_item(call: Call, subscription: Doc, item: Doc, given: Given, path: 
         item["discounts"] = [one["id"] for one in discounts.replaced(call, current, given["discounts"], target)]
 
 
-def hand_over(call: Call, subscription: Doc, invoice: Doc, customer: Doc) -> None:
+def hand_over(call: Call, subscription: Doc, invoice: Doc) -> None:
     """Put on an invoice what its subscription has; where that has no discount, its customer's counts."""
-    own = discounts.named(call, subscription["discounts"])
-    invoice["_discounts"] = own or discounts.inherited(customer, invoice["currency"])
+    invoice["_discounts"] = _of_bill(call, subscription)
     invoice["default_tax_rates"] = list(subscription["default_tax_rates"])
 
 
@@ -59,12 +59,41 @@ def mark_source(call: Call, item: Doc, source: Doc) -> None:
     source["tax_rates"] = list(item["tax_rates"])
 
 
+def net_of(call: Call, subscription: Doc, item: Doc, amount: int) -> int:
+    """What the discounts of the moment leave of an item's amount for a whole period."""
+    own = discounts.named(call, item["discounts"])
+    part = Part(amount, product=item["price"]["product"], discounts=own)
+    priced = pricing.price_parts([part], _of_bill(call, subscription))[0]
+    return amount - sum(priced.discounts.values())
+
+
+def included(call: Call, subscription: Doc, item: Doc) -> Doc:
+    """The discounts that are in the amount of a proration already: they are named, and take off no more."""
+    inside = [*discounts.named(call, item["discounts"]), *_of_bill(call, subscription)]
+    return {"_discounts": inside, "discounts": [discount["id"] for discount in inside]}
+
+
 def check_prorations(call: Call, subscription: Doc) -> None:
-    """How much of a discount is in a part of a period depends on more than the sandbox models."""
-    customer = call.shelf.get("customer", subscription["customer"]) or {}
+    """A share of a percentage is a percentage of the share; how other discounts are shared is not modelled."""
+    flexible = subscription["billing_mode"]["flexible"] or {}
     items = [call.shelf.get("subscription_item", one["id"]) or one for one in subscription["items"].get("data", [])]
-    if subscription["discounts"] or customer.get("discount") or any(item["discounts"] for item in items):
-        raise not_covered("prorations of discounted subscriptions", "proration_behavior")
+    own = [discount for item in items for discount in discounts.named(call, item["discounts"])]
+    for discount in [*own, *_of_bill(call, subscription)]:
+        coupon = discount["coupon"]
+        if flexible.get("proration_discounts") == "itemized":
+            raise not_covered("prorations with itemized discounts", "proration_behavior")
+        if coupon["percent_off"] is None or coupon["duration"] == "once":
+            what = "that are not a percentage" if coupon["percent_off"] is None else "for one invoice only"
+            raise not_covered(f"prorations with discounts {what}", "proration_behavior")
+
+
+def _of_bill(call: Call, subscription: Doc) -> list[Doc]:
+    """The discounts of a subscription, else of its customer."""
+    customer = call.shelf.get("customer", subscription["customer"])
+    own = discounts.named(call, subscription["discounts"])
+    return own or (
+        discounts.inherited(customer, subscription["currency"]) if customer and "discount" in customer else []
+    )
 
 
 def _chosen(call: Call) -> list[Given] | None:
