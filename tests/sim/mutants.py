@@ -14,6 +14,8 @@ LEGS: Final = f"{STORIES}/test_paying_in_legs.py"
 SETTLES: Final = f"{STORIES}/test_which_event_settles.py"
 TROUBLE: Final = f"{STORIES}/test_trouble.py"
 NEWS: Final = f"{STORIES}/test_news_and_what_it_does.py"
+CLAIMS: Final = f"{STORIES}/test_claims.py"
+LOTS: Final = f"{STORIES}/test_lots.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,5 +277,40 @@ MUTANTS: Final = (
         "if leg.status in (LegStatus.SETTLED, LegStatus.RETURNED):",
         "if leg.status is LegStatus.RETURNED:",
         f"{SETTLES}::test_two_handlers_at_once_settle_once",
+    ),
+    Mutant(
+        "a claim is judged before there is anything to compare it with",
+        "counterfoil.core.settlement",
+        "    if leg.claim and fact.customer_ref and books.customer.provider_ref is None and",
+        "    if False and",
+        f"{CLAIMS}::test_a_claim_waits_until_its_customer_has_a_name_at_the_provider",
+    ),
+    Mutant(
+        "a claim that nobody checked is canceled at the provider",
+        "counterfoil.core.legs",
+        "    if leg.provider_ref is None or leg.claim is ClaimStatus.UNCHECKED:",
+        "    if leg.provider_ref is None:",
+        f"{CLAIMS}::test_a_claim_given_up_before_anybody_looked_touches_nothing_at_the_provider",
+    ),
+    Mutant(
+        "credits pay while the refused card could still be charged",
+        "counterfoil.core.launch",
+        "    if _earlier_collectors(plan.books, payment):",
+        "    if False:",
+        f"{CLAIMS}::test_a_card_that_collects_after_all_gives_the_credits_back_that_were_to_replace_it",
+    ),
+    Mutant(
+        "what comes back to a lot that has ended can be spent",
+        "counterfoil.core.legs",
+        "if each.free and each.over_at(now)",
+        "if False",
+        f"{LOTS}::test_what_comes_back_to_an_expired_lot_expires",
+    ),
+    Mutant(
+        "an expiry counts from when a worker noticed it",
+        "counterfoil.core.journal",
+        "lot_after.id, at, tuple(postings), effective_at=at)",
+        "lot_after.id, at, tuple(postings))",
+        f"{LOTS}::test_what_is_not_used_in_time_expires_by_itself_and_is_breakage_from_that_instant",
     ),
 )

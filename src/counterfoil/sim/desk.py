@@ -75,7 +75,7 @@ class Desk:
         currency = "USD" if cost_minor else None
         now = self.site.clock.now()
         issue = Issue(WalletId(wallet), source, quantity, cost_minor, currency, now, expires_at=expires_at)
-        asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor)
+        asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor, str(expires_at))
         return operations.issue_grant(asked, customer, issue)
 
     def void_grant(self, grant: str, key: str | None = None) -> Result:

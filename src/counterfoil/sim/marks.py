@@ -40,6 +40,8 @@ class Mark(StrEnum):
     STRANGER = "money came that nobody asked for"
     CLAIMED = "a payment of the host application was claimed"
     MISMATCH = "a claimed payment did not fit"
+    LOT_ENDED = "a lot of credits expired"
+    LOT_VOIDED = "a lot of credits was taken back"
     VOIDED = "an invoice was taken back"
     CANCELED = "a payment was given up"
 
@@ -56,6 +58,8 @@ BY_REASON: Final = {
     Reason.PAYMENT_CLAIMED: Mark.CLAIMED,
     Reason.AMOUNT_MISMATCH: Mark.MISMATCH,
     Reason.CUSTOMER_MISMATCH: Mark.MISMATCH,
+    Reason.GRANT_ENDED: Mark.LOT_ENDED,
+    Reason.GRANT_VOIDED: Mark.LOT_VOIDED,
     Reason.INVOICE_VOIDED: Mark.VOIDED,
     Reason.INTENT_CANCELED: Mark.CANCELED,
 }

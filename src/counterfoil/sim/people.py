@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from counterfoil.core.books import Confirmation
@@ -20,6 +21,8 @@ CARDS: Final = (
     "pm_card_chargeDeclined",
 )
 AMOUNTS: Final = (10000, 7000, 2500, 199, 100)
+LIVES: Final = (timedelta(minutes=10), timedelta(hours=6))
+"""How long some lots live, so that they end while payments reserve them, and after."""
 FLAWS: Final = ("", "", "", "amount", "customer")
 """What is wrong with a payment that the host application makes: mostly nothing."""
 
@@ -47,6 +50,7 @@ class People:
     choices: Choices
     customers: list[str] = field(default_factory=list)
     wallets: list[tuple[str, str]] = field(default_factory=list)
+    lots: list[str] = field(default_factory=list)
     bills: list[Bill] = field(default_factory=list)
     payments: list[str] = field(default_factory=list)
     in_browser: list[str] = field(default_factory=list)
@@ -67,6 +71,8 @@ class People:
             acts += [(2, self.cancel), (4, self.answer_bank)]
         if self.made_by_host:
             acts.append((5, self.claim))
+        if self.lots:
+            acts.append((1, self.void_lot))
         if self.sent:
             acts.append((4, self.click_again))
         return acts
@@ -100,8 +106,20 @@ class People:
 
             return f"wallet: {self._send('wallet', lambda key: self.desk.wallet(customer, key), keep)}"
         cents, cost = self.choices.pick((3000, 1000, 20000)), self.choices.pick((None, 0))
-        told = self._send("grant", lambda key: self.desk.grant(customer, mine[0], cents, key, cost))
+        lives = self.choices.pick((None, None, *LIVES))
+        ends = self.desk.site.clock.now() + lives if lives else None
+        told = self._send(
+            "grant", lambda key: self.desk.grant(customer, mine[0], cents, key, cost, ends), self._keep_lot
+        )
         return f"grant {cents}: {told}"
+
+    def _keep_lot(self, body: dict[str, Any]) -> None:
+        self.lots.append(body["id"])
+
+    def void_lot(self) -> str:
+        """Take a lot back, whatever is left of it."""
+        grant = self.choices.pick(self.lots)
+        return f"void lot: {self._send('void-lot', lambda key: self.desk.void_grant(grant, key))}"
 
     def bill(self) -> str:
         """An invoice, drafted and finalized."""
