@@ -53,6 +53,7 @@ class Standing:
             "Webhooks": f"{self.url}{stand_in.WEBHOOK_PATH}",
             "API key": self.api_key or "made before: add one with `counterfoil keys create`",
             "Sandbox": f"{self.sandbox}  (key {installation.SANDBOX_KEY})" if self.sandbox else "off",
+            **({"Board": f"{self.sandbox}/_sandbox/  (its requests, events, trouble, clock)"} if self.sandbox else {}),
             "Data": str(self.data_dir),
         }
         version = metadata.version("counterfoil")
