@@ -1,11 +1,18 @@
-"""One call to the provider through its SDK: one request, no retries, one answer as a value."""
+"""One call to the provider through its SDK: one request, no retries, one answer as a value.
+
+Instructions go through the SDK's client. Questions are put to its HTTP client, with the headers and errors that the
+client has: what the client does besides, for each call, takes longer than all the rest of a look does.
+"""
 
 import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+
+import msgspec
 
 from counterfoil.core.ids import ProviderRef
 from counterfoil.providers.port import Credentials
@@ -58,19 +65,31 @@ class Caller:
         stripe.enable_telemetry = False
         logging.getLogger("stripe").setLevel(logging.WARNING)
         self.connected_account = credentials.connected_account
-        base = credentials.base_url
+        self._http, self._base = http_client, (credentials.base_url or stripe.api_base).rstrip("/")
+        self._headers = _headers(credentials, stripe)
         self._client = stripe.StripeClient(
             credentials.secret_key,
             stripe_account=credentials.connected_account,
             stripe_version=credentials.api_version,
-            base_addresses={"api": base.rstrip("/")} if base else None,
+            base_addresses={"api": self._base},
             max_network_retries=0,
             http_client=http_client,
         )
 
     def get(self, path: str, params: Params = NO_PARAMS) -> Answer:
         """Ask. Changes nothing at the provider."""
-        return self._send("get", path, dict(params))
+        from stripe import StripeError
+
+        query = f"?{urlencode(list(_pairs(params)))}" if params else ""
+        try:
+            body, status, headers = self._http.request("get", f"{self._base}{path}{query}", self._headers)
+        except StripeError as error:
+            return failure_of(error)
+        if not 200 <= status < 300:
+            lowered = {name.lower(): value for name, value in headers.items()}
+            return Failure(status, _error_object(body), lowered)
+        doc = _json(body)
+        return Reply(doc) if isinstance(doc, dict) else NOTHING_CAME
 
     def post(self, path: str, params: Params, key: str) -> Answer:
         """Instruct, under an idempotency key."""
@@ -80,7 +99,7 @@ class Caller:
         """Delete. A second time is answered as missing."""
         return self._send("delete", path, {})
 
-    def _send(self, method: Literal["get", "post", "delete"], path: str, params: dict[str, Any]) -> Answer:
+    def _send(self, method: Literal["post", "delete"], path: str, params: dict[str, Any]) -> Answer:
         from stripe import StripeError
 
         try:
@@ -91,6 +110,30 @@ class Caller:
             # The SDK trips over an `error` that is not an object, nesting without end and bytes that are no text.
             return NOTHING_CAME
         return Reply(reply.data) if isinstance(reply.data, dict) else NOTHING_CAME
+
+
+def _headers(credentials: Credentials, sdk: ModuleType) -> dict[str, str]:
+    """Give the headers that every question has. They are the SDK's, without what it says about this machine."""
+    headers = {
+        "Authorization": f"Bearer {credentials.secret_key}",
+        "Stripe-Version": credentials.api_version or sdk.api_version,
+        "User-Agent": f"Stripe/v1 PythonBindings/{sdk.VERSION}",
+    }
+    if credentials.connected_account:
+        headers["Stripe-Account"] = credentials.connected_account
+    return headers
+
+
+def _pairs(params: Params, within: str = "{}") -> Iterator[tuple[str, str]]:
+    """Give parameters as the provider's form encoding has them: a[b]=…, a[0]=…"""
+    for name, value in params.items():
+        key = within.format(name)
+        if isinstance(value, Mapping):
+            yield from _pairs(value, f"{key}[{{}}]")
+        elif isinstance(value, list | tuple):
+            yield from _pairs({str(index): each for index, each in enumerate(value)}, f"{key}[{{}}]")
+        elif value is not None:
+            yield key, str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def path_of(*parts: str) -> str:
@@ -108,7 +151,7 @@ def failure_of(error: "StripeError") -> Failure:
     if error.http_status is None:
         return Failure(is_sent=not never_left(error))
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    return Failure(error.http_status, _error_object(error), headers)
+    return Failure(error.http_status, _error_object(error.http_body or ""), headers)
 
 
 def never_left(error: BaseException) -> bool:
@@ -131,11 +174,22 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         left.extend(cause for cause in beneath if isinstance(cause, BaseException))
 
 
-def _error_object(error: "StripeError") -> Doc:
+def _error_object(body: str | bytes) -> Doc:
     """Give the provider's error object. Read from the bytes: the SDK's copy is typed differently in each class."""
-    try:
-        body = json.loads(error.http_body or "")
-    except (ValueError, RecursionError):
-        return EMPTY
-    found = body.get("error") if isinstance(body, dict) else None
+    doc = _json(body)
+    found = doc.get("error") if isinstance(doc, dict) else None
     return found if isinstance(found, dict) else EMPTY
+
+
+def _json(body: str | bytes) -> object:
+    """Read JSON, None where it is none. What the fast reader refuses, the slow one decides."""
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError:
+        return None
+    except (ValueError, msgspec.MsgspecError):
+        pass
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
