@@ -26,11 +26,14 @@ YOUNG: Final = 20_000
 
 
 def analyze(tx: Tx, tables: Sequence[str]) -> None:
-    """Look at young tables as autovacuum does, but briefly. Needs a transaction of the role that owns the schema."""
+    """Look at young tables as autovacuum does, but briefly, and only at those that are twice as large as they were when
+    they were last looked at. Needs a transaction of the role that owns the schema.
+    """
     rows = tx.rows(
         """
         select relname from pg_class
         where relnamespace = current_schema()::regnamespace and relname = any (%(tables)s) and reltuples < %(young)s
+            and pg_relation_size(oid) > 2 * relpages::bigint * current_setting('block_size')::int
         order by relname
         """,
         tables=list(tables),
