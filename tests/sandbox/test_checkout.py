@@ -325,7 +325,6 @@ def test_the_intent_of_an_open_session_is_out_of_reach(server: CheckedServer, ap
         ({"ui_mode": "embedded_page"}, "ui_mode"),
         ({"ui_mode": "hosted"}, "ui_mode"),
         ({"mode": "subscription"}, "line_items"),
-        ({"invoice_creation": {"enabled": True}}, "invoice_creation[enabled]"),
         ({"setup_intent_data": {"description": "x"}}, "setup_intent_data"),
         ({"allowed_payment_method_types": ["sepa_debit"]}, "payment_method_types[0]"),
         ({"discounts": [{"coupon": "x"}]}, "discounts"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from counterfoil.sandbox import (
     checkout_fields,
+    checkout_invoices,
     checkout_items,
     checkout_subscriptions,
     checkout_sums,
@@ -94,6 +95,7 @@ def payment_succeeded(call: Call, intent: Doc) -> None:
         _complete(call, session, _method_of(call, intent), "paid")
         return
     session["payment_status"] = "paid"
+    _invoice(call, session)
     call.shelf.save(session)
     if session["_delayed"]:
         call.emit("checkout.session.async_payment_succeeded", session)
@@ -238,8 +240,18 @@ def _complete(call: Call, session: Doc, method: Doc | None, payment_status: str)
     if session["mode"] == "subscription":
         checkout_subscriptions.show(call, session)
     checkout_sums.count_discounts(call, session)
+    if payment_status != "unpaid":
+        _invoice(call, session)
     call.shelf.save(session)
     call.emit("checkout.session.completed", session)
+
+
+def _invoice(call: Call, session: Doc) -> None:
+    """Leave an invoice of what was sold, where the session wants one."""
+    if session["mode"] == "payment" and checkout_invoices.is_wanted(session):
+        if session["customer"] is None:
+            _make_customer(call, session, {"email": session["customer_email"]})
+        checkout_invoices.issue(call, session, intent_of(call, session))
 
 
 def _meet_customer(call: Call, session: Doc, method: Doc) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.sandbox import checkout_subscriptions, discounts, payment_intent_fields
+from counterfoil.sandbox import checkout_invoices, checkout_subscriptions, discounts, payment_intent_fields
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
@@ -70,7 +70,7 @@ CREATE: dict[str, Kind] = {
     "excluded_payment_method_types": Items(),
     "expires_at": Whole(),
     "integration_identifier": Text(),
-    "invoice_creation": _OFF,
+    "invoice_creation": checkout_invoices.CREATION,
     "line_items": Items(_ITEM),
     "locale": Text(),
     "mode": Need(Choice(("payment", "setup", "subscription"), clears=False)),
@@ -108,7 +108,7 @@ CREATE: dict[str, Kind] = {
         "wallet_options",
     ),
 }
-_ONLY_OFF = ("automatic_tax", "invoice_creation", "phone_number_collection", "tax_id_collection")
+_ONLY_OFF = ("automatic_tax", "phone_number_collection", "tax_id_collection")
 
 
 def check_given(call: Call) -> None:
@@ -197,7 +197,7 @@ def blank_session(call: Call, currency: str | None, expires_at: int) -> Doc:
         "customer_email": given.get("customer_email"),
         "expires_at": expires_at,
         "integration_identifier": given.get("integration_identifier"),
-        "invoice_creation": {"enabled": False, "invoice_data": _invoice_data()} if is_payment else None,
+        "invoice_creation": checkout_invoices.creation_shown(given) if is_payment else None,
         "livemode": call.livemode,
         "locale": given.get("locale"),
         "metadata": {},
@@ -223,7 +223,8 @@ def _customer_creation(given: Given) -> str | None:
     """Whether completing makes a customer: a subscription always has one."""
     if given.get("customer"):
         return None
-    return "always" if given["mode"] == "subscription" else given.get("customer_creation") or "if_required"
+    is_billed = given["mode"] == "subscription" or (given.get("invoice_creation") or {}).get("enabled")
+    return "always" if is_billed else given.get("customer_creation") or "if_required"
 
 
 def _check_ui_mode(call: Call) -> None:
@@ -250,6 +251,8 @@ def _check_mode(call: Call) -> None:
             raise invalid(f"You can not pass `{name}` in `{given['mode']}` mode.", name)
     if given["mode"] != "setup" and not given.get("line_items"):
         raise parameter_missing("line_items")
+    if given["mode"] != "payment" and (given.get("invoice_creation") or {}).get("enabled"):
+        raise invalid("You can only enable invoice creation when `mode` is set to `payment`.", "invoice_creation")
     named = given.get("payment_method_types") or given.get("allowed_payment_method_types")
     if given["mode"] == "setup" and not named and not given.get("currency"):
         raise parameter_missing("currency")
@@ -270,8 +273,3 @@ def _branding() -> Doc:
         "icon": None,
         "logo": None,
     }
-
-
-def _invoice_data() -> Doc:
-    names = ("account_tax_ids", "custom_fields", "description", "footer", "issuer", "rendering_options")
-    return {**dict.fromkeys(names), "metadata": {}}

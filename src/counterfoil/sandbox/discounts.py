@@ -145,11 +145,8 @@ def use_up(call: Call, invoice: Doc) -> None:
     """A coupon for one invoice has had it: a discount of that kind leaves its customer."""
     of_lines = [discount for line in invoice["_lines"] for discount in line.get("_discounts", ())]
     for discount in [*invoice["_discounts"], *of_lines]:
-        if (
-            discount["invoice_item"] is None
-            and discount["coupon"]["duration"] == "once"
-            and discount["invoice"] is None
-        ):
+        lasts = any(discount[name] for name in ("checkout_session", "invoice", "invoice_item"))
+        if discount["coupon"]["duration"] == "once" and not lasts:
             end_in_time(call, discount["id"])
 
 

@@ -36,17 +36,23 @@ def finalize(call: Call, invoice: Doc) -> Doc:
     invoice |= invoice_fields.customer_facts(customer)
     invoice_fields.recount(invoice, customer)
     _check_final(call, invoice, customer, before)
-    _apply_balance(call, invoice, customer)
+    paid = _payment_before(call, invoice)
+    if "_prepaid" not in invoice:
+        _apply_balance(call, invoice, customer)
     _number(invoice, customer)
     _open(call, invoice)
-    if invoice["amount_due"]:
+    if paid is not None:
+        invoice_payments.expect(call, invoice, paid)
+    elif invoice["amount_due"]:
         invoice_payments.open_default(call, invoice, default_method(call, invoice))
     call.save(customer, "customer.updated", customer_before)
     call.shelf.save(invoice)
     call.emit("invoice.finalized", invoice)
     call.emit("invoice.updated", invoice, before)
     discounts.use_up(call, invoice)
-    if not invoice["amount_due"]:
+    if paid is not None:
+        invoice_payments.payment_succeeded(call, paid)
+    elif not invoice["amount_due"]:
         invoice_payments.settle(call, invoice, copy_of(invoice))
     elif invoice["next_payment_attempt"]:
         call.schedule(invoice["next_payment_attempt"], "advance_invoice", invoice)
@@ -190,6 +196,16 @@ def _is_taken(call: Call, invoice: Doc) -> bool:
         other["number"] == invoice["number"] and other["id"] != invoice["id"] and other["status"] != "draft"
         for other in call.shelf.rows("invoice")
     )
+
+
+def _payment_before(call: Call, invoice: Doc) -> Doc | None:
+    """The payment that was made before its invoice, as a checkout session's is; the customer's balance is no part of
+    it.
+    """
+    if "_prepaid" in invoice:
+        invoice |= {"amount_due": invoice["total"], "ending_balance": 0, "starting_balance": 0}
+        invoice_fields.count_remaining(invoice)
+    return call.shelf.get("payment_intent", invoice.get("_prepaid") or "")
 
 
 def _apply_balance(call: Call, invoice: Doc, customer: Doc) -> None:

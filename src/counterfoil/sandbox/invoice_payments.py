@@ -46,6 +46,17 @@ def open_default(call: Call, invoice: Doc, method: Doc | None) -> Doc:
     return _open(call, invoice, intent, invoice["amount_due"], is_default=True)
 
 
+def expect(call: Call, invoice: Doc, intent: Doc) -> Doc:
+    """Let a payment that was made before its invoice be the one that pays it."""
+    invoice["payment_intent"] = intent["id"]
+    intent |= {"invoice": invoice["id"], "_attempt": None}
+    charge = call.shelf.get("charge", intent["latest_charge"] or "")
+    if charge is not None:
+        charge["invoice"] = invoice["id"]
+        call.shelf.save(charge)
+    return _open(call, invoice, intent, invoice["amount_due"], is_default=True)
+
+
 def attach(call: Call, invoice: Doc, intent: Doc) -> None:
     """Let another payment pay a part of an invoice; one that has succeeded already counts at once."""
     _check_attachable(call, invoice, intent)
