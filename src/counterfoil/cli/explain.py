@@ -55,7 +55,9 @@ def show(console: "Console", told: dict[str, Any]) -> None:
         console.print()
         console.print(entries_table(told["entries"]))
     for case in told["cases"]:
-        console.print(f"\n[yellow]A question for a person[/] {case['id']}: {case['detail']} ({case['status']})")
+        console.print(
+            f"\n[yellow]A question for a person[/] {case['id']}: {case['detail']} ({case['resolution'] or case['status']})"
+        )
 
 
 def show_timeline(console: "Console", steps: list[dict[str, Any]]) -> None:

@@ -1,29 +1,24 @@
 """Questions for a person: whom they are about, how they are answered, and when they answer themselves."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
-from counterfoil.sandbox.wire import Request
 from counterfoil.store.audit import audit
 from doors.api.caller import Caller, with_scopes
+from doors.api.test_personal_data import ask_provider
 from dumps import places_of
-from houses import STRIPE_KEY, World
+from houses import World
 
 ANSWER = {"resolution": "handled", "note": "Refunded at the provider."}
 
 
 def stranger(world: World, customer: str | None = None, minor: int = 4200) -> str:
     """A payment at the provider that nobody here asked for."""
-    fields = {"amount": minor, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
+    fields: dict[str, Any] = {"amount": minor, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
     fields |= {"automatic_payment_methods[enabled]": "true", "automatic_payment_methods[allow_redirects]": "never"}
     fields |= {"customer": customer} if customer else {}
-    headers = {"Authorization": f"Bearer {STRIPE_KEY}"}
-    with world.lock:
-        answer = world.sandbox.handle(Request("POST", "/v1/payment_intents", headers, urlencode(fields).encode()))
-    assert answer.status == 200, answer.body
-    made: str = answer.json()["id"]
+    made: str = ask_provider(world, "POST", "/v1/payment_intents", fields)["id"]
     return made
 
 

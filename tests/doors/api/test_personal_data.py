@@ -1,7 +1,9 @@
 """Personal data: where they are kept, that they can be erased for ever, and that the books stay as they were."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -44,10 +46,16 @@ def erase(api: Caller, customer: str, key: str = "erase") -> Any:
     return api.client.delete(f"/v1/customers/{customer}/personal-data", headers=headers)
 
 
-def at_the_provider(world: World, ref: str) -> Any:
+def ask_provider(world: World, method: str, path: str, fields: dict[str, Any] | None = None) -> Any:
+    body = urlencode(fields or {}).encode()
     with world.lock:
-        asked = Request("GET", f"/v1/customers/{ref}", {"Authorization": f"Bearer {STRIPE_KEY}"}, b"")
-        return world.sandbox.handle(asked).json()
+        answer = world.sandbox.handle(Request(method, path, {"Authorization": f"Bearer {STRIPE_KEY}"}, body))
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
+def at_the_provider(world: World, ref: str) -> Any:
+    return ask_provider(world, "GET", f"/v1/customers/{ref}")
 
 
 def test_personal_data_are_kept_only_where_they_can_be_erased(api: Caller, world: World, database: str) -> None:
@@ -87,14 +95,8 @@ def test_what_the_provider_sends_about_an_erased_customer_is_not_kept(api: Calle
     world.pump()
 
     assert (at_the_provider(world, ref)["name"], at_the_provider(world, ref)["email"]) == (None, None)
-    assert CANARY in json.dumps(events_of(world))
+    assert CANARY in json.dumps(ask_provider(world, "GET", "/v1/events?limit=100"))
     assert places_of(database, CANARY) == set()
-
-
-def events_of(world: World) -> Any:
-    with world.lock:
-        asked = Request("GET", "/v1/events?limit=100", {"Authorization": f"Bearer {STRIPE_KEY}"}, b"")
-        return world.sandbox.handle(asked).json()["data"]
 
 
 def test_the_books_of_an_erased_customer_stay_as_they_were(api: Caller, world: World) -> None:
@@ -222,3 +224,64 @@ def test_an_erased_customer_is_not_found_by_its_address(api: Caller, world: Worl
     assert explain(world.house, world.tenant.id, dana)["subject"]["erased_at"]
     with pytest.raises(NotFound):
         explain(world.house, world.tenant.id, EMAIL)
+
+
+def test_what_comes_in_by_the_busy_door_is_not_kept_either(api: Caller, world: World, database: str) -> None:
+    """Webhooks that arrive together are stored in one statement."""
+    dana, _ = paying_customer(api, world)
+    erase(api, dana)
+    while world.work():
+        continue
+
+    with world.lock:
+        due = world.sandbox.due_deliveries()
+    answers = [api.client.post("/webhooks/stripe/default", content=each.body, headers=each.headers) for each in due]
+
+    assert CANARY.encode() in b"".join(each.body for each in due)
+    assert {each.status_code for each in answers} == {200}
+    assert places_of(database, CANARY) == set()
+
+
+def test_what_the_host_wrote_at_the_provider_is_never_kept_beyond_its_body(
+    api: Caller, world: World, database: str
+) -> None:
+    """A payment that the host application made, with whatever it put into its metadata, claimed for an invoice."""
+    dana = world.customer()
+    ref = api.get(f"/v1/customers/{dana}").json()["provider_ref"]
+    for customer in (ref, None):
+        fields = {"amount": 4200, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
+        fields |= {"automatic_payment_methods[enabled]": "true"}
+        fields |= {"automatic_payment_methods[allow_redirects]": "never"}
+        fields |= {"metadata[who]": CANARY, "description": f"for {CANARY}", "receipt_email": EMAIL}
+        fields |= {"customer": customer} if customer else {}
+        made = ask_provider(world, "POST", "/v1/payment_intents", fields)
+        api.post("/v1/payments", {"invoices": [api.invoice(dana, 4200)], "provider_ref": made["id"]})
+        world.pump()
+    assert places_of(database, CANARY) == {"raw_body.body"}
+
+    erase(api, dana)
+
+    assert places_of(database, CANARY) == set()
+
+
+@pytest.mark.parametrize("others", ["erase", "change"])
+def test_an_erasure_among_others_at_the_same_time_is_whole(
+    api: Caller, world: World, database: str, others: str
+) -> None:
+    dana, _ = paying_customer(api, world)
+
+    def change(number: int) -> int:
+        if others == "erase" or number == 0:
+            status: int = erase(api, dana, f"erase-{number}").status_code
+            return status
+        return api.patch(f"/v1/customers/{dana}", {"name": f"{CANARY} {number}"}).status_code
+
+    with ThreadPoolExecutor(6) as threads:
+        statuses = set(threads.map(change, range(6)))
+    world.pump()
+
+    assert statuses <= {200, 409}
+    assert places_of(database, CANARY) == set()
+    assert len(api.get("/v1/events", kind="customer.erased").json()["data"]) == 1
+    with world.house.database.snapshot(world.tenant.id) as tx:
+        assert audit(tx, at_rest=True).breaches == ()

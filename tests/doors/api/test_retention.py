@@ -1,7 +1,8 @@
 """What is kept for a while only: raw bodies, and the keys of commands. Time passes on the business clock."""
 
+import threading
 from datetime import timedelta
-from urllib.parse import urlencode
+from time import monotonic
 
 import pytest
 import structlog
@@ -9,12 +10,13 @@ import structlog
 from counterfoil.engine import claims, retention
 from counterfoil.engine.house import Settings
 from counterfoil.engine.phases import Phase, run
-from counterfoil.sandbox.wire import Request
 from counterfoil.store.audit import audit
 from counterfoil.store.work import Claim, LeaseLost, Queue
+from counterfoil.worker.loop import Pace, work_until
 from databases import Databases
 from doors.api.caller import Caller, another_tenant
-from houses import STRIPE_KEY, World, house_with_sandbox
+from doors.api.test_personal_data import ask_provider
+from houses import World, house_with_sandbox
 
 DAY = timedelta(days=1)
 
@@ -75,8 +77,7 @@ def test_raw_bodies_go_after_ninety_days_and_the_news_stays(api: Caller, world: 
 
 def test_bodies_of_news_that_waits_for_somebody_are_kept(api: Caller, world: World) -> None:
     world.customer()
-    with world.lock:
-        stranger(world)
+    stranger(world)
     world.pump()
     forward(world, 400)
     world.deliver()
@@ -91,9 +92,7 @@ def stranger(world: World) -> None:
     """A payment at the provider that nobody asked for, and news of which comes late."""
     fields = {"amount": 4200, "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
     fields |= {"automatic_payment_methods[enabled]": "true", "automatic_payment_methods[allow_redirects]": "never"}
-    headers = {"Authorization": f"Bearer {STRIPE_KEY}"}
-    answer = world.sandbox.handle(Request("POST", "/v1/payment_intents", headers, urlencode(fields).encode()))
-    assert answer.status == 200, answer.body
+    ask_provider(world, "POST", "/v1/payment_intents", fields)
 
 
 def test_a_key_replays_for_thirty_days_and_is_a_new_command_after(api: Caller, world: World) -> None:
@@ -271,3 +270,20 @@ def test_a_late_body_about_an_erased_customer_goes_with_the_next_upkeep(api: Cal
     upkeep(world)
 
     assert count(world, "raw_body") == 0
+
+
+def test_a_running_worker_sees_to_it_by_itself(api: Caller, world: World) -> None:
+    paid(api, world)
+    forward(world, 91)
+    stop = threading.Event()
+    worker = threading.Thread(target=lambda: work_until(world.house, stop, Pace(idle_s=0.02)))
+    worker.start()
+    try:
+        until = monotonic() + 20
+        while count(world, "raw_body") + count(world, "command") and monotonic() < until:
+            stop.wait(0.05)
+    finally:
+        stop.set()
+        worker.join()
+
+    assert (count(world, "raw_body"), count(world, "command")) == (0, 0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final, assert_never
 
 from counterfoil.core.facts import LEG_MARK, Done, Fact, MissingFact, Outcome, Refusal, Refused, UnreadableFact
@@ -46,6 +47,8 @@ OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
 
 UNNAMED: Final = ProviderRef("")
 """The id of an object that was to be made and came back without one."""
+CLOCKS_APART: Final = timedelta(hours=1)
+"""How much earlier than ours the provider's clock may say that something was made."""
 PAGE: Final = 100
 PAGES_MAX: Final = 10
 """How far down a customer's payments we look for one of ours. It is looked for within days, so it is near the top."""
@@ -100,12 +103,12 @@ class StripeProvider:
         """Look an order's object up by lists, never by search, which lags. Raises ProviderUnavailable.
 
         A payment is found by our mark among the customer's payments, a customer by our mark among those with its
-        e-mail address. A saved method is found when its token is the method's own id; what a test or card token
-        became can't be told from a list, so the answer is None, as for a customer without an address.
+        e-mail address, else among those made since. A saved method is found when its token is the method's own id;
+        what a test or card token became can't be told from a list, so the answer is None.
         """
         match order.instruction:
             case CreateCustomer() as create:
-                return self._find_customer(create, refs)
+                return self._find_customer(create, order, refs)
             case UpdateCustomer():
                 return self.fetch(CUSTOMER, needed(refs.customer_ref, "customer"))
             case AttachMethod() as attach:
@@ -148,12 +151,14 @@ class StripeProvider:
         outcome = self._post(path, default_params(saved.fact.ref), key)
         return saved if isinstance(outcome, Done) else outcome
 
-    def _find_customer(self, create: CreateCustomer, refs: Refs) -> Fact | None:
-        if not refs.email:
-            return None
-        for customer in self._listed(path_of("customers"), {"email": refs.email}):
-            if labels(customer).get(CUSTOMER_MARK) == create.customer:
-                return fact_of(customer, UNNAMED)
+    def _find_customer(self, create: CreateCustomer, order: Order, refs: Refs) -> Fact | None:
+        """Look among those with the address first, which are few; it may have changed or gone since the try."""
+        since = int((order.queued_at - CLOCKS_APART).timestamp())
+        params: list[Params] = [{"email": refs.email}] if refs.email else []
+        for listed in (*params, {"created": {"gte": since}}):
+            for customer in self._listed(path_of("customers"), listed):
+                if labels(customer).get(CUSTOMER_MARK) == create.customer:
+                    return fact_of(customer, UNNAMED)
         return None
 
     def _find_method(self, attach: AttachMethod, refs: Refs) -> Fact | None:
