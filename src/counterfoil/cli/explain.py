@@ -55,9 +55,8 @@ def show(console: "Console", told: dict[str, Any]) -> None:
         console.print()
         console.print(entries_table(told["entries"]))
     for case in told["cases"]:
-        console.print(
-            f"\n[yellow]A question for a person[/] {case['id']}: {case['detail']} ({case['resolution'] or case['status']})"
-        )
+        word = case["resolution"] or case["status"]
+        console.print(f"\n[yellow]A question for a person[/] {case['id']}: {case['detail']} ({word})")
 
 
 def show_timeline(console: "Console", steps: list[dict[str, Any]]) -> None:
