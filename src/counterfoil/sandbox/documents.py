@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -101,10 +101,13 @@ class Tables:
         for table, rows in self._tables.items():
             self._changed.update(dict.fromkeys((table, key) for key in rows))
 
-    def copied(self, names: Iterable[str]) -> Tables:
-        """Other tables with copies of the rows of some of these, to try on what must not happen here."""
+    def copied(self, names: Iterable[str], wanted: Callable[[Doc], bool]) -> Tables:
+        """Other tables with copies of those rows of some of these that are wanted, to try on what must not happen
+        here.
+        """
         apart = Tables()
-        apart._tables = {name: {key: copy_of(doc) for key, doc in self.items(name)} for name in names}
+        for name in names:
+            apart._tables[name] = {key: copy_of(doc) for key, doc in self.items(name) if wanted(doc)}
         return apart
 
     def take_changes(self) -> list[Change]:

@@ -92,7 +92,8 @@ def _previewed(call: Call) -> Doc:
     given = call.given
     changes = dict(given.get("subscription_details") or {})
     changes |= {name: given[_OLD + name] for name in _CHANGES if _OLD + name in given}
-    apart = replace(shadow_of(call), given=changes)
+    named = call.shelf.get("subscription", given.get("subscription") or "") or {}
+    apart = replace(shadow_of(call, named.get("customer") or given.get("customer") or ""), given=changes)
     _add_items(call, apart)
     return preview_extras.discount(apart, given, _drawn(call, apart, changes))
 

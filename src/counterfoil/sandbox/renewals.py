@@ -162,7 +162,7 @@ def ends_with_period(subscription: Doc) -> bool:
 
 def upcoming(call: Call, subscription: Doc) -> Doc:
     """The invoice of the next renewal as it would be now. Nothing of it stays."""
-    apart = shadow_of(call)
+    apart = shadow_of(call, subscription["customer"], drafts_only=True)
     move_to(apart, subscription["current_period_end"])
     return as_preview(renew(apart, apart.shelf.find(KIND, subscription["id"], "subscription")))
 

@@ -49,7 +49,7 @@ def change(call: Call, subscription: Doc, given: Given) -> Doc:
         raise not_covered("pending updates (payment_behavior=pending_if_incomplete)", "payment_behavior")
     _check_open(subscription, given)
     if behavior == "error_if_incomplete":
-        apart = shadow_of(own)
+        apart = shadow_of(own, subscription["customer"])
         error = _carry_out(apart, apart.shelf.find(KIND, subscription["id"], "subscription"))
         if error is not None:
             raise error

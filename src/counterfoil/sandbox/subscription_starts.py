@@ -41,7 +41,7 @@ def start(call: Call, given: Given, owner: Doc | None = None) -> Doc:
     if behavior == "pending_if_incomplete":
         raise invalid("`pending_if_incomplete` can only be used when a subscription is updated.", "payment_behavior")
     if behavior == "error_if_incomplete":
-        _, error = _begin(shadow_of(own), owner or {})
+        _, error = _begin(shadow_of(own, given["customer"]), owner or {})
         if error is not None:
             raise error
     subscription, _ = _begin(own, owner or {})
