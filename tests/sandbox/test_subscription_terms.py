@@ -116,6 +116,20 @@ def test_a_subscription_is_given_other_discounts(server: CheckedServer, api: str
     assert server.event_types().count("customer.discount.deleted") == 2
 
 
+def test_the_discount_of_a_subscription_is_taken_away(server: CheckedServer, api: stripe.StripeClient) -> None:
+    coupon = api.v1.coupons.create({"percent_off": 10, "duration": "forever"})
+    made = subscribed(api, customer(api), price(api, 1_000), discounts=[{"coupon": coupon.id}])
+
+    gone = api.v1.subscriptions.delete_discount(made["id"])
+
+    assert (gone.to_dict()["deleted"], gone.id) == (True, made["discounts"][0])
+    assert api.v1.subscriptions.retrieve(made["id"]).discounts == []
+    assert server.event_types()[-2:] == ["customer.discount.deleted", "customer.subscription.updated"]
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        api.v1.subscriptions.delete_discount(made["id"])
+    assert refusal.value.http_status == 404
+
+
 def test_items_have_their_own_discounts_and_taxes(
     server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
 ) -> None:

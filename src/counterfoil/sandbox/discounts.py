@@ -231,4 +231,19 @@ def _blank(call: Call, coupon: Doc, code: Doc | None, target: Target) -> Doc:
     }
 
 
-ROUTES = (Route("DELETE", "/v1/customers/{id}/discount", _delete),)
+def _delete_of_subscription(call: Call) -> Doc:
+    subscription = call.find("subscription", "subscription")
+    found = named(call, subscription["discounts"])
+    if not found:
+        message = f"No active discount for subscription: {subscription['id']}"
+        raise StripeError(message, status=404, code="resource_missing")
+    before = copy_of(subscription)
+    ended = [end(call, discount) for discount in found]
+    call.save(subscription, "customer.subscription.updated", before)
+    return ended[0]
+
+
+ROUTES = (
+    Route("DELETE", "/v1/customers/{id}/discount", _delete),
+    Route("DELETE", "/v1/subscriptions/{id}/discount", _delete_of_subscription),
+)
