@@ -92,6 +92,30 @@ def test_a_repeating_discount_ends_after_its_months(
     assert "customer.discount.deleted" in server.event_types()
 
 
+def test_a_coupon_for_one_invoice_waits_for_one_that_it_can_lower(
+    server: CheckedServer, api: stripe.StripeClient
+) -> None:
+    coupon = api.v1.coupons.create({"percent_off": 20, "duration": "once"})
+    owner = discounted(server, coupon.id)
+
+    nothing, first, second = (opened(api, owner.id, *amounts) for amounts in ((), (1_000,), (1_000,)))
+
+    assert [one.total for one in (nothing, first, second)] == [0, 800, 1_000]
+
+
+def test_a_discount_of_one_invoice_ends_with_nobody_being_told(
+    server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
+) -> None:
+    coupon = api.v1.coupons.create({"percent_off": 20, "duration": "repeating", "duration_in_months": 1})
+    owner = customer(api)
+    invoice = opened(api, owner.id, 1_000, discounts=[{"coupon": coupon.id}])
+
+    clock.step(40 * DAY)
+
+    assert "customer.discount.deleted" not in server.event_types()
+    assert shown(api, invoice.id, "discounts")["discounts"][0]["invoice"] == invoice.id
+
+
 def test_item_discounts_come_before_those_of_the_invoice(api: stripe.StripeClient) -> None:
     owner = customer(api)
     half = api.v1.coupons.create({"percent_off": 50})

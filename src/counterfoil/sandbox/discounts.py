@@ -142,11 +142,11 @@ def end_in_time(call: Call, identifier: str) -> None:
 
 
 def use_up(call: Call, invoice: Doc) -> None:
-    """A coupon for one invoice has had it: a discount of that kind leaves its customer."""
+    """A coupon for one invoice has had it, once it took something off: such a discount leaves who has it."""
+    taken = {part["discount"] for part in invoice["total_discount_amounts"] if part["amount"]}
     of_lines = [discount for line in invoice["_lines"] for discount in line.get("_discounts", ())]
     for discount in [*invoice["_discounts"], *of_lines]:
-        lasts = any(discount[name] for name in ("checkout_session", "invoice", "invoice_item"))
-        if discount["coupon"]["duration"] == "once" and not lasts:
+        if discount["id"] in taken and discount["coupon"]["duration"] == "once" and not _is_of_one_bill(discount):
             end_in_time(call, discount["id"])
 
 
@@ -178,9 +178,14 @@ def _fresh(call: Call, kind: str, identifier: str, target: Target, param: str) -
         )
         raise StripeError(message, param=param)
     discount = call.shelf.save(_blank(call, coupon, code, target))
-    if discount["end"] is not None:
+    if discount["end"] is not None and not _is_of_one_bill(discount):
         call.schedule(discount["end"], "end_discount", discount)
     return discount
+
+
+def _is_of_one_bill(discount: Doc) -> bool:
+    """True for a discount that goes with its invoice or session, and ends for nobody else."""
+    return any(discount[name] for name in ("checkout_session", "invoice", "invoice_item"))
 
 
 def _existing(call: Call, identifier: str, target: Target, param: str) -> Doc:
