@@ -51,7 +51,7 @@ bench: install ## Measure the paths that matter beside pgbench on the same datab
 
 soak: install ## Let the seeded world run for long
 	@$(BIN)/python -m counterfoil.sim --all-marks $(ARGS)
-	@$(BIN)/python -m pytest tests/sim -m soak --timeout 0
+	@$(BIN)/python -m pytest tests/sim tests/doors/cli -m soak --timeout 0
 
 lock: | $(BIN)/uv ## Pin the dependencies again: versions and hashes, no addresses
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
