@@ -276,6 +276,36 @@ def test_during_a_trial_nothing_is_prorated(api: stripe.StripeClient, machine: T
     assert (latest(api, made)["total"], latest(api, made)["status"]) == (15_000, "paid")
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_trial_for_what_is_billed_gives_the_rest_back(
+    api: stripe.StripeClient, machine: TimeMachine, mode: str
+) -> None:
+    made = monthly(api, machine, mode)
+    machine.go(APRIL + 15 * DAY)
+
+    trial = api.v1.subscriptions.update(made["id"], {"trial_end": APRIL + 25 * DAY}).to_dict()
+
+    assert (trial["status"], trial["trial_start"]) == ("trialing", APRIL + 15 * DAY)
+    assert trial["items"]["data"][0]["current_period_end"] == APRIL + 25 * DAY == trial["billing_cycle_anchor"]
+    assert lines(latest(api, made)) == [("Unused time on Pro after 16 Apr 2026", -1_500), ("Trial period for Pro", 0)]
+    assert api.v1.customers.retrieve(made["customer"]).balance == -1_500
+    machine.go(APRIL + 25 * DAY + HOUR)
+    assert (latest(api, made)["total"], latest(api, made)["amount_due"]) == (3_000, 1_500)
+
+
+def test_a_change_without_anything_to_pay_it_with_is_owed(api: stripe.StripeClient, machine: TimeMachine) -> None:
+    made = monthly(api, machine, "flexible")
+    for method in api.v1.customers.payment_methods.list(made["customer"]).data:
+        api.v1.payment_methods.detach(method.id)
+    machine.go(APRIL + 15 * DAY)
+
+    after = switch(api, made, quantity=2, proration_behavior="always_invoice")
+
+    assert (after["status"], latest(api, made)["status"]) == ("past_due", "open")
+    types = [event.type for event in api.v1.events.list({"limit": 100}).data]
+    assert types.count("invoice.payment_failed") == 1
+
+
 def declining(api: stripe.StripeClient, machine: TimeMachine) -> Any:
     """A subscription that was paid once, and whose card is declined from now on."""
     made = monthly(api, machine, "flexible")

@@ -426,3 +426,53 @@ def test_a_short_trial_warns_at_once(server: CheckedServer, api: stripe.StripeCl
     subscribed(api, customer(api, test_clock=machine.id), price(api, 1_500), trial_period_days=2)
 
     assert server.event_types()[-1] == "customer.subscription.trial_will_end"
+
+
+@pytest.mark.parametrize("end", ["canceled", "unpaid", "past_due"])
+def test_an_invoice_that_stays_overdue_ends_its_subscription_as_chosen(
+    server: CheckedServer, api: stripe.StripeClient, machine: TimeMachine, end: str
+) -> None:
+    server.control("POST", "settings", {"dunning_ends": end, "overdue_ends_after_days": 10})
+    owner = customer(api, method=None, test_clock=machine.id)
+    made = subscribed(api, owner, price(api, 1_500), collection_method="send_invoice", days_until_due=5)
+
+    machine.go(JAN_31 + HOUR + 15 * DAY)
+
+    assert api.v1.subscriptions.retrieve(made["id"]).status == end
+    assert api.v1.customers.retrieve(owner).delinquent is True
+
+
+@pytest.mark.parametrize(
+    ("behavior", "status"), [("resume_on_payment_attempt", "past_due"), ("resume_on_payment_success", "paused")]
+)
+def test_a_resumption_that_is_refused_ends_as_it_was_asked_for(
+    server: CheckedServer, api: stripe.StripeClient, machine: TimeMachine, behavior: Any, status: str
+) -> None:
+    owner = customer(api, test_clock=machine.id)
+    made = subscribed(api, owner, price(api, 1_500))
+    bad = api.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": owner})
+    api.v1.subscriptions.update(made["id"], {"default_payment_method": bad.id})
+    api.v1.subscriptions.pause(made["id"], {"bill_for": {"unused_time_from": {"type": "none"}}})
+    machine.go(JAN_31 + 20 * DAY)
+
+    after = api.v1.subscriptions.resume(made["id"], {"payment_behavior": behavior})
+    if after.status == "paused" and behavior == "resume_on_payment_attempt":
+        with pytest.raises(stripe.CardError):
+            api.v1.invoices.pay(str(after.latest_invoice))
+
+    assert api.v1.subscriptions.retrieve(made["id"]).status == status
+
+
+def test_a_resumption_that_nobody_tries_to_pay_is_off_after_23_hours(
+    api: stripe.StripeClient, machine: TimeMachine
+) -> None:
+    made = subscribed(api, customer(api, test_clock=machine.id), price(api, 1_500))
+    api.v1.subscriptions.pause(made["id"], {"bill_for": {"unused_time_from": {"type": "none"}}})
+    machine.go(JAN_31 + 20 * DAY)
+    waiting = api.v1.subscriptions.resume(made["id"])
+    assert (waiting.status, api.v1.invoices.retrieve(str(waiting.latest_invoice)).status) == ("paused", "open")
+
+    machine.go(JAN_31 + 21 * DAY)
+
+    assert api.v1.invoices.retrieve(str(waiting.latest_invoice)).status == "void"
+    assert api.v1.subscriptions.retrieve(made["id"]).status == "paused"

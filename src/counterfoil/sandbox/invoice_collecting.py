@@ -158,6 +158,11 @@ def _collect_by_itself(call: Call, invoice: Doc) -> None:
     if method is not None:
         collect(call, invoice, method, "automatic", is_away=True)
         return
+    miss_method(call, invoice)
+
+
+def miss_method(call: Call, invoice: Doc) -> None:
+    """An attempt fails for want of anything to pay with."""
     before = copy_of(invoice)
     invoice_payments.count_attempt(invoice, automatic=True)
     dunning.plan_retry(call, invoice)

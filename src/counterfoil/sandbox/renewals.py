@@ -15,6 +15,7 @@ from counterfoil.sandbox import (
 )
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
+from counterfoil.sandbox.errors import StripeError
 from counterfoil.sandbox.periods import DAY_S
 from counterfoil.sandbox.shadows import move_to, shadow_of
 from counterfoil.sandbox.subscription_fields import KIND
@@ -216,6 +217,18 @@ def tell_overdue(call: Call, identifier: str) -> None:
     subscription = call.shelf.get(KIND, invoice["subscription"] or "")
     if subscription is not None and subscription["status"] in ("active", "trialing"):
         subscription_states.set_status(call, subscription, "past_due")
+        deadline = invoice["due_date"] + call.world.settings.overdue_ends_after_days * DAY_S
+        call.schedule(deadline, "end_overdue", invoice)
+
+
+def end_overdue(call: Call, identifier: str) -> None:
+    """An invoice that was sent is not paid long after its day: its subscription ends as if dunning had."""
+    invoice = call.shelf.get("invoice", identifier)
+    if invoice is None or invoice.get("deleted") or invoice["status"] != "open":
+        return
+    subscription = call.shelf.get(KIND, invoice["subscription"] or "")
+    if subscription is not None and subscription["status"] == "past_due":
+        subscription_states.give_up(call, subscription)
 
 
 def watch_due(call: Call, invoice: Doc) -> None:
@@ -235,7 +248,11 @@ def _hold_back(call: Call, subscription: Doc, invoice: Doc) -> None:
     paused = (subscription["pause_collection"] or {}).get("behavior")
     if paused not in ("mark_uncollectible", "void"):
         return
-    invoice_collecting.finalize(call, invoice)
+    try:
+        invoice_collecting.finalize(call, invoice)
+    except StripeError:
+        # The invoice says itself what is wrong with it, and stays a draft.
+        return
     if invoice["status"] != "open":
         return
     if paused == "void":
@@ -246,6 +263,7 @@ def _hold_back(call: Call, subscription: Doc, invoice: Doc) -> None:
 
 TIMERS = {
     "advance_subscription": advance_subscription,
+    "end_overdue": end_overdue,
     "drop_resumption": subscription_states.drop_resumption,
     "expire_incomplete": subscription_states.expire_incomplete,
     "resume_collection": resume_collection,

@@ -41,6 +41,9 @@ class Settings:
     dunning_ends: str = "canceled"
     """What a subscription becomes then: canceled, unpaid or past_due. An account may have its own."""
 
+    overdue_ends_after_days: int = 30
+    """How many days after its due date a sent invoice ends its subscription in the same way."""
+
     upcoming_days: int = 7
     """How many days before a renewal its invoice is told as upcoming."""
 

@@ -9,6 +9,7 @@ from counterfoil.sandbox import (
     renewals,
     subscription_invoices,
     subscription_items,
+    subscription_lines,
     subscription_starts,
     subscription_states,
     subscription_terms,
@@ -74,6 +75,8 @@ def drafted(call: Call, subscription: Doc) -> Doc | None:
     at = _proration_date(call, subscription)
     if _ends_trial(subscription, given):
         invoice = _end_trial(call, subscription, plan)
+    elif _starts_trial(subscription, given):
+        invoice = _start_trial(call, subscription, plan, at)
     else:
         _move_trial(call, subscription, given)
         redraw = _restart if _restarts(subscription, items, plan, given) else _prorate
@@ -247,13 +250,32 @@ def _end_trial(call: Call, subscription: Doc, plan: Plan) -> Doc | None:
     return _begin_period(call, subscription, plan, call.now)
 
 
+def _starts_trial(subscription: Doc, given: Given) -> bool:
+    return isinstance(given.get("trial_end"), int) and subscription["status"] != "trialing"
+
+
+def _start_trial(call: Call, subscription: Doc, plan: Plan, at: int) -> Doc | None:
+    """A trial begins for what is billed already: the rest of the period is given back, and the trial invoiced."""
+    end, now = call.given["trial_end"], call.now
+    subscription_starts.check_trial_end(call, end)
+    if call.given.get("proration_behavior") != "none":
+        for was in (*plan.gone, *_billed_before(plan)):
+            prorations.credit(call, subscription, was, at)
+    behind = (subscription["current_period_start"], now)
+    for item in plan.items:
+        item["_debits"] = []
+    subscription |= {"status": "trialing", "trial_start": now, "trial_end": end, "billing_cycle_anchor": end}
+    subscription |= {"current_period_start": now, "current_period_end": end}
+    _store(call, subscription, plan)
+    lines = [subscription_lines.trial_line(call, subscription, item, (now, end)) for item in reversed(plan.items)]
+    return _with_extras(call, subscription, Bill("subscription_update", lines, behind, proration_date=at))
+
+
 def _move_trial(call: Call, subscription: Doc, given: Given) -> None:
     """A trial is made longer or shorter."""
     end = given.get("trial_end")
     if end is None or end == "now":
         return
-    if subscription["status"] != "trialing":
-        raise not_covered("a trial for a subscription that is billed already", "trial_end")
     subscription_starts.check_trial_end(call, end)
     subscription |= {"trial_end": end, "billing_cycle_anchor": end, "current_period_end": end}
 

@@ -71,13 +71,14 @@ def collect_now(call: Call, invoice: Doc, behavior: str) -> StripeError | None:
     """
     if invoice["collection_method"] == "send_invoice":
         return None
-    invoice_collecting.finalize(call, invoice)
-    if invoice["status"] == "paid" or behavior == "default_incomplete":
-        return None
-    method = invoice_collecting.default_method(call, invoice)
     try:
+        invoice_collecting.finalize(call, invoice)
+        if invoice["status"] == "paid" or behavior == "default_incomplete":
+            return None
+        method = invoice_collecting.default_method(call, invoice)
         if method is None:
-            raise StripeError(invoice_collecting.NO_METHOD, code="resource_missing")
+            invoice_collecting.miss_method(call, invoice)
+            return StripeError(invoice_collecting.NO_METHOD, code="resource_missing")
         invoice_collecting.collect(call, invoice, method, "automatic", bool(call.given.get("off_session")))
     except StripeError as error:
         return error

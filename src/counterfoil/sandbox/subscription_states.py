@@ -56,6 +56,8 @@ def invoice_failed(call: Call, invoice: Doc) -> None:
         invoice_payments.set_delinquent(call, invoice, True)
     if subscription["status"] in ("active", "trialing") and not is_sent:
         set_status(call, subscription, "past_due")
+    if invoice["id"] == subscription["_resumption"] and subscription.get("_resumes_on_attempt"):
+        resume(call, subscription, "past_due")
     if invoice.get("_exhausted") and subscription["status"] == "past_due":
         give_up(call, subscription)
 
@@ -130,10 +132,10 @@ def drop_resumption(call: Call, identifier: str) -> None:
         invoices.void_invoice(call, invoice)
 
 
-def resume(call: Call, subscription: Doc) -> None:
+def resume(call: Call, subscription: Doc, status: str = "active") -> None:
     """A paused subscription bills again."""
     before = copy_of(subscription)
-    subscription |= {"status": "active", "_resumption": None}
+    subscription |= {"status": status, "_resumption": None}
     subscription.pop("status_details", None)
     call.shelf.save(subscription)
     call.emit("customer.subscription.updated", subscription, before)
