@@ -720,3 +720,26 @@ def test_a_sent_invoice_is_told_before_its_day_and_after_it(
     clock.step(3 * DAY)
 
     assert [event.data.object["id"] for event in api.v1.events.list({"type": "invoice.overdue"}).data] == [late.id]
+
+
+def test_a_method_that_others_process_is_asked_for_and_paid_elsewhere(
+    server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
+) -> None:
+    owner = customer(api, None)
+    made: Any = {"type": "custom", "custom": {"type": "cpmt_1"}}
+    method = api.v1.payment_methods.create(made)
+    api.v1.payment_methods.attach(method.id, {"customer": owner.id})
+    api.v1.customers.update(owner.id, {"invoice_settings": {"default_payment_method": method.id}})
+    invoice = draft(api, owner.id, 2_000, auto_advance=True)
+
+    clock.step(3_601)
+
+    after = shown(api, invoice.id)
+    assert (after["status"], after["attempt_count"], after["attempted"]) == ("open", 1, True)
+    assert server.event_types()[-1] == "invoice.payment_attempt_required"
+    assert server.journal("charge", "charge_failed") == []
+    with pytest.raises(stripe.InvalidRequestError, match="can't be processed by Stripe"):
+        api.v1.payment_intents.create(
+            {"amount": 500, "currency": "usd", "customer": owner.id, "payment_method": method.id, "confirm": True}
+        )
+    assert api.v1.invoices.pay(invoice.id, {"paid_out_of_band": True}).status == "paid"

@@ -76,6 +76,8 @@ def _methods(call: Call, customer: Doc) -> str:
 def _named(method: Doc) -> str:
     if method["type"] == "card":
         return f"{method['card']['brand']} ending in {method['card']['last4']}"
+    if method["type"] == "custom":
+        return str(method["custom"]["display_name"])
     return f"bank account ending in {method[method['type']]['last4']}"
 
 

@@ -44,7 +44,9 @@ def finalize(call: Call, invoice: Doc) -> Doc:
     if paid is not None:
         invoice_payments.expect(call, invoice, paid)
     elif invoice["amount_due"]:
-        invoice_payments.open_default(call, invoice, default_method(call, invoice))
+        method = default_method(call, invoice)
+        is_ours = method is not None and method["type"] != "custom"
+        invoice_payments.open_default(call, invoice, method if is_ours else None)
     call.save(customer, "customer.updated", customer_before)
     call.shelf.save(invoice)
     call.emit("invoice.finalized", invoice)
@@ -61,6 +63,8 @@ def finalize(call: Call, invoice: Doc) -> Doc:
 
 def collect(call: Call, invoice: Doc, method: Doc, attempt: str, is_away: bool) -> Doc:
     """Try to pay what remains; a refusal raises the 402 after it is recorded. `attempt`: automatic or manual."""
+    if method["type"] == "custom":
+        return _leave_to_others(call, invoice, attempt)
     found = invoice_payments.default_of(call, invoice)
     assert found is not None, f"{invoice['id']} is open and expects no payment"
     _, intent = found
@@ -84,6 +88,15 @@ def collect(call: Call, invoice: Doc, method: Doc, attempt: str, is_away: bool) 
         if intent["status"] != "processing":
             intent["_attempt"] = None
             call.shelf.save(intent)
+    return invoice
+
+
+def _leave_to_others(call: Call, invoice: Doc, attempt: str) -> Doc:
+    """A method that Stripe can't process: whoever can is told, and says later that it was paid."""
+    before = copy_of(invoice)
+    invoice_payments.count_attempt(invoice, automatic=attempt == "automatic")
+    call.save(invoice, "invoice.updated", before)
+    call.emit("invoice.payment_attempt_required", invoice)
     return invoice
 
 

@@ -18,7 +18,9 @@ AUTHENTICATION_FAILED = (
 
 
 def check_usable(method: Doc, customer: str | None) -> None:
-    """A payment method pays for its own customer only, and a used-up one never again."""
+    """A payment method pays for its own customer only, a used-up one never again, and one of others not here."""
+    if method["type"] == "custom":
+        raise invalid(f"The PaymentMethod {method['id']} can't be processed by Stripe.", "payment_method")
     if method["customer"] is None and method["_spent"]:
         raise invalid(payment_methods.SPENT, "payment_method")
     if method["customer"] == customer or method["customer"] is None:

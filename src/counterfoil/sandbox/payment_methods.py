@@ -40,8 +40,9 @@ _BANK = Hash(
 _KEPT: dict[str, Kind] = {**METADATA, "allow_redisplay": _REDISPLAY, "billing_details": BILLING_DETAILS}
 DATA: dict[str, Kind] = {
     **_KEPT,
-    "type": Need(Choice(("card", "us_bank_account"), clears=False)),
+    "type": Need(Choice(("card", "custom", "us_bank_account"), clears=False)),
     "card": _CARD,
+    "custom": Hash({"type": Need(Text())}),
     "us_bank_account": _BANK,
     **uncovered("customer", "payment_method", "radar_options", "link", "sepa_debit", "paypal"),
 }
@@ -119,7 +120,8 @@ def build(call: Call, given: Given) -> Doc:
     details = given.get(kind)
     if details is None:
         raise parameter_missing(kind)
-    method = _card_from(call, details) if kind == "card" else _bank_from(call, details)
+    makers = {"card": _card_from, "custom": _custom_from, "us_bank_account": _bank_from}
+    method = makers[kind](call, details)
     apply_given(method, given, ("metadata",))
     method["allow_redisplay"] = given.get("allow_redisplay") or "unspecified"
     method["billing_details"] = billing_details(given.get("billing_details"))
@@ -249,6 +251,13 @@ def _check_expiry(call: Call, details: dict[str, Any]) -> None:
 
 def _bad_card(code: str, message: str, param: str) -> StripeError:
     return StripeError(message, status=402, type="card_error", code=code, param=param)
+
+
+def _custom_from(call: Call, details: dict[str, Any]) -> Doc:
+    """A method that somebody else than Stripe processes."""
+    method = _blank(call, "custom", "")
+    method["custom"] = {"display_name": "Custom payment method", "logo": None, "type": details["type"]}
+    return method
 
 
 def _bank_from(call: Call, details: dict[str, Any]) -> Doc:

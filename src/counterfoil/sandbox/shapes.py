@@ -111,7 +111,7 @@ SINCE: dict[str, dict[str, str]] = {
     "payout": {"payout_method": BASIL, "trace_id": "2024-09-30"},
     "setup_attempt": {"customer_account": CLOVER},
     "refund": {"customer": "2026-08-26", "customer_account": "2026-08-26", "payment_method": "2026-08-26"},
-    "payment_method": {"allow_redisplay": "2024-06-20", "customer_account": CLOVER},
+    "payment_method": {"allow_redisplay": "2024-06-20", "custom": CLOVER, "customer_account": CLOVER},
     "balance_transaction": {"balance_type": "2025-06-30"},
     "balance": {"refund_and_dispute_prefunding": "2025-08-27"},
     "dispute": {"enhanced_eligibility_types": "2025-02-24", "intended_submission_method": "2026-10-28"},
