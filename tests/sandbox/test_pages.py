@@ -52,3 +52,11 @@ def test_without_a_way_back_the_page_says_that_it_is_done(server: CheckedServer,
 
 def test_a_page_of_nothing_is_a_404(server: CheckedServer) -> None:
     assert server.handle(Request("GET", "/_sandbox/challenge/pi_none")).status == 404
+
+
+def test_a_way_back_that_no_header_can_hold_is_encoded(server: CheckedServer, api: stripe.StripeClient) -> None:
+    intent = challenged(api, return_url="https://shop.example/zurück?set=\r\nX-Evil:1")
+
+    left = server.handle(Request("POST", f"/_sandbox/challenge/{intent.id}", {}, b"outcome=succeed"))
+
+    assert left.headers["Location"].startswith("https://shop.example/zur%C3%BCck?set=%0D%0AX-Evil:1&")

@@ -1,5 +1,6 @@
 """The sandbox as a process: quick to start, clean to stop, and it remembers."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -77,6 +78,34 @@ def test_a_killed_sandbox_still_has_everything_it_answered(tmp_path: Path) -> No
 
     assert again.id == customer.id
     assert found.name == "Ada"
+
+
+@covers("alone.restart")
+def test_killed_in_the_midst_of_many_requests_it_has_all_that_were_answered(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    process, url = start_process(state)
+    answered: list[str] = []
+
+    def create_until_it_is_gone(number: int) -> None:
+        client = stripe.StripeClient(f"sk_test_{number}", base_addresses={"api": url}, max_network_retries=0)
+        with contextlib.suppress(stripe.APIConnectionError):
+            while True:
+                answered.append(f"{number} {client.v1.customers.create({'name': 'Ada'}).id}")
+
+    threads = [threading.Thread(target=create_until_it_is_gone, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(answered) < 100:
+        time.sleep(0.01)
+    kill(process)
+    for thread in threads:
+        thread.join()
+
+    with SandboxServer(state_file=state) as server:
+        for number in range(4):
+            client = stripe.StripeClient(f"sk_test_{number}", base_addresses={"api": server.url})
+            kept = {f"{number} {each.id}" for each in client.v1.customers.list({"limit": 100}).auto_paging_iter()}
+            assert {name for name in answered if name.startswith(f"{number} ")} <= kept
 
 
 def test_a_torn_last_line_of_the_state_is_dropped(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from counterfoil.sandbox.card_form import CARD, card_of
 from counterfoil.sandbox.currencies import formatted
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.errors import StripeError
-from counterfoil.sandbox.pages import page
+from counterfoil.sandbox.pages import page, redirect
 from counterfoil.sandbox.params import Given
 from counterfoil.sandbox.wire import Request, Response
 
@@ -40,14 +40,14 @@ def answer(call: Call, session: Doc, request: Request) -> Response:
         return _form(call, session, str(error), error.status, form)
     intent = checkout.intent_of(call, session)
     if intent is not None and intent["next_action"]:
-        return _redirect(str(intent["next_action"]["redirect_to_url"]["url"]))
+        return redirect(str(intent["next_action"]["redirect_to_url"]["url"]))
     return _over(session, came_back=True)
 
 
 def _over(session: Doc, came_back: bool) -> Response:
     """A customer who has just finished goes back to the shop; anybody else is told that there is nothing to do."""
     if session["status"] == "complete" and came_back:
-        return _redirect(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
+        return redirect(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
     if session["status"] == "complete":
         return page("You are all done here", "This checkout is complete.", "")
     return page("This checkout has expired", "Go back to the shop to start again.", _way_back(session))
@@ -138,7 +138,3 @@ def _last_refusal(call: Call, session: Doc) -> str | None:
     intent = checkout.intent_of(call, session) or {}
     error = intent.get("last_payment_error") or intent.get("last_setup_error")
     return str(error["message"]) if error else None
-
-
-def _redirect(address: str) -> Response:
-    return Response(303, {"Location": address, "Content-Type": "text/html; charset=utf-8"}, b"")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from html import escape
-from urllib.parse import parse_qs, urlencode
+from string import punctuation
+from urllib.parse import parse_qs, quote, urlencode
 
 from counterfoil.sandbox.documents import Doc
 from counterfoil.sandbox.wire import Request, Response
@@ -80,8 +81,9 @@ def page(title: str, text: str, form: str, status: int = 200) -> Response:
 
 
 def redirect(address: str) -> Response:
-    """Send the browser on, with a GET."""
-    return Response(303, {"Location": address, "Content-Type": "text/html; charset=utf-8"}, b"")
+    """Send the browser on, with a GET. What can't stand in a header as it is goes encoded."""
+    location = quote(address, safe=punctuation)
+    return Response(303, {"Location": location, "Content-Type": "text/html; charset=utf-8"}, b"")
 
 
 def alert(text: str) -> str:
