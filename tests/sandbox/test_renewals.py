@@ -10,6 +10,7 @@ import stripe
 
 from counterfoil.sandbox.ports import SteppingClock
 from counterfoil.sandbox.versions import ACACIA
+from sandbox.covering import covers
 from sandbox.harness import CheckedServer
 from sandbox.recurring import DAY, HOUR, TimeMachine, customer, failing, price, subscribed
 
@@ -192,6 +193,7 @@ def test_a_paused_subscription_is_resumed_by_a_payment(
     assert server.event_types().count("customer.subscription.resumed") == 1
 
 
+@covers("subscriptions.dunning")
 @pytest.mark.parametrize("end", ["canceled", "unpaid", "past_due"])
 def test_dunning_tries_again_and_ends_as_the_account_has_chosen(
     server: CheckedServer, api: stripe.StripeClient, machine: TimeMachine, end: str
