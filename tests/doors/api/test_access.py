@@ -20,7 +20,7 @@ MATRIX = {
         *("list_payment_methods", "get_payment_method", "list_wallets", "get_wallet", "list_grants", "list_units"),
         *("list_invoices", "get_invoice", "list_payments", "get_payment"),
         *("list_provider_events", "get_provider_event", "list_decisions", "get_decision", "list_events"),
-        *("list_cases", "get_case", "get_explanation", "get_grant"),
+        *("list_cases", "get_case", "get_explanation", "get_grant", "get_balance", "list_statement"),
     },
     "write": {
         *("create_customer", "update_customer", "pause_customer", "resume_customer", "create_payment_method"),
