@@ -181,3 +181,66 @@ def test_a_code_is_spent_over_or_gone_with_its_coupon(api: stripe.StripeClient, 
             api.v1.invoices.create({"customer": owner.id, "discounts": [{"promotion_code": code.id}]})
         with pytest.raises(stripe.InvalidRequestError):
             api.v1.promotion_codes.update(code.id, {"active": True})
+
+
+def test_a_coupon_takes_off_different_amounts_in_different_currencies(api: stripe.StripeClient) -> None:
+    coupon = api.v1.coupons.create(
+        {"amount_off": 1_000, "currency": "usd", "currency_options": {"eur": {"amount_off": 900}}}
+    )
+    whole = api.v1.coupons.update(
+        coupon.id, {"currency_options": {"gbp": {"amount_off": 800}}, "expand": ["currency_options"]}
+    )
+    totals = []
+    for currency in ("usd", "eur", "gbp"):
+        owner = customer(api)
+        invoice = api.v1.invoices.create(
+            {"customer": owner.id, "currency": currency, "discounts": [{"coupon": coupon.id}]}
+        )
+        api.v1.invoice_items.create(
+            {"customer": owner.id, "invoice": invoice.id, "amount": 5_000, "currency": currency}
+        )
+        totals.append(api.v1.invoices.retrieve(invoice.id).total)
+
+    assert totals == [4_000, 4_100, 4_200]
+    assert whole.to_dict()["currency_options"] == {
+        "usd": {"amount_off": 1_000},
+        "eur": {"amount_off": 900},
+        "gbp": {"amount_off": 800},
+    }
+    with pytest.raises(stripe.InvalidRequestError, match="can't be used for jpy"):
+        api.v1.invoices.create({"customer": customer(api).id, "currency": "jpy", "discounts": [{"coupon": coupon.id}]})
+
+
+def test_a_code_has_a_least_amount_in_each_currency(api: stripe.StripeClient) -> None:
+    coupon = api.v1.coupons.create({"percent_off": 10})
+    code = promoted(
+        api,
+        coupon.id,
+        restrictions={
+            "minimum_amount": 5_000,
+            "minimum_amount_currency": "usd",
+            "currency_options": {"eur": {"minimum_amount": 4_000}},
+        },
+        expand=["restrictions.currency_options"],
+    )
+
+    assert code.to_dict()["restrictions"]["currency_options"]["eur"]["minimum_amount"] == 4_000
+    for currency, amount, fits in (
+        ("usd", 4_999, False),
+        ("usd", 5_000, True),
+        ("eur", 4_000, True),
+        ("gbp", 9_000, False),
+    ):
+        owner = customer(api)
+        api.v1.invoice_items.create({"customer": owner.id, "amount": amount, "currency": currency})
+        params: Any = {
+            "customer": owner.id,
+            "currency": currency,
+            "pending_invoice_items_behavior": "include",
+            "discounts": [{"promotion_code": code.id}],
+        }
+        if fits:
+            assert len(api.v1.invoices.create(params).discounts) == 1
+            continue
+        with pytest.raises(stripe.InvalidRequestError, match="minimum amount"):
+            api.v1.invoices.create(params)

@@ -81,7 +81,7 @@ def _reprice(session: Doc, items: list[Doc]) -> None:
     parts = [
         Part(item["amount_subtotal"], product=item["price"]["product"], tax_rates=item["_rates"]) for item in items
     ]
-    priced = pricing.price_parts(parts, session["_discounts"])
+    priced = pricing.price_parts(parts, session["currency"], session["_discounts"])
     total = sum(line.total for line in priced)
     check_total(total, session["currency"])
     for item, line in zip(items, priced, strict=True):

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from counterfoil.sandbox.call import Call, apply_given
-from counterfoil.sandbox.currencies import check_currency
+from counterfoil.sandbox.currencies import check_currency, check_options
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
-from counterfoil.sandbox.params import Choice, Fraction, Given, Hash, Items, Kind, Text, Whole, uncovered
+from counterfoil.sandbox.params import Choice, Fraction, Given, Hash, Items, Keyed, Kind, Need, Text, Whole
 from counterfoil.sandbox.routing import Route
 
 KIND = "coupon"
+_OPTIONS = Keyed(Hash({"amount_off": Need(Whole(least=1))}))
 _CREATE: dict[str, Kind] = {
     **METADATA,
     "amount_off": Whole(least=1),
     "applies_to": Hash({"products": Items()}),
     "currency": Text(),
+    "currency_options": _OPTIONS,
     "duration": Choice(("forever", "once", "repeating"), clears=False),
     "duration_in_months": Whole(least=1),
     "id": Text(),
@@ -24,7 +26,6 @@ _CREATE: dict[str, Kind] = {
     "name": Text(40),
     "percent_off": Fraction(),
     "redeem_by": Whole(),
-    **uncovered("currency_options"),
 }
 
 
@@ -58,6 +59,7 @@ def _create(call: Call) -> Doc:
     _check(call, given)
     coupon = _blank(call, given)
     apply_given(coupon, given, ("max_redemptions", "metadata", "name", "redeem_by"))
+    _add_options(coupon, given)
     if coupon["redeem_by"] is not None:
         call.schedule(coupon["redeem_by"] + 1, "expire_coupon", coupon)
     return call.create(coupon, "coupon.created")
@@ -71,6 +73,7 @@ def _update(call: Call) -> Doc:
     coupon = call.find(KIND, "coupon")
     before = copy_of(coupon)
     apply_given(coupon, call.given, ("metadata", "name"))
+    _add_options(coupon, call.given)
     _weigh(call, coupon)
     return call.save(coupon, "coupon.updated", before)
 
@@ -88,6 +91,22 @@ def _delete(call: Call) -> Doc:
 
 def _list(call: Call) -> Page:
     return page_of(call, KIND, matches(call.given))
+
+
+def fits(coupon: Doc, currency: str) -> bool:
+    """True for a coupon that can take something off in a currency."""
+    return coupon["currency"] in (None, currency) or currency in (coupon.get("_currency_options") or {})
+
+
+def _add_options(coupon: Doc, given: Given) -> None:
+    """What a coupon takes off in other currencies than its own; an option once given stays."""
+    if not given.get("currency_options"):
+        return
+    if coupon["amount_off"] is None:
+        raise invalid("You can only set currency_options on coupons with amount_off.", "currency_options")
+    own = {coupon["currency"]: {"amount_off": coupon["amount_off"]}}
+    asked = check_options(given["currency_options"])
+    coupon["_currency_options"] = (coupon.get("_currency_options") or own) | asked | own
 
 
 def _weigh(call: Call, coupon: Doc) -> None:
@@ -150,6 +169,7 @@ def _blank(call: Call, given: Given) -> Doc:
         "redeem_by": None,
         "times_redeemed": 0,
         "valid": True,
+        "_currency_options": None,
         "_applies_to": {"products": products} if products else None,
     }
 
@@ -157,7 +177,7 @@ def _blank(call: Call, given: Given) -> Doc:
 ROUTES = (
     Route("POST", "/v1/coupons", _create, _CREATE),
     Route("GET", "/v1/coupons/{id}", _retrieve),
-    Route("POST", "/v1/coupons/{id}", _update, {**METADATA, "name": Text(40), **uncovered("currency_options")}),
+    Route("POST", "/v1/coupons/{id}", _update, {**METADATA, "currency_options": _OPTIONS, "name": Text(40)}),
     Route("DELETE", "/v1/coupons/{id}", _delete),
     Route("GET", "/v1/coupons", _list, {**PAGING, **CREATED}),
 )

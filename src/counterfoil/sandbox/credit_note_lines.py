@@ -93,10 +93,10 @@ def _credit(call: Call, invoice: Doc, given: Given, path: str) -> Credit:
     for name in _OF_INVOICE if is_own else _OWN:
         if given.get(name):
             raise invalid(f"You can't set `{name}` on a line of type `{given['type']}`.", f"{path}[{name}]")
-    return _own_credit(call, given, path) if is_own else _line_credit(invoice, given, path)
+    return _own_credit(call, invoice["currency"], given, path) if is_own else _line_credit(invoice, given, path)
 
 
-def _own_credit(call: Call, given: Given, path: str) -> Credit:
+def _own_credit(call: Call, currency: str, given: Given, path: str) -> Credit:
     said = [name for name in ("unit_amount", "unit_amount_decimal") if given.get(name) is not None]
     if len(said) > 1:
         raise invalid(f"You may only specify one of these parameters: {', '.join(said)}.", f"{path}[{said[0]}]")
@@ -105,7 +105,7 @@ def _own_credit(call: Call, given: Given, path: str) -> Credit:
     unit, quantity = str(given[said[0]]), given.get("quantity", 1)
     rates = tax_rates.rates_of(call, given.get("tax_rates"), f"{path}[tax_rates]")
     part = Part(prices.total_of(unit, quantity), tax_rates=rates)
-    return Credit(given, pricing.price_parts([part])[0], unit, quantity, given.get("description"))
+    return Credit(given, pricing.price_parts([part], currency)[0], unit, quantity, given.get("description"))
 
 
 def _line_credit(invoice: Doc, given: Given, path: str) -> Credit:

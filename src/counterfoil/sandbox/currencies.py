@@ -46,6 +46,11 @@ def check_currency(given: Given, param: str = "currency") -> str:
     return currency
 
 
+def check_options(options: Given, param: str = "currency_options") -> Given:
+    """What is said for several currencies, each by its name in lower case."""
+    return {check_currency({f"{param}[{name}]": name}, f"{param}[{name}]"): value for name, value in options.items()}
+
+
 def check_charge(amount: int, currency: str, param: str = "amount") -> int:
     """An amount that can be charged in its currency."""
     if amount < 1:

@@ -74,7 +74,7 @@ def replaced(call: Call, current: list[Doc], given: list[Given], target: Target)
 def inherited(customer: Doc, currency: str) -> list[Doc]:
     """What an invoice that is told nothing takes over from its customer, unless it is in another currency."""
     discount = customer["discount"]
-    return [copy_of(discount)] if discount and _fits(discount["coupon"], currency) else []
+    return [copy_of(discount)] if discount and coupons.fits(discount["coupon"], currency) else []
 
 
 def give_customer(call: Call, customer: Doc) -> None:
@@ -172,15 +172,19 @@ def _fresh(call: Call, kind: str, identifier: str, target: Target, param: str) -
         identifier = code["promotion"]["coupon"]
     coupon = call.referred("coupon", identifier, param)
     coupons.check_redeemable(coupon, param)
-    if target.currency is not None and not _fits(coupon, target.currency):
-        message = (
-            f"The coupon {coupon['id']} takes off {coupon['currency']}, so it can't be used for {target.currency}."
-        )
-        raise StripeError(message, param=param)
+    _check_currency(coupon, target, param)
     discount = call.shelf.save(_blank(call, coupon, code, target))
     if discount["end"] is not None and not _is_of_one_bill(discount):
         call.schedule(discount["end"], "end_discount", discount)
     return discount
+
+
+def _check_currency(coupon: Doc, target: Target, param: str) -> None:
+    if target.currency is not None and not coupons.fits(coupon, target.currency):
+        message = (
+            f"The coupon {coupon['id']} takes off {coupon['currency']}, so it can't be used for {target.currency}."
+        )
+        raise StripeError(message, param=param)
 
 
 def _is_of_one_bill(discount: Doc) -> bool:
@@ -193,11 +197,8 @@ def _existing(call: Call, identifier: str, target: Target, param: str) -> Doc:
     owner = target.customer["id"] if target.customer else None
     if discount["customer"] not in (None, owner):
         raise resource_missing(KIND, identifier, param, 400)
+    _check_currency(discount["coupon"], target, param)
     return discount
-
-
-def _fits(coupon: Doc, currency: str) -> bool:
-    return coupon["currency"] in (None, currency)
 
 
 def _bury(call: Call, discount: Doc) -> Doc:

@@ -22,7 +22,11 @@ def price_lines(invoice: Doc) -> None:
     lines = invoice["_lines"]
     parts = [_part(line) for line in lines]
     priced = pricing.price_parts(
-        parts, invoice["_discounts"], invoice["default_tax_rates"], invoice["customer_tax_exempt"] or "none"
+        parts,
+        invoice["currency"],
+        invoice["_discounts"],
+        invoice["default_tax_rates"],
+        invoice["customer_tax_exempt"] or "none",
     )
     for line, result in zip(lines, priced, strict=True):
         _write_line(line, result)

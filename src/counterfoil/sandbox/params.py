@@ -131,6 +131,20 @@ class Hash:
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """A nested map whose names the caller chooses, such as currencies; the empty string empties it."""
+
+    kind: Kind
+
+    def read(self, raw: Any, path: str) -> Given:
+        if raw == "":
+            return {}
+        if not isinstance(raw, dict):
+            raise invalid("Invalid object", path)
+        return {name: self.kind.read(value, f"{path}[{name}]") for name, value in raw.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """An array, in whichever dialect it came; the empty string empties it."""
 

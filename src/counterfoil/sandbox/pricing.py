@@ -81,14 +81,18 @@ class Priced:
 
 
 def price_parts(
-    parts: Sequence[Part], discounts: Sequence[Doc] = (), default_rates: Sequence[Doc] = (), exempt: str = "none"
+    parts: Sequence[Part],
+    currency: str,
+    discounts: Sequence[Doc] = (),
+    default_rates: Sequence[Doc] = (),
+    exempt: str = "none",
 ) -> list[Priced]:
     """Price the lines of one bill. `discounts` and `default_rates` are the bill's, `exempt` is the customer's."""
-    own = [_own_discounts(part) for part in parts]
+    own = [_own_discounts(part, currency) for part in parts]
     left = [part.amount - sum(taken.values()) for part, taken in zip(parts, own, strict=True)]
     shared: list[dict[str, int]] = [{} for _ in parts]
     for discount in discounts:
-        for position, amount in _shares(parts, left, discount):
+        for position, amount in _shares(parts, left, discount, currency):
             left[position] -= amount
             shared[position] = added(shared[position], {discount["id"]: amount})
     return [
@@ -118,20 +122,20 @@ def rounded(exact: Decimal) -> int:
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def _own_discounts(part: Part) -> dict[str, int]:
+def _own_discounts(part: Part, currency: str) -> dict[str, int]:
     left, taken = part.amount, dict[str, int]()
     for discount in part.discounts:
-        amount = _off(discount["coupon"], left) if _applies(part, discount) else 0
+        amount = _off(discount["coupon"], left, currency) if _applies(part, discount) else 0
         left -= amount
         taken = added(taken, {discount["id"]: amount})
     return taken
 
 
-def _shares(parts: Sequence[Part], left: Sequence[int], discount: Doc) -> list[tuple[int, int]]:
+def _shares(parts: Sequence[Part], left: Sequence[int], discount: Doc, currency: str) -> list[tuple[int, int]]:
     """How much of a bill's discount falls on which line."""
     places = [position for position, part in enumerate(parts) if left[position] > 0 and _applies(part, discount)]
     weights = [left[position] for position in places]
-    return list(zip(places, spread(_off(discount["coupon"], sum(weights)), weights), strict=True))
+    return list(zip(places, spread(_off(discount["coupon"], sum(weights), currency), weights), strict=True))
 
 
 def _applies(part: Part, discount: Doc) -> bool:
@@ -139,11 +143,12 @@ def _applies(part: Part, discount: Doc) -> bool:
     return part.is_discountable and part.amount > 0 and (not products or part.product in products)
 
 
-def _off(coupon: Doc, amount: int) -> int:
-    """What a coupon takes off an amount, never more than all of it."""
+def _off(coupon: Doc, amount: int, currency: str) -> int:
+    """What a coupon takes off an amount in a currency, never more than all of it."""
     if coupon["percent_off"] is not None:
         return rounded(amount * Decimal(str(coupon["percent_off"])) / _HUNDRED)
-    return min(int(coupon["amount_off"]), amount)
+    options = coupon.get("_currency_options") or {coupon["currency"]: {"amount_off": coupon["amount_off"]}}
+    return min(int(options[currency]["amount_off"]), amount)
 
 
 def _taxed(

@@ -6,23 +6,24 @@ import re
 
 from counterfoil.sandbox import coupons
 from counterfoil.sandbox.call import Call, apply_given
-from counterfoil.sandbox.currencies import check_currency
+from counterfoil.sandbox.currencies import check_currency, check_options
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing, parameter_unknown
 from counterfoil.sandbox.fields import METADATA
 from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
-from counterfoil.sandbox.params import Choice, Flag, Given, Hash, Need, Text, Whole, uncovered
+from counterfoil.sandbox.params import Choice, Flag, Given, Hash, Keyed, Need, Text, Whole, uncovered
 from counterfoil.sandbox.routing import Route
 from counterfoil.sandbox.versions import CLOVER, since
 
 KIND = "promotion_code"
 _CODE = re.compile(r"[A-Za-z0-9-]{1,500}")
+_OPTIONS = Keyed(Hash({"minimum_amount": Whole(least=1)}))
 _RESTRICTIONS = Hash(
     {
         "first_time_transaction": Flag(),
         "minimum_amount": Whole(least=1),
         "minimum_amount_currency": Text(),
-        **uncovered("currency_options"),
+        "currency_options": _OPTIONS,
     }
 )
 
@@ -42,10 +43,8 @@ def check_redeemable(call: Call, code: Doc, customer: Doc | None, currency: str 
     rules = code["restrictions"]
     if rules["first_time_transaction"] and owner is not None and _has_paid(call, owner):
         raise _refused("the associated customer has prior transactions")
-    least = rules["minimum_amount"]
-    if least is None or amount is None:
-        return
-    if rules["minimum_amount_currency"] != currency or amount < least:
+    least = {name: option.get("minimum_amount") for name, option in (code.get("_minimums") or {}).items()}
+    if least and amount is not None and (currency not in least or amount < (least[currency] or 0)):
         raise _refused("the associated minimum amount is not met")
 
 
@@ -75,6 +74,7 @@ def _create(call: Call) -> Doc:
     text = _text(call, customer)
     code = _blank(call, coupon, text, customer)
     code["restrictions"] |= _restrictions(given.get("restrictions") or {})
+    code["_minimums"] = _minimums(code, given.get("restrictions") or {})
     apply_given(code, given, ("active", "expires_at", "max_redemptions", "metadata"))
     if code["expires_at"] is not None:
         call.schedule(code["expires_at"], "expire_promotion_code", code)
@@ -91,6 +91,7 @@ def _update(call: Call) -> Doc:
         _check_revivable(call, code)
     before = copy_of(code)
     apply_given(code, call.given, ("active", "metadata"))
+    code["_minimums"] = _minimums(code, call.given.get("restrictions") or {})
     return call.save(code, "promotion_code.updated", before)
 
 
@@ -143,6 +144,14 @@ def _restrictions(given: Given) -> Doc:
         {"minimum_amount": least, "minimum_amount_currency": check_currency({"currency": currency})} if least else {}
     )
     return named | {"first_time_transaction": bool(given.get("first_time_transaction"))}
+
+
+def _minimums(code: Doc, given: Given) -> Doc | None:
+    """The least amount in each currency, where there is any."""
+    rules = code["restrictions"]
+    own = {rules["minimum_amount_currency"]: {"minimum_amount": rules["minimum_amount"]}}
+    known = code.get("_minimums") or (own if rules["minimum_amount"] else {})
+    return known | check_options(given.get("currency_options") or {}, "restrictions[currency_options]") or None
 
 
 def _check_revivable(call: Call, code: Doc) -> None:
@@ -215,7 +224,7 @@ ROUTES = (
         "POST",
         "/v1/promotion_codes/{id}",
         _update,
-        {**METADATA, "active": Flag(), "restrictions": Hash(uncovered("currency_options"))},
+        {**METADATA, "active": Flag(), "restrictions": Hash({"currency_options": _OPTIONS})},
     ),
     Route(
         "GET",

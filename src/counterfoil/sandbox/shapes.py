@@ -397,8 +397,9 @@ INCLUDABLE: dict[str, dict[str, tuple[str, str]]] = {
 
 ON_REQUEST: dict[str, dict[str, str]] = {
     "checkout.session": {"total_details.breakdown": "_breakdown"},
-    "coupon": {"applies_to": "_applies_to"},
+    "coupon": {"applies_to": "_applies_to", "currency_options": "_currency_options"},
     "invoice": {"confirmation_secret": "_confirmation_secret"},
+    "promotion_code": {"restrictions.currency_options": "_minimums"},
     "item": {"discounts": "_discount_amounts", "taxes": "_tax_amounts"},
 }
 """Values that are absent unless asked for: where they are kept."""

@@ -63,7 +63,7 @@ def net_of(call: Call, subscription: Doc, item: Doc, amount: int) -> int:
     """What the discounts of the moment leave of an item's amount for a whole period."""
     own = discounts.named(call, item["discounts"])
     part = Part(amount, product=item["price"]["product"], discounts=own)
-    priced = pricing.price_parts([part], _of_bill(call, subscription))[0]
+    priced = pricing.price_parts([part], subscription["currency"], _of_bill(call, subscription))[0]
     return amount - sum(priced.discounts.values())
 
 
