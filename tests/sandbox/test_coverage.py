@@ -28,3 +28,9 @@ def test_no_row_stands_twice() -> None:
 
 def test_every_operation_that_is_served_is_shown_by_a_test() -> None:
     assert [row.id for row in ROWS if row.route and coverage.is_served(row) and not coverage.shown_by(row)] == []
+
+
+def test_every_row_of_the_first_priority_is_there() -> None:
+    expected = [row for row in ROWS if row.priority == 0]
+
+    assert [row.id for row in expected if not (coverage.is_served(row) and coverage.shown_by(row))] == []

@@ -194,6 +194,7 @@ def test_a_paused_subscription_is_resumed_by_a_payment(
 
 
 @covers("subscriptions.dunning")
+@covers("subscriptions.dunning")
 @pytest.mark.parametrize("end", ["canceled", "unpaid", "past_due"])
 def test_dunning_tries_again_and_ends_as_the_account_has_chosen(
     server: CheckedServer, api: stripe.StripeClient, machine: TimeMachine, end: str
@@ -223,6 +224,7 @@ def test_dunning_tries_again_and_ends_as_the_account_has_chosen(
     assert ("customer.subscription.deleted" in server.event_types()) == (end == "canceled")
 
 
+@covers("subscriptions.dunning")
 def test_a_payment_during_dunning_makes_the_subscription_active_again(
     server: CheckedServer, api: stripe.StripeClient, machine: TimeMachine
 ) -> None:
