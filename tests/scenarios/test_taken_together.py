@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -17,6 +18,7 @@ from counterfoil.engine.together import Alone, take
 from counterfoil.sim.desk import read
 from counterfoil.store.work import Claim, Queue
 from counterfoil.worker.crew import Crew
+from counterfoil.worker.loop import round_of_work
 from databases import Databases
 from scenarios.stage import BROWSER, Stage, open_stage
 
@@ -193,6 +195,21 @@ def test_a_provider_that_is_away_puts_all_of_them_off(stage: Stage) -> None:
         ref=stage.intent_of(payment),
     )
     assert [(bool(row["waiting_for"]), row["leased_until"]) for row in waiting] == [(True, None)] * 3
+    stage.rest()
+    assert stage.at_rest()
+
+
+def test_a_worker_goes_round_by_round_until_nothing_is_due_or_under_way(stage: Stage) -> None:
+    payments = crowd(stage, [1000, 2000, 3000, 4000, 5000])
+    stage.post.bring_all()
+    house = replace(stage.site.house, settings=replace(stage.site.house.settings, batch=2))
+    with Crew(house, 1) as crew:
+        rounds = 0
+        while round_of_work(house, crew):
+            rounds += 1
+
+        assert settled(stage) == len(payments)
+    assert rounds > len(payments) / 2
     stage.rest()
     assert stage.at_rest()
 

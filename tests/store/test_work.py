@@ -123,6 +123,16 @@ def test_an_extended_lease_lasts(queue: Database) -> None:
     assert claim(queue, wall=LATER) == []
 
 
+def test_a_heartbeat_takes_no_hold_of_what_was_given_back(queue: Database) -> None:
+    given_back, kept = claim(queue)
+    with queue.transaction(TENANT) as tx:
+        work.postpone(tx, given_back, NOW)
+    with queue.claims() as tx:
+        work.extend(tx, [given_back, kept], LATER + LEASE)
+
+    assert [each.id for each in claim(queue, wall=LATER)] == [given_back.id]
+
+
 def test_queueing_again_keeps_the_earlier_time(queue: Database) -> None:
     with queue.transaction(TENANT) as tx:
         work.enqueue(tx, Queue.INBOX, "a", NOW + timedelta(days=1))

@@ -36,7 +36,9 @@ class Waiting(Generic[Item, Answer]):
 
 
 class Lane(Generic[Item, Answer]):
-    """Writes items in batches, one batch at a time, in the order they came; each is answered after its commit.
+    """Writes items in batches, in the order they came; each is answered after its commit.
+
+    One batch at a time, unless `hands` says that more may be under way: one more begins when half a batch waits.
 
     `write` stores a batch in one transaction and gives an answer for each item. When it fails, the items are written
     one by one, so that only what can't be written fails. A database that is gone is told to everyone who waits.
@@ -49,6 +51,7 @@ class Lane(Generic[Item, Answer]):
         executor: Executor,
         limits: Limits,
         deliver: "Callable[[Sequence[Waiting[Item, Answer]], Sequence[Answer]], None] | None" = None,
+        hands: int = 1,
     ) -> None:
         self._write = write
         self._deliver = deliver or _deliver_singly
@@ -56,7 +59,8 @@ class Lane(Generic[Item, Answer]):
         self._limits = limits
         self._queue: deque[Waiting[Item, Answer]] = deque()
         self._lock = Lock()
-        self._busy = False
+        self._hands = hands
+        self._busy = 0
 
     def put(self, waiting: Waiting[Item, Answer]) -> bool:
         """Let an item into the lane. False when too many wait already; it is then not written."""
@@ -67,19 +71,22 @@ class Lane(Generic[Item, Answer]):
         with self._lock:
             if len(self._queue) + len(items) > self._limits.waiting:
                 return False
-            if not self._busy:
+            if self._needs_hand(len(self._queue) + len(items)):
                 # First, because it raises when the lane's owner is closing: then nothing has been taken in.
                 self._executor.submit(self._drain)
-                self._busy = True
+                self._busy += 1
             self._queue.extend(items)
         return True
+
+    def _needs_hand(self, waiting: int) -> bool:
+        return not self._busy or (self._busy < self._hands and 2 * waiting >= self._limits.batch)
 
     def _drain(self) -> None:
         while batch := self._take():
             self._flush(batch)
 
     def _take(self) -> list[Waiting[Item, Answer]]:
-        """Take the next batch; an empty one leaves the lane idle."""
+        """Take the next batch; an empty one lets the hand go."""
         batch: list[Waiting[Item, Answer]] = []
         weight = 0
         with self._lock:
@@ -88,7 +95,7 @@ class Lane(Generic[Item, Answer]):
                 if batch and weight > self._limits.batch_bytes:
                     break
                 batch.append(self._queue.popleft())
-            self._busy = bool(batch)
+            self._busy -= not batch
         return batch
 
     def _flush(self, batch: list[Waiting[Item, Answer]]) -> None:

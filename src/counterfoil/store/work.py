@@ -164,7 +164,7 @@ def count_failure(tx: Tx, claim: Claim) -> None:
 
 
 def extend(tx: Tx, claims: Iterable[Claim], until: datetime) -> None:
-    """Keep leases alive while their holder is."""
+    """Keep leases alive while their holder is. What was given back meanwhile stays free."""
     held = sorted(claims, key=lambda each: (each.queue, each.tenant, each.id))
     tx.run(
         """
@@ -172,6 +172,7 @@ def extend(tx: Tx, claims: Iterable[Claim], until: datetime) -> None:
         from unnest(%(queues)s::text[], %(tenants)s::text[], %(ids)s::text[], %(tokens)s::bigint[])
             as held (queue, tenant, id, token)
         where work.queue = held.queue and work.tenant = held.tenant and work.id = held.id and work.token = held.token
+            and work.leased_until is not null
         """,
         until=until,
         queues=[str(each.queue) for each in held],

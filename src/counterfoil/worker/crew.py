@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
@@ -20,12 +21,17 @@ from counterfoil.engine.lanes import Lane, Limits, Waiting, pending
 from counterfoil.engine.phases import Phase
 from counterfoil.engine.together import TOGETHER, take
 from counterfoil.engine.upkeep import Growth, look_again
+from counterfoil.store.database import CommitUnknown, DatabaseUnavailable
 from counterfoil.store.upkeep import DECIDED
 from counterfoil.store.work import Claim, LeaseLost
 
 log = structlog.get_logger("counterfoil.worker")
 
-LANE_THREADS: Final = 3
+LANE_THREADS: Final = 4
+HANDS: Final = 2
+"""How many batches of one kind and tenant are under way at a time: one thinks while Postgres works on the other."""
+AHEAD: Final = 1
+"""How many rounds may be under way while more is claimed, so that nothing waits for a round's slowest flow."""
 LIMITS: Final = Limits(batch=100)
 
 
@@ -59,9 +65,11 @@ class Crew:
         self._growth = Growth()
         self._opening = threading.Lock()
         self._lanes: dict[tuple[type, str], Lane[Flow, Phase | None]] = {}
+        self._rounds: list[tuple[Round, Sequence[Claim]]] = []
 
     def close(self) -> None:
-        """Give the threads up."""
+        """Finish what is under way, and give the threads up."""
+        self.wait()
         self._threads.shutdown(wait=True)
         self._writers.shutdown(wait=True)
 
@@ -73,12 +81,31 @@ class Crew:
 
     def work_on(self, claims: Sequence[Claim]) -> None:
         """Run the flow of each claim to its end, and keep the leases alive meanwhile."""
+        self.begin(claims)
+        self.wait()
+
+    def begin(self, claims: Sequence[Claim]) -> None:
+        """Begin with claims. Their leases are kept alive by whoever waits."""
         under_way = Round(len(claims))
+        self._rounds.append((under_way, claims))
         self._go_on([Flow(under_way, each, begin(each)) for each in claims])
-        while not under_way.wait(self._house.settings.lease.total_seconds() / 3):
-            heartbeat(self._house, claims)
-        if self._growth.note(len(claims)):
-            self._threads.submit(look_again, self._house, DECIDED)
+
+    def wait(self, ahead: int = 0) -> bool:
+        """Wait until at most so many rounds are under way, the oldest first. False when there was nothing to wait for.
+
+        Without a database the leases run out, and whoever claims next is told by the fence.
+        """
+        waited = False
+        while len(self._rounds) > ahead:
+            under_way, claims = self._rounds[0]
+            while not under_way.wait(self._house.settings.lease.total_seconds() / 3):
+                with suppress(DatabaseUnavailable, CommitUnknown):
+                    heartbeat(self._house, [each for _, some in self._rounds for each in some])
+            del self._rounds[0]
+            waited = True
+            if self._growth.note(len(claims)):
+                self._threads.submit(look_again, self._house, DECIDED)
+        return waited
 
     def _go_on(self, flows: Sequence["Flow"]) -> None:
         """Let flows go on: those that stand before the same kind of phase go side by side, so that they share it."""
@@ -93,7 +120,7 @@ class Crew:
     def _lane(self, kind: type, tenant: str) -> "Lane[Flow, Phase | None]":
         with self._opening:
             if (kind, tenant) not in self._lanes:
-                self._lanes[kind, tenant] = Lane(self._take, self._writers, LIMITS, self._deliver)
+                self._lanes[kind, tenant] = Lane(self._take, self._writers, LIMITS, self._deliver, HANDS)
             return self._lanes[kind, tenant]
 
     def _take(self, flows: Sequence["Flow"]) -> Sequence[Phase | None]:

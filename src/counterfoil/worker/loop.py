@@ -17,7 +17,7 @@ from counterfoil.engine.phases import run
 from counterfoil.engine.retention import schedule
 from counterfoil.store.database import DatabaseUnavailable
 from counterfoil.store.work import Claim, LeaseLost
-from counterfoil.worker.crew import Crew, tell_failure
+from counterfoil.worker.crew import AHEAD, Crew, tell_failure
 
 log = structlog.get_logger("counterfoil.worker")
 
@@ -75,11 +75,13 @@ class Upkeep:
 
 
 def round_of_work(house: House, crew: Crew) -> bool:
-    """Claim what is due and work through it. False when nothing was due."""
+    """Claim what is due and work on it, a round ahead of its end. False when nothing is due and nothing under way."""
     claims = claim_due(house)
-    if claims:
-        crew.work_on(claims)
-    return bool(claims)
+    if not claims:
+        return crew.wait()
+    crew.begin(claims)
+    crew.wait(AHEAD)
+    return True
 
 
 def work_on(house: House, claim: Claim) -> None:

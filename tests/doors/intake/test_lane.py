@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import psycopg
@@ -213,6 +213,40 @@ def test_a_batch_is_bounded_by_its_bytes_too() -> None:
 
     assert sorted(number for batch in batches for number in batch) == [0, 1, 2, 3, 4]
     assert max(len(batch) for batch in batches[1:]) == 1
+
+
+class Counted(ThreadPoolExecutor):
+    """Counts what it is given to do."""
+
+    given = 0
+
+    def submit(self, *work: Any, **more: Any) -> "Future[Any]":
+        self.given += 1
+        return super().submit(*work, **more)
+
+
+@pytest.mark.parametrize(("hands", "waiting", "under_way"), [(1, 4, 1), (2, 1, 1), (2, 2, 2), (2, 4, 2), (3, 4, 3)])
+def test_another_hand_begins_when_half_a_batch_waits(hands: int, waiting: int, under_way: int) -> None:
+    go, begun = Event(), Event()
+    written: list[int] = []
+
+    def write(batch: Sequence[int]) -> Sequence[int]:
+        begun.set()
+        assert go.wait(PATIENCE_S)
+        written.extend(batch)
+        return batch
+
+    with Counted(4) as executor:
+        lane: Lane[int, int] = Lane(write, executor, Limits(batch=4), hands=hands)
+        lane.put(Waiting(0, 1, pending()))
+        assert begun.wait(PATIENCE_S)
+        for number in range(1, waiting + 1):
+            lane.put(Waiting(number, 1, pending()))
+        given = executor.given
+        go.set()
+
+    assert given == under_way
+    assert sorted(written) == list(range(waiting + 1))
 
 
 def test_what_was_taken_in_is_stored_before_the_lane_closes(world: World) -> None:
