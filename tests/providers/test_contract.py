@@ -11,12 +11,13 @@ from counterfoil.core.facts import (
     IntentStatus,
     MethodFact,
     MissingFact,
+    Refusal,
     Refused,
     UnreadableFact,
 )
 from counterfoil.core.ids import LegId, ProviderRef
 from counterfoil.core.money import Money
-from counterfoil.core.orders import AttachMethod, ConfirmIntent, CreateCustomer, CreateIntent
+from counterfoil.core.orders import AttachMethod, ConfirmIntent, CreateCustomer, CreateIntent, UpdateCustomer
 from counterfoil.providers.port import Refs
 from counterfoil.providers.stripe.calls import Reply
 from providers.provider_house import CARD, MINE, USD_70, ProviderHouse, done
@@ -324,3 +325,19 @@ def test_a_connected_accounts_objects_are_its_own(house: ProviderHouse) -> None:
 def ref_of(refs: Refs) -> ProviderRef:
     assert refs.method_ref is not None
     return refs.method_ref
+
+
+def test_a_customer_s_name_and_address_are_set_and_cleared(house: ProviderHouse) -> None:
+    made = house.customer()
+    refs = Refs(made.ref, email="lovelace@example.com", name="Ada")
+
+    told = done(house.provider.execute(house.order(UpdateCustomer(MINE)), refs))
+    again = done(house.provider.execute(house.order(UpdateCustomer(MINE), try_no=2), Refs(made.ref)))
+
+    assert told == again == house.provider.fetch("customer", made.ref)
+
+
+def test_a_customer_that_the_provider_does_not_have_can_t_be_changed(house: ProviderHouse) -> None:
+    outcome = house.provider.execute(house.order(UpdateCustomer(MINE)), Refs(ProviderRef("cus_nobody"), name="Ada"))
+
+    assert outcome == Refused(Refusal("resource_missing"))

@@ -11,7 +11,7 @@ from counterfoil.core.facts import Source
 from counterfoil.core.ids import PaymentId
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.upkeep import Growth
-from counterfoil.store import inbox, journal, subjects, sweeps, upkeep
+from counterfoil.store import erasing, inbox, journal, retention, subjects, sweeps, upkeep
 from counterfoil.store.database import Database, Tx
 from counterfoil.store.inbox import News
 from store.road import TENANT, Road
@@ -147,3 +147,27 @@ def test_tables_are_looked_at_again_whenever_they_have_grown_by_a_factor() -> No
     assert [number for number, due in enumerate(asked, 1) if due] == [2, 8, 32]
     assert growth.note(10**9)
     assert not growth.note(10**9)
+
+
+def test_an_erasure_reads_what_is_about_its_customer(road: Road, paying: PaymentId) -> None:
+    with _counted(road.database) as (tx, read):
+        dana = subjects.customer(tx, CUSTOMER)
+        assert dana
+        erasing.erase_customer(tx, dana, NOW)
+
+    assert read[0] < ROWS_MAX
+
+
+def test_upkeep_reads_one_page(road: Road) -> None:
+    """Of what is younger it reads no more than that."""
+    with road.database.transaction(TENANT) as tx:
+        for number in range(CROWD):
+            inbox.put(tx, News(f"pevt_{number:04}", Source.API, "test", f"crowd:{number}", NOW, NOW, body=b"{}"))
+    with psycopg.connect(road.database.dsn, autocommit=True) as owner:
+        owner.execute("analyze")
+    with _counted(road.database) as (tx, read):
+        page = retention.drop_bodies(tx, "", NOW, 10)
+        retention.drop_keys(tx, "", NOW, 10)
+        retention.drop_bodies_of_erased(tx, 10)
+    assert (page.dropped, page.last) == (0, None)
+    assert read[0] < ROWS_MAX

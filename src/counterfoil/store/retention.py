@@ -22,17 +22,21 @@ def drop_bodies(tx: Tx, after: str, before: datetime, limit: int) -> Page:
     """Drop the raw bodies of one page that came before a time, unless their news is undecided or waits for a person."""
     row = tx.one(
         """
-        with page as (
-            select r.inbox, i.received_at, i.status
-            from raw_body r
-            join inbox i on i.tenant = r.tenant and i.id = r.inbox
-            where r.tenant = %(tenant)s and r.inbox > %(after)s
-            order by r.inbox
+        with oldest as materialized (
+            select inbox from raw_body
+            where tenant = %(tenant)s and inbox > %(after)s
+            order by inbox
             limit %(limit)s
+        ), page as (
+            select oldest.inbox, i.received_at, i.status
+            from oldest
+            cross join lateral (
+                select received_at, status from inbox where tenant = %(tenant)s and id = oldest.inbox offset 0
+            ) as i
         ), dropped as (
-            delete from raw_body using page
-            where raw_body.tenant = %(tenant)s and raw_body.inbox = page.inbox
-                and page.received_at < %(before)s and page.status = 'decided'
+            delete from raw_body
+            where tenant = %(tenant)s
+                and inbox = any (array(select inbox from page where received_at < %(before)s and status = 'decided'))
             returning 1
         )
         select count(*) as seen, max(inbox) as last, bool_or(received_at >= %(before)s) as is_through,
@@ -53,22 +57,25 @@ def drop_keys(tx: Tx, after: str, before: datetime, limit: int) -> Page:
     """
     row = tx.one(
         """
-        with page as (
-            select c.inbox, i.received_at, c.final_body is not null as is_final
-            from command c
-            join inbox i on i.tenant = c.tenant and i.id = c.inbox
-            where c.tenant = %(tenant)s and c.inbox > %(after)s
-            order by c.inbox
+        with oldest as materialized (
+            select inbox, final_body is not null as is_final from command
+            where tenant = %(tenant)s and inbox > %(after)s
+            order by inbox
             limit %(limit)s
-        ), expired as (
-            select inbox from page where received_at < %(before)s and is_final
+        ), page as (
+            select oldest.inbox, i.received_at, oldest.is_final
+            from oldest
+            cross join lateral (
+                select received_at from inbox where tenant = %(tenant)s and id = oldest.inbox offset 0
+            ) as i
+        ), expired as materialized (
+            select array(select inbox from page where received_at < %(before)s and is_final) as ids
         ), freed as (
-            update inbox set identity = 'expired:' || inbox.id
-            from expired
-            where inbox.tenant = %(tenant)s and inbox.id = expired.inbox
+            update inbox set identity = 'expired:' || id
+            where tenant = %(tenant)s and id = any ((select ids from expired)::text[])
         ), dropped as (
-            delete from command using expired
-            where command.tenant = %(tenant)s and command.inbox = expired.inbox
+            delete from command
+            where tenant = %(tenant)s and inbox = any ((select ids from expired)::text[])
             returning 1
         )
         select count(*) as seen, max(inbox) as last, bool_or(received_at >= %(before)s) as is_through,
@@ -94,22 +101,33 @@ def drop_bodies_of_erased(tx: Tx, limit: int) -> int:
     that named them only later."""
     return tx.run(
         """
-        delete from raw_body using (
-            select r.inbox
-            from customer c
-            join raw_body r on r.tenant = c.tenant and r.customer_ref = c.provider_ref
-            join inbox i on i.tenant = r.tenant and i.id = r.inbox and i.account = c.account
-            where c.tenant = %(tenant)s and c.erased_at is not null
+        with erased as materialized (
+            select id, account, provider_ref, erased_at from customer
+            where tenant = %(tenant)s and erased_at is not null
+        ), late as materialized (
+            select named.inbox
+            from erased
+            cross join lateral (
+                select r.inbox, (select account from inbox where tenant = %(tenant)s and id = r.inbox) as account
+                from raw_body r
+                where r.tenant = %(tenant)s and r.customer_ref = erased.provider_ref
+                offset 0
+            ) as named
+            where named.account = erased.account
             union all
-            select r.inbox
-            from customer c
-            join decision_about a on a.tenant = c.tenant and a.subject = c.id
-            join decision d on d.tenant = a.tenant and d.id = a.decision and d.decided_at >= c.erased_at
-            join raw_body r on r.tenant = d.tenant and r.inbox = d.inbox
-            where c.tenant = %(tenant)s and c.erased_at is not null
+            select decided.inbox
+            from erased
+            cross join lateral (
+                select d.inbox
+                from decision_about a
+                join decision d on d.tenant = %(tenant)s and d.id = a.decision
+                where a.tenant = %(tenant)s and a.subject = erased.id and d.decided_at >= erased.erased_at
+                    and exists (select from raw_body r where r.tenant = %(tenant)s and r.inbox = d.inbox)
+                offset 0
+            ) as decided
             limit %(limit)s
-        ) as late
-        where raw_body.tenant = %(tenant)s and raw_body.inbox = late.inbox
+        )
+        delete from raw_body where tenant = %(tenant)s and inbox = any (array(select inbox from late))
         """,
         limit=limit,
     )
