@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from counterfoil.sandbox.control import ACTS
+from counterfoil.sandbox.faults import EVENT_TROUBLE, REQUEST_TROUBLE
 from counterfoil.sandbox.server import SandboxServer
+from counterfoil.sandbox.settings import Settings
 from sandbox.covering import covers
 from sandbox.test_node import installed
 
@@ -39,3 +42,12 @@ def test_the_page_for_node_runs() -> None:
     with SandboxServer() as server:
         code = f"(async () => {{\n{code_of('node.md', 'js', server.url)}\n}})();"
         run(["node", "-e", code], NODE_PATH=str(installed()))
+
+
+def test_the_page_of_the_control_plane_names_everything() -> None:
+    page = (PAGES / "control-plane.md").read_text()
+    named = [*REQUEST_TROUBLE, *EVENT_TROUBLE, *Settings.__slots__]
+    paths = [path for method, path in ACTS]
+
+    assert [name for name in named if f"`{name}`" not in page] == []
+    assert [path for path in paths if path not in page] == []
