@@ -219,6 +219,21 @@ def test_a_dispute_that_nobody_answers_is_lost_and_an_inquiry_is_closed(
     assert server.event_types().count("charge.dispute.closed") == 2
 
 
+def test_a_disputed_bank_debit_is_lost_at_once(
+    server: CheckedServer, api: stripe.StripeClient, clock: SteppingClock
+) -> None:
+    """Nobody can appeal against a customer who has their bank take a debit back."""
+    intent = paid(api, card="pm_usBankAccount_dispute")
+    clock.step(5 * DAY)
+
+    dispute = api.v1.disputes.list({"payment_intent": intent.id}).data[0]
+    assert (dispute.status, dispute.amount, dispute.is_charge_refundable) == ("lost", 2_000, False)
+    assert api.v1.payment_intents.retrieve(intent.id).status == "succeeded"
+    assert server.event_types()[-3:] == ["charge.updated", "charge.dispute.funds_withdrawn", "charge.dispute.closed"]
+    with pytest.raises(stripe.InvalidRequestError, match="already closed"):
+        api.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
+
+
 def test_a_part_refunded_charge_is_disputed_for_the_rest(server: CheckedServer, api: stripe.StripeClient) -> None:
     intent = paid(api)
     api.v1.refunds.create({"payment_intent": intent.id, "amount": 500})

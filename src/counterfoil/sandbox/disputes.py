@@ -30,7 +30,10 @@ _EVIDENCE: dict[str, Kind] = {name: Text(150_000) for name in EVIDENCE}
 
 
 def open_dispute(call: Call, charge: Doc, kind: str) -> Doc:
-    """A bank disputes a charge. `kind` is the reason, or `inquiry`, which takes no money yet."""
+    """A bank disputes a charge. `kind` is the reason, or `inquiry`, which takes no money yet.
+
+    A bank debit that is disputed is lost at once: nobody can appeal.
+    """
     inquiry = kind == "inquiry"
     dispute = _blank(call, charge, "general" if inquiry else kind, inquiry)
     before = copy_of(charge)
@@ -45,6 +48,8 @@ def open_dispute(call: Call, charge: Doc, kind: str) -> Doc:
     call.emit("charge.updated", charge, before)
     if not inquiry:
         call.emit("charge.dispute.funds_withdrawn", dispute)
+    if charge["payment_method_details"]["type"] == "us_bank_account":
+        _close(call, dispute, won=False)
     return dispute
 
 
