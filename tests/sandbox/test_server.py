@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -253,6 +254,23 @@ def test_chunked_bodies_and_kept_connections_work(server: CheckedServer) -> None
             assert name in reply.read().decode()
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: -5\r\n\r\n",
+        b"Content-Length: five\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-5\r\n",
+    ],
+)
+def test_a_body_of_unreadable_length_is_refused(server: CheckedServer, head: bytes) -> None:
+    address = urlsplit(server.url)
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=5) as connection:
+        connection.sendall(b"POST /v1/customers HTTP/1.1\r\nHost: sandbox\r\n" + head)
+
+        assert connection.recv(1024).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_body_beyond_any_limit_is_refused(server: CheckedServer) -> None:

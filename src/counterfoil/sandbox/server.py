@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import socket
 import struct
 import threading
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 BODY_MAX = 4 * 1024 * 1024
 PACKED_MIN_BYTES = 1024
+_LINE_MAX = 1024
+_HEX = re.compile(rb"[0-9a-fA-F]{1,8}")
+_UNREADABLE = Response(400, {"Content-Type": "text/plain"}, b"The length of the body can't be read.")
+_TOO_LARGE = Response(413, {"Content-Type": "text/plain"}, b"The body is too large.")
 SENDERS = 4
 IDLE_S = 60.0
 
@@ -263,8 +268,8 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self._read_body()
-        if body is None:
-            self._send(Response(413, {"Content-Type": "text/plain"}, b"The body is too large."))
+        if isinstance(body, Response):
+            self._send(body)
             self.close_connection = True
             return
         method = "GET" if self.command == "HEAD" else self.command
@@ -292,25 +297,32 @@ class _Connection(BaseHTTPRequestHandler):
                 500, {"Content-Type": "application/json"}, json_body({"error": {"type": "api_error", "message": words}})
             )
 
-    def _read_body(self) -> bytes | None:
-        """The request's body, None when it is larger than any that Stripe takes."""
+    def _read_body(self) -> bytes | Response:
+        """The request's body, or the answer to one that can't be read or is larger than any that Stripe takes."""
         if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
             return self._read_chunks()
         length = self.headers.get("Content-Length") or "0"
-        if not length.isdigit() or int(length) > BODY_MAX:
-            return None
-        return self.rfile.read(int(length))
+        if not (length.isascii() and length.isdecimal()):
+            return _UNREADABLE
+        return _TOO_LARGE if int(length) > BODY_MAX else self.rfile.read(int(length))
 
-    def _read_chunks(self) -> bytes | None:
+    def _read_chunks(self) -> bytes | Response:
         body = b""
-        while size := int(self.rfile.readline().split(b";")[0].strip() or b"0", 16):
+        while (size := self._chunk_size()) > 0:
             if len(body) + size > BODY_MAX:
-                return None
+                return _TOO_LARGE
             body += self.rfile.read(size)
             self.rfile.readline()
+        if size < 0:
+            return _UNREADABLE
         while self.rfile.readline().strip():
             pass
         return body
+
+    def _chunk_size(self) -> int:
+        """The size of the next chunk, -1 when it is no number."""
+        digits = self.rfile.readline(_LINE_MAX).split(b";")[0].strip()
+        return int(digits, 16) if _HEX.fullmatch(digits) else -1
 
     def _packed(self, response: Response) -> Response:
         """A long body goes out compressed to a client that says it can read that."""
