@@ -144,6 +144,7 @@ def _resume(call: Call) -> Doc:
     subscription_states.save(call, subscription, before)
     on_success = call.given.get("payment_behavior") == "resume_on_payment_success"
     subscription["_resumes_on_attempt"] = not on_success
+    call.shelf.save(subscription)
     subscription_invoices.collect_now(call, invoice, "allow_incomplete" if on_success else "default_incomplete")
     if invoice["status"] == "open":
         call.schedule(call.now + subscription_states.INCOMPLETE_S, "drop_resumption", invoice)
