@@ -46,6 +46,21 @@ def test_a_customers_discount_is_told_and_taken_away(server: CheckedServer, api:
     assert refusal.value.http_status == 404
 
 
+def test_the_coupon_of_a_customers_discount_is_expanded_where_there_is_one(
+    server: CheckedServer, api: stripe.StripeClient
+) -> None:
+    coupon = api.v1.coupons.create({"percent_off": 20, "duration": "forever"})
+    owner, bare = discounted(server, coupon.id, method=None), customer(api, method=None)
+    expand = ["discount.source.coupon"]
+
+    whole = api.v1.customers.retrieve(owner.id, {"expand": expand}).to_dict()
+
+    assert whole["discount"]["source"]["coupon"]["percent_off"] == 20.0
+    assert api.v1.customers.retrieve(bare.id, {"expand": expand}).discount is None
+    with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
+        api.v1.customers.retrieve(bare.id, {"expand": ["nothing.like.this"]})
+
+
 def test_another_coupon_replaces_a_customers_discount(server: CheckedServer, api: stripe.StripeClient) -> None:
     first = api.v1.coupons.create({"percent_off": 20})
     second = api.v1.coupons.create({"percent_off": 30})

@@ -181,7 +181,8 @@ def _expand(
                 _expand(held, kind, key, deeper, version, fetch, lists, full + ".")
     elif isinstance(shown.get(name), dict):
         _descend(shown[name], below, version, fetch, lists)
-    elif not isinstance(shown.get(name), list):
+    elif not isinstance(shown.get(name), list) and not (below and name in shown and shown[name] is None):
+        # A way through something that is not there, such as the coupon of no discount, leads nowhere and is no error.
         raise _not_expandable(full)
 
 
