@@ -301,3 +301,32 @@ def test_a_body_can_be_erased_while_the_news_stays(house: Database) -> None:
         tx.run("delete from raw_body where tenant = %(tenant)s")
         assert inbox.body(tx, "pevt_1") is None
         assert inbox.get(tx, "pevt_1") is not None
+
+
+LISTS: list[list[str]] = [
+    [],
+    ["a"],
+    ["a", "b", "a"],
+    ["", "null", "NULL", "{}", "a,b", " a "],
+    ['say "hi"', "b"],
+    ['","', "x"],
+    ["back\\slash", "\\"],
+    ["é", "日本", "line\nbreak", "tab\t"],
+]
+
+
+@pytest.mark.parametrize("texts", LISTS, ids=repr)
+def test_a_list_of_texts_arrives_as_it_was(house: Database, texts: list[str]) -> None:
+    with house.transaction(TENANT) as tx:
+        row = tx.one("select %(texts)s::text[] as texts", texts=texts)
+        found = tx.rows("select each from unnest(%(texts)s::text[]) as each where each = any (%(texts)s)", texts=texts)
+
+    assert row == {"texts": texts}
+    assert [each["each"] for each in found] == texts
+
+
+def test_a_list_of_numbers_or_with_gaps_arrives_as_it_was(house: Database) -> None:
+    with house.transaction(TENANT) as tx:
+        row = tx.one("select %(n)s::bigint[] as n, %(gaps)s::text[] as gaps", n=[1, 2], gaps=["a", None])
+
+    assert row == {"n": [1, 2], "gaps": ["a", None]}

@@ -1,7 +1,9 @@
 """Effects in a form for people and machines to read: what is stored in a decision and shown by explain."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import Any, assert_never
 
 from counterfoil.core.books import Subject
@@ -49,15 +51,23 @@ def _changed(before: Subject | None, after: Subject) -> dict[str, Any]:
     if before is None:
         shown = {name: encode(getattr(after, name)) for name in _names(kind) if name != "id"}
         return {"to": {name: value for name, value in shown.items() if value is not None}}
-    names = [name for name in _names(kind) if getattr(before, name) != getattr(after, name)]
-    if not names:
+    values_of = _values_of(kind)
+    both = zip(_names(kind), values_of(before), values_of(after), strict=True)
+    moved = [(name, was, now) for name, was, now in both if was != now]
+    if not moved:
         return {}
     return {
-        "from": {name: encode(getattr(before, name)) for name in names},
-        "to": {name: encode(getattr(after, name)) for name in names},
+        "from": {name: encode(was) for name, was, _ in moved},
+        "to": {name: encode(now) for name, _, now in moved},
     }
 
 
 @cache
 def _names(cls: Any) -> tuple[str, ...]:
     return tuple(each.name for each in fields(cls))
+
+
+@cache
+def _values_of(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """Give what reads all fields of a subject at once."""
+    return attrgetter(*_names(cls))

@@ -61,42 +61,57 @@ class Tx:
         self._streams = count()
         self.tenant = tenant
 
+    def _named(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the parameters of a statement. Lists of texts are written here, in a fraction of the driver's time."""
+        named = {name: as_array(each) if type(each) is list else each for name, each in values.items()}
+        return {"tenant": self.tenant, **named}
+
     def rows(self, sql: LiteralString, **values: Any) -> list[Row]:
         """Run a query with named parameters; `tenant` is always among them."""
-        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchall()
+        return self._connection.execute(sql, self._named(values)).fetchall()
 
     def one(self, sql: LiteralString, **values: Any) -> Row | None:
         """Run a query that gives at most one row."""
-        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchone()
+        return self._connection.execute(sql, self._named(values)).fetchone()
 
     def run(self, sql: LiteralString, **values: Any) -> int:
         """Run a statement and give the number of rows it touched."""
-        return self._connection.execute(sql, {"tenant": self.tenant, **values}).rowcount
+        return self._connection.execute(sql, self._named(values)).rowcount
 
     def first(self, sql: psycopg.sql.Composed, values: Mapping[str, Any]) -> Row | None:
         """Run a query composed of checked identifiers, and give its first row."""
-        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchone()
+        return self._connection.execute(sql, self._named(values)).fetchone()
 
     def composed_rows(self, sql: psycopg.sql.Composed, values: Mapping[str, Any]) -> list[Row]:
         """Run a query composed of checked identifiers, and give its rows."""
-        return self._connection.execute(sql, {"tenant": self.tenant, **values}).fetchall()
+        return self._connection.execute(sql, self._named(values)).fetchall()
 
     def composed(self, sql: psycopg.sql.Composed, values: Mapping[str, Any]) -> int:
         """Run a statement composed of checked identifiers, and give the number of rows it touched."""
-        return self._connection.execute(sql, {"tenant": self.tenant, **values}).rowcount
+        return self._connection.execute(sql, self._named(values)).rowcount
 
     def stream(self, sql: LiteralString, **values: Any) -> Iterator[Row]:
         """Run a query whose rows are read in constant memory."""
         # Named apart, so that several streams may be read side by side.
         with self._connection.cursor(name=f"stream_{next(self._streams)}") as cursor:
             cursor.itersize = 1000
-            cursor.execute(sql, {"tenant": self.tenant, **values})
+            cursor.execute(sql, self._named(values))
             yield from cursor
 
     def many(self, sql: LiteralString, values: Sequence[Mapping[str, Any]]) -> None:
         """Run a statement once per set of values."""
         with self._connection.cursor() as cursor:
             cursor.executemany(sql, [{"tenant": self.tenant, **each} for each in values])
+
+
+def as_array(items: list[Any]) -> list[Any] | str:
+    """Write a list of texts as Postgres reads a text[]; other lists are left to the driver."""
+    if not items or not all(type(each) is str for each in items):
+        return items
+    joined = '","'.join(items)
+    if "\\" in joined or joined.count('"') != 2 * (len(items) - 1):
+        return items
+    return f'{{"{joined}"}}'
 
 
 class Transactions(Protocol):

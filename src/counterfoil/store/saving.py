@@ -1,15 +1,18 @@
 """Writes many subjects at once: one statement per table, and per set of columns that changed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import Any, Final, LiteralString, get_args
 
 from psycopg.sql import SQL, Composed, Identifier
 
 from counterfoil.core.books import Allocation, Subject, Wallet
 from counterfoil.core.orders import Order
-from counterfoil.store.codec import document, encode
+from counterfoil.store.codec import document, encode, hints_of
 from counterfoil.store.database import Tx
 from counterfoil.store.subjects import TABLES, SubjectMoved, columns_of, to_row
 
@@ -28,19 +31,19 @@ def save_all(tx: Tx, pairs: Sequence[Pair]) -> None:
     No subject may be named twice.
     """
     made: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    moved: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
+    moved: dict[tuple[type, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
     for before, after in pairs:
         table = TABLES[type(after)]
         if before is None:
             made[table].append(_document(after))
         elif before != after:
             changed, old, new = _difference(before, after)
-            moved[table, changed].append({"id": after.id, "old": old, "new": new})
+            moved[type(after), changed].append({"id": after.id, **old, **new})
     for table in sorted(made, key=ORDER.__getitem__):
         tx.composed(_insert(table, tuple(made[table][0])), {"rows": document(made[table])})
-    for (table, changed), rows in sorted(moved.items(), key=lambda item: (ORDER[item[0][0]], item[0][1])):
-        if tx.composed(_update(table, changed), {"rows": document(rows)}) != len(rows):
-            raise SubjectMoved(f"one of {len(rows)} rows of {table} is no longer as it was read")
+    for (kind, changed), rows in sorted(moved.items(), key=lambda item: (ORDER[TABLES[item[0][0]]], item[0][1])):
+        if tx.composed(_update(kind, changed), {"rows": document(rows)}) != len(rows):
+            raise SubjectMoved(f"one of {len(rows)} rows of {TABLES[kind]} is no longer as it was read")
 
 
 def allocate_all(tx: Tx, allocations: Sequence[Allocation]) -> None:
@@ -66,20 +69,28 @@ def _document(subject: Subject) -> dict[str, Any]:
 
 
 def _difference(before: Subject, after: Subject) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
-    """Give the columns that changed, with their values as they were and as they are to be."""
+    """Give the columns that changed, and their values as they were and as they are to be, under names of their own."""
     if isinstance(after, Order | Wallet):
         # A few of their columns are not simply a field.
         old, new = _document(before), _document(after)
         changed = tuple(name for name in new if new[name] != old[name])
-        return changed, {name: old[name] for name in changed}, {name: new[name] for name in changed}
+        return changed, {f"old_{name}": old[name] for name in changed}, {f"new_{name}": new[name] for name in changed}
     kind: Any = type(after)
-    pairs = [(column, getattr(before, name), getattr(after, name)) for name, column, _ in columns_of(kind)]
-    moved = [(column, was, now) for column, was, now in pairs if was != now]
+    columns, values_of = _shape(kind)
+    both = zip(columns, values_of(before), values_of(after), strict=True)
+    moved = [(column, was, now) for column, was, now in both if was != now]
     return (
         tuple(column for column, _, _ in moved),
-        {column: encode(was) for column, was, _ in moved},
-        {column: encode(now) for column, _, now in moved},
+        {f"old_{column}": encode(was) for column, was, _ in moved},
+        {f"new_{column}": encode(now) for column, _, now in moved},
     )
+
+
+@cache
+def _shape(cls: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Give the columns of a subject, and what reads all of their values at once."""
+    columns = columns_of(cls)
+    return tuple(column for _, column, _ in columns), attrgetter(*(name for name, _, _ in columns))
 
 
 @cache
@@ -93,15 +104,42 @@ def _insert(table: str, columns: tuple[str, ...]) -> Composed:
 
 
 @cache
-def _update(table: str, changed: tuple[str, ...]) -> Composed:
+def _update(kind: Any, changed: tuple[str, ...]) -> Composed:
     """Compare every changed column with what the rule saw, so that a lost update can't pass for a success."""
-    sets = [SQL("{name} = new.{name}").format(name=Identifier(name)) for name in changed]
-    same = [SQL("was.{name} is not distinct from old.{name}").format(name=Identifier(name)) for name in changed]
+    sets = [SQL("{} = pair.{}").format(Identifier(name), Identifier(f"new_{name}")) for name in changed]
+    same = [
+        SQL("was.{} is not distinct from pair.{}").format(Identifier(name), Identifier(f"old_{name}"))
+        for name in changed
+    ]
+    types = _types_of(kind)
+    both = [(f"{when}_{name}", types[name]) for name in changed for when in ("old", "new")]
+    columns = [SQL("{} {}").format(Identifier(name), SQL(type_)) for name, type_ in both]
     statement = SQL(
         "update {table} as was set {sets} "
-        "from jsonb_array_elements(%(rows)s::jsonb) as pair, "
-        "jsonb_populate_record(null::{table}, pair -> 'new') as new, "
-        "jsonb_populate_record(null::{table}, pair -> 'old') as old "
-        "where was.tenant = %(tenant)s and was.id = pair ->> 'id' and {same}"
+        "from jsonb_to_recordset(%(rows)s::jsonb) as pair (id text, {columns}) "
+        "where was.tenant = %(tenant)s and was.id = pair.id and {same}"
     )
-    return statement.format(table=Identifier(table), sets=SQL(", ").join(sets), same=SQL(" and ").join(same))
+    return statement.format(
+        table=Identifier(TABLES[kind]),
+        sets=SQL(", ").join(sets),
+        columns=SQL(", ").join(columns),
+        same=SQL(" and ").join(same),
+    )
+
+
+@cache
+def _types_of(kind: Any) -> dict[str, LiteralString]:
+    """Give the type of each column of a subject, wide enough for whatever the column holds."""
+    hints = hints_of(kind)
+    types = {column: _type_of(hints[name]) for name, column, _ in columns_of(kind)}
+    return types | ({"instruction": "jsonb", "verb": "text"} if kind is Order else {})
+
+
+def _type_of(hint: Any) -> LiteralString:
+    if isinstance(hint, UnionType):
+        hint = next(each for each in get_args(hint) if each is not NoneType)
+    return TYPES.get(getattr(hint, "__supertype__", hint), "text")
+
+
+TYPES: Final[dict[Any, LiteralString]] = {int: "bigint", bool: "boolean", datetime: "timestamptz"}
+"""Every other field of a subject is a text, or a word of one of our enumerations."""
