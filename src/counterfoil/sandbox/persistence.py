@@ -52,9 +52,8 @@ class StateFile:
         self._tables.take_changes()
         draft = self._path.with_suffix(self._path.suffix + ".new")
         with draft.open("wb") as file:
-            for table in self._tables.names():
-                for key, doc in self._tables.items(table):
-                    file.write(msgspec.json.encode([(table, key, doc)]) + b"\n")
+            for change in self._tables.everything():
+                file.write(msgspec.json.encode([change]) + b"\n")
             size = file.tell()
         os.replace(draft, self._path)
         return self._path.open("ab"), size, max(GROWTH_MIN_BYTES, GROWTH * size)
@@ -65,8 +64,8 @@ def _replay(path: Path, tables: Tables) -> None:
         return
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
-            changes = msgspec.json.decode(line)
+            changes = msgspec.json.decode(line, type=list[tuple[str, str, msgspec.Raw]])
         except msgspec.DecodeError:
             # Only the last line can be torn: the process was killed while it wrote what nobody had been told yet.
             return
-        tables.apply([(table, key, doc) for table, key, doc in changes])
+        tables.apply(changes)
