@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -86,15 +86,14 @@ class _Exchange:
         return path or "(none)"
 
     def _note(self, seconds: float) -> None:
-        method, status = _known(self._scope["method"]), self._status or 500
-        self._metrics.requests.labels(method, self._route, str(status)).inc()
-        self._metrics.seconds.labels(method, self._route).observe(seconds)
-        if self._route not in QUIET:
+        method, route, status = _known(self._scope["method"]), self._route, self._status or 500
+        self._metrics.note(method, route, str(status), seconds)
+        if route not in QUIET:
             tenant = self._scope["state"].get("tenant")
             log.info(
                 "request",
                 method=method,
-                route=self._route,
+                route=route,
                 status=status,
                 ms=round(seconds * 1000, 1),
                 request_id=self._request_id,
@@ -107,5 +106,5 @@ def _known(method: str) -> str:
 
 
 def _announced(scope: Scope) -> int:
-    text = Headers(scope=scope).get("Content-Length", "0")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    text = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(text) if text.isdigit() else 0

@@ -41,6 +41,17 @@ class Metrics:
             "counterfoil_webhooks", "Webhooks by how they were taken.", ("answer",), registry=self.registry
         )
         self.registry.register(Road(house))
+        # What a route has been counted under before is looked up faster here than by its labels.
+        self._counted: dict[tuple[str, str, str], tuple[CounterMetric, Histogram]] = {}
+
+    def note(self, method: str, route: str, status: str, seconds: float) -> None:
+        """Count a request that was answered. All three words are of a small, known set."""
+        counted = self._counted.get((method, route, status))
+        if counted is None:
+            counted = self.requests.labels(method, route, status), self.seconds.labels(method, route)
+            self._counted[method, route, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def text(self) -> bytes:
         """Write everything in Prometheus' text format."""
