@@ -8,6 +8,7 @@ from counterfoil.sandbox import (
     invoice_collecting,
     invoice_payments,
     setup_intents,
+    subscription_checks,
     subscription_starts,
     subscription_states,
 )
@@ -50,7 +51,7 @@ def check_given(call: Call) -> None:
             raise invalid(f"You can not pass `{name}` in `subscription` mode.", name)
     data = given.get("subscription_data") or {}
     if data.get("trial_end") is not None:
-        subscription_starts.check_trial_end(call, data["trial_end"])
+        subscription_checks.check_trial_end(call, data["trial_end"])
 
 
 def has_trial(given: Given) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from counterfoil.sandbox import (
     prorations,
     renewals,
+    subscription_checks,
     subscription_invoices,
     subscription_items,
     subscription_lines,
+    subscription_plans,
     subscription_starts,
     subscription_states,
     subscription_terms,
@@ -17,29 +19,16 @@ from counterfoil.sandbox import (
 from counterfoil.sandbox.call import Call
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import StripeError, invalid
-from counterfoil.sandbox.params import Given, merge_labels
+from counterfoil.sandbox.params import Given
 from counterfoil.sandbox.shadows import shadow_of
 from counterfoil.sandbox.subscription_fields import KIND, not_covered
 from counterfoil.sandbox.subscription_invoices import Bill
+from counterfoil.sandbox.subscription_plans import Plan
 
 _UNBILLED = ("metadata", "cancellation_details")
 """What can still be changed when a subscription is over."""
 _EARLY = (*_UNBILLED, "default_payment_method", "description", "payment_settings", "trial_settings", "invoice_settings")
 """What can be changed before the first payment."""
-
-
-@dataclass(slots=True)
-class Plan:
-    """What the items of a subscription become. `gone` and `changed` hold them as they were billed."""
-
-    items: list[Doc]
-    gone: list[Doc] = field(default_factory=list)
-    changed: list[tuple[Doc, Doc]] = field(default_factory=list)
-    """An item as it was, None-like empty where it is new, and as it becomes."""
-
-    @property
-    def bills(self) -> bool:
-        return bool(self.gone or self.changed)
 
 
 def change(call: Call, subscription: Doc, given: Given) -> Doc:
@@ -64,14 +53,14 @@ def drafted(call: Call, subscription: Doc) -> Doc | None:
     The subscription is stored; nothing is told, and the draft is not stored yet.
     """
     given = call.given
-    subscription_starts.check_early(call)
+    subscription_checks.check_early(call)
     is_prorated = given.get("proration_behavior") != "none" and subscription["status"] != "trialing"
     if is_prorated and {"billing_cycle_anchor", "items", "trial_end"} & set(given):
         subscription_terms.check_prorations(call, subscription)
     subscription_starts.apply_plain(call, subscription)
     _apply_details(subscription, given)
     items = subscription_items.items_of(call, subscription)
-    plan = planned(call, subscription, items, given.get("items") or [])
+    plan = subscription_plans.planned(call, subscription, items, given.get("items") or [])
     at = _proration_date(call, subscription)
     if _ends_trial(subscription, given):
         invoice = _end_trial(call, subscription, plan)
@@ -83,26 +72,6 @@ def drafted(call: Call, subscription: Doc) -> Doc | None:
         invoice = redraw(call, subscription, plan, at)
     _apply_end(call, subscription)
     return invoice
-
-
-def planned(call: Call, subscription: Doc, items: list[Doc], given: list[Given]) -> Plan:
-    """What the items become, with nothing stored yet."""
-    plan = Plan(list(items))
-    for position, entry in enumerate(given):
-        path = f"items[{position}]"
-        current = _current(plan.items, entry, path)
-        if entry.get("deleted"):
-            if current is None:
-                raise invalid(f"You must pass `{path}[id]` to delete an item.", path)
-            plan.items = [item for item in plan.items if item["id"] != current["id"]]
-            plan.gone.append(current)
-        elif current is None:
-            _plan_new(call, subscription, plan, entry, path)
-        else:
-            _plan_changed(call, plan, current, entry, path)
-    if not plan.items:
-        raise invalid("A subscription must have at least one active plan.", "items")
-    return plan
 
 
 def _carry_out(call: Call, subscription: Doc) -> StripeError | None:
@@ -189,41 +158,6 @@ def _apply_details(subscription: Doc, given: Given) -> None:
         )
 
 
-def _current(items: list[Doc], entry: Given, path: str) -> Doc | None:
-    """The item that an entry is about; None for a new one."""
-    if not entry.get("id"):
-        return None
-    found = next((item for item in items if item["id"] == entry["id"]), None)
-    if found is None:
-        raise StripeError(
-            f"No such subscription item: '{entry['id']}'", code="resource_missing", param=f"{path}[id]", status=400
-        )
-    return found
-
-
-def _plan_new(call: Call, subscription: Doc, plan: Plan, entry: Given, path: str) -> None:
-    price = subscription_items.price_of(call, entry, path)
-    item = subscription_items.new_item(call, subscription, price, entry)
-    subscription_terms.apply_to_item(call, subscription, item, entry, path)
-    plan.items.append(item)
-    plan.changed.append(({}, item))
-
-
-def _plan_changed(call: Call, plan: Plan, current: Doc, entry: Given, path: str) -> None:
-    was, becomes = copy_of(current), copy_of(current)
-    if "metadata" in entry:
-        becomes["metadata"] = merge_labels(becomes["metadata"], entry["metadata"])
-    named = any(entry.get(name) for name in ("price", "plan", "price_data"))
-    price = subscription_items.price_of(call, entry, path) if named else current["price"]
-    quantity: int = current["quantity"] if entry.get("quantity") is None else entry["quantity"]
-    subscription_items.set_price(becomes, price, quantity)
-    subscription = call.shelf.find(KIND, current["subscription"], "subscription", 400)
-    subscription_terms.apply_to_item(call, subscription, becomes, entry, path)
-    plan.items = [becomes if item["id"] == current["id"] else item for item in plan.items]
-    if (was["price"]["id"], was["quantity"]) != (price["id"], becomes["quantity"]):
-        plan.changed.append((was, becomes))
-
-
 def _proration_date(call: Call, subscription: Doc) -> int:
     at: int = call.chosen("proration_date", call.now)
     if not subscription["current_period_start"] <= at <= subscription["current_period_end"]:
@@ -257,9 +191,9 @@ def _starts_trial(subscription: Doc, given: Given) -> bool:
 def _start_trial(call: Call, subscription: Doc, plan: Plan, at: int) -> Doc | None:
     """A trial begins for what is billed already: the rest of the period is given back, and the trial invoiced."""
     end, now = call.given["trial_end"], call.now
-    subscription_starts.check_trial_end(call, end)
+    subscription_checks.check_trial_end(call, end)
     if call.given.get("proration_behavior") != "none":
-        for was in (*plan.gone, *_billed_before(plan)):
+        for was in plan.billed():
             prorations.credit(call, subscription, was, at)
     behind = (subscription["current_period_start"], now)
     for item in plan.items:
@@ -276,14 +210,14 @@ def _move_trial(call: Call, subscription: Doc, given: Given) -> None:
     end = given.get("trial_end")
     if end is None or end == "now":
         return
-    subscription_starts.check_trial_end(call, end)
+    subscription_checks.check_trial_end(call, end)
     subscription |= {"trial_end": end, "billing_cycle_anchor": end, "current_period_end": end}
 
 
 def _restart(call: Call, subscription: Doc, plan: Plan, at: int) -> Doc | None:
     """Credit what is left of the period, and bill a whole one that begins now."""
     if call.given.get("proration_behavior") != "none":
-        for was in (*plan.gone, *_billed_before(plan)):
+        for was in plan.billed():
             prorations.credit(call, subscription, was, at)
     return _begin_period(call, subscription, plan, at)
 
@@ -323,12 +257,6 @@ def _credited(call: Call, subscription: Doc, was: Doc, at: int) -> list[Doc]:
     prorations.credit(call, subscription, was, at)
     left: list[Doc] = was["_debits"]
     return left
-
-
-def _billed_before(plan: Plan) -> list[Doc]:
-    """The items that go on, as they were billed."""
-    changed = {becomes["id"]: was for was, becomes in plan.changed}
-    return [changed.get(item["id"], item) for item in plan.items if changed.get(item["id"], item)]
 
 
 def _with_extras(call: Call, subscription: Doc, bill: Bill) -> Doc | None:

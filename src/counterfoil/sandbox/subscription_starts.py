@@ -11,6 +11,7 @@ from counterfoil.sandbox import (
     invoice_items,
     renewals,
     setup_intents,
+    subscription_checks,
     subscription_invoices,
     subscription_items,
     subscription_lines,
@@ -20,15 +21,13 @@ from counterfoil.sandbox import (
 from counterfoil.sandbox.call import Call, apply_given
 from counterfoil.sandbox.currencies import check_currency
 from counterfoil.sandbox.documents import Doc, copy_of
-from counterfoil.sandbox.errors import StripeError, invalid, parameter_missing
+from counterfoil.sandbox.errors import StripeError, invalid
 from counterfoil.sandbox.params import Given
 from counterfoil.sandbox.payment_methods import not_of_customer
 from counterfoil.sandbox.periods import DAY_S, Rhythm
 from counterfoil.sandbox.shadows import shadow_of
 from counterfoil.sandbox.subscription_fields import blank_subscription, not_covered
 from counterfoil.sandbox.subscription_invoices import Bill
-
-_LONGEST_TRIAL_S = 730 * DAY_S
 
 
 def start(call: Call, given: Given, owner: Doc | None = None) -> Doc:
@@ -51,7 +50,7 @@ def start(call: Call, given: Given, owner: Doc | None = None) -> Doc:
 def opened(call: Call, owner: Doc | None = None) -> tuple[Doc, Doc | None]:
     """A subscription with its items, and the draft of its first invoice; neither is told yet."""
     given = call.given
-    check_early(call)
+    subscription_checks.check_early(call)
     customer = call.referred("customer", given["customer"], "customer")
     priced = [
         (subscription_items.price_of(call, item, f"items[{position}]"), item)
@@ -89,27 +88,6 @@ def apply_plain(call: Call, subscription: Doc) -> None:
         subscription[name] = subscription[name] | (given.get(name) or {})
     if given.get("trial_settings"):
         subscription["trial_settings"] = given["trial_settings"]
-
-
-def check_early(call: Call) -> None:
-    """Refuse what would be found wrong only after something else was stored."""
-    given = call.given
-    if given.get("cancel_at") is not None and given.get("cancel_at_period_end"):
-        raise invalid("You may only specify one of these parameters: cancel_at, cancel_at_period_end.", "cancel_at")
-    if isinstance(given.get("cancel_at"), int) and given["cancel_at"] <= call.now:
-        raise invalid("`cancel_at` must be in the future.", "cancel_at")
-    for position, extra in enumerate(given.get("add_invoice_items") or []):
-        _check_extra(call, extra, f"add_invoice_items[{position}][price]")
-
-
-def _check_extra(call: Call, extra: Given, path: str) -> None:
-    if not extra.get("price") and not extra.get("price_data"):
-        raise parameter_missing(path)
-    if extra.get("price") and call.referred("price", extra["price"], path)["type"] != "one_time":
-        raise invalid(
-            "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.",
-            path,
-        )
 
 
 def apply_end(call: Call, subscription: Doc) -> None:
@@ -219,15 +197,8 @@ def _trial_end(call: Call) -> int | None:
     if asked == "now" or (asked is None and not days):
         return None
     end = call.now + (days or 0) * DAY_S if asked is None else asked
-    check_trial_end(call, end)
+    subscription_checks.check_trial_end(call, end)
     return int(end)
-
-
-def check_trial_end(call: Call, end: int) -> None:
-    if end <= call.now:
-        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
-    if end > call.now + _LONGEST_TRIAL_S:
-        raise invalid("Invalid timestamp: trial_end can be at most two years in the future.", "trial_end")
 
 
 def _apply_collection(call: Call, subscription: Doc) -> None:
