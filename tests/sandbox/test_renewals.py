@@ -384,6 +384,8 @@ def test_a_subscription_is_paused_as_a_whole_since_endive(
     machine.go(JAN_31 + 7 * DAY)
 
     paused = api.v1.subscriptions.pause(made["id"]).to_dict()
+    with pytest.raises(stripe.InvalidRequestError, match="paused subscription"):
+        api.v1.subscriptions.update(made["id"], {"items": [{"id": made["items"]["data"][0]["id"], "quantity": 2}]})
 
     assert (paused["status"], paused["status_details"]["paused"]["subscription"]["type"]) == (
         "paused",

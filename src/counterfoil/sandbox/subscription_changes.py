@@ -31,6 +31,10 @@ _EARLY = (*_UNBILLED, "default_payment_method", "description", "payment_settings
 """What can be changed before the first payment."""
 
 
+_BILLED = ("add_invoice_items", "billing_cycle_anchor", "items", "trial_end")
+"""What bills something, or begins a period."""
+
+
 def change(call: Call, subscription: Doc, given: Given) -> Doc:
     """Update a subscription as the parameters say; `error_if_incomplete` is tried on a copy first."""
     own = replace(call, given=given)
@@ -141,6 +145,8 @@ def _check_open(subscription: Doc, given: Given) -> None:
     names = set(given) - {"payment_behavior", "proration_behavior", "off_session"}
     if subscription["status"] in subscription_states.ENDED and names - set(_UNBILLED):
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
+    if subscription["status"] == "paused" and names & set(_BILLED):
+        raise not_covered("changes to what a paused subscription bills", sorted(names & set(_BILLED))[0])
     if subscription["status"] == "incomplete" and names - set(_EARLY):
         raise invalid(
             "This subscription cannot be updated in this way because its first invoice is not paid: "
