@@ -19,7 +19,7 @@ from counterfoil.engine.decide import Moment
 from counterfoil.engine.house import House
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.trace import describe, describe_entry
-from counterfoil.store import inbox
+from counterfoil.store import inbox, subjects
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import Answer, News, plain
 
@@ -118,11 +118,19 @@ def _run(tx: Tx, house: House, request: Request, plan: Plan, identity: str) -> R
     applied = apply(tx, news_id, decision, customer, moment.now, house.new_id)
     if plan.after and not isinstance(decision, Refuse):
         plan.after(tx, applied)
-    if books and books.customer.erased_at:
+    if _is_about_erased(tx, books, decision):
         inbox.drop_body(tx, news_id)  # it may say again what was erased
     if request.dry_run:
         raise _DryRun(Answer(200, plain(preview(decision))))
     return _answered(tx, news_id, digest, plan, applied)
+
+
+def _is_about_erased(tx: Tx, books: Books | None, decision: Decision) -> bool:
+    """Say whether a command was about a customer whose personal data were erased, or refused because of one."""
+    if books:
+        return books.customer.erased_at is not None
+    named = (subjects.customer(tx, each) for each in decision.why.about if each.startswith("cust_"))
+    return any(each.erased_at for each in named if each)
 
 
 def _news(request: Request, moment: Moment, identity: str) -> News:

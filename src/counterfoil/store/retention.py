@@ -3,7 +3,7 @@
 Everything goes page by page in the order of ids, which is the order in which rows were made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,34 +20,25 @@ class Page:
 
 def drop_bodies(tx: Tx, after: str, before: datetime, limit: int) -> Page:
     """Drop the raw bodies of one page that came before a time, unless their news is undecided or waits for a person."""
-    row = tx.one(
+    rows = tx.rows(
         """
         with oldest as materialized (
             select inbox from raw_body
             where tenant = %(tenant)s and inbox > %(after)s
             order by inbox
             limit %(limit)s
-        ), page as (
-            select oldest.inbox, i.received_at, i.status
-            from oldest
-            cross join lateral (
-                select received_at, status from inbox where tenant = %(tenant)s and id = oldest.inbox offset 0
-            ) as i
-        ), dropped as (
-            delete from raw_body
-            where tenant = %(tenant)s
-                and inbox = any (array(select inbox from page where received_at < %(before)s and status = 'decided'))
-            returning 1
         )
-        select count(*) as seen, max(inbox) as last, bool_or(received_at >= %(before)s) as is_through,
-            (select count(*) from dropped) as dropped
-        from page
+        select oldest.inbox, i.received_at, i.status = 'decided' as is_over
+        from oldest
+        cross join lateral (
+            select received_at, status from inbox where tenant = %(tenant)s and id = oldest.inbox offset 0
+        ) as i
+        order by oldest.inbox
         """,
         after=after,
-        before=before,
         limit=limit,
     )
-    return _page(row, limit)
+    return _page(rows, before, limit, _drop_bodies(tx, _expired(rows, before)))
 
 
 def drop_keys(tx: Tx, after: str, before: datetime, limit: int) -> Page:
@@ -55,82 +46,88 @@ def drop_keys(tx: Tx, after: str, before: datetime, limit: int) -> Page:
 
     News and decision stay, under an identity that no key can have.
     """
-    row = tx.one(
+    rows = tx.rows(
         """
         with oldest as materialized (
-            select inbox, final_body is not null as is_final from command
+            select inbox, final_body is not null as is_over from command
             where tenant = %(tenant)s and inbox > %(after)s
             order by inbox
             limit %(limit)s
-        ), page as (
-            select oldest.inbox, i.received_at, oldest.is_final
-            from oldest
-            cross join lateral (
-                select received_at from inbox where tenant = %(tenant)s and id = oldest.inbox offset 0
-            ) as i
-        ), expired as materialized (
-            select array(select inbox from page where received_at < %(before)s and is_final) as ids
-        ), freed as (
-            update inbox set identity = 'expired:' || id
-            where tenant = %(tenant)s and id = any ((select ids from expired)::text[])
-        ), dropped as (
-            delete from command
-            where tenant = %(tenant)s and inbox = any ((select ids from expired)::text[])
-            returning 1
         )
-        select count(*) as seen, max(inbox) as last, bool_or(received_at >= %(before)s) as is_through,
-            (select count(*) from dropped) as dropped
-        from page
+        select oldest.inbox, i.received_at, oldest.is_over
+        from oldest
+        cross join lateral (
+            select received_at from inbox where tenant = %(tenant)s and id = oldest.inbox offset 0
+        ) as i
+        order by oldest.inbox
         """,
         after=after,
-        before=before,
         limit=limit,
     )
-    return _page(row, limit)
+    ids = _expired(rows, before)
+    if ids:
+        tx.run(
+            """
+            update inbox set identity = 'expired:' || id
+            where tenant = %(tenant)s and id = any (%(ids)s)
+            """,
+            ids=ids,
+        )
+        tx.run("delete from command where tenant = %(tenant)s and inbox = any (%(ids)s)", ids=ids)
+    return _page(rows, before, limit, len(ids))
 
 
-def _page(row: Row | None, limit: int) -> Page:
+def _expired(rows: Sequence[Row], before: datetime) -> list[str]:
+    return [row["inbox"] for row in rows if row["is_over"] and row["received_at"] < before]
+
+
+def _drop_bodies(tx: Tx, ids: list[str]) -> int:
+    if not ids:
+        return 0
+    return tx.run("delete from raw_body where tenant = %(tenant)s and inbox = any (%(ids)s)", ids=ids)
+
+
+def _page(rows: Sequence[Row], before: datetime, limit: int, dropped: int) -> Page:
     """What came later than a row that is too young is younger still, so that the pages end there."""
-    assert row is not None
-    is_last = row["seen"] < limit or row["is_through"]
-    return Page(row["dropped"], None if is_last else row["last"])
+    is_last = len(rows) < limit or any(row["received_at"] >= before for row in rows)
+    return Page(dropped, None if is_last else rows[-1]["inbox"])
 
 
 def drop_bodies_of_erased(tx: Tx, limit: int) -> int:
     """Drop bodies that came in about erased customers, however young, while their erasure was under way or in news
     that named them only later."""
-    return tx.run(
+    rows = tx.rows(
         """
         with erased as materialized (
             select id, account, provider_ref, erased_at from customer
             where tenant = %(tenant)s and erased_at is not null
-        ), late as materialized (
-            select named.inbox
+        ), named as materialized (
+            select body.inbox, erased.account
             from erased
             cross join lateral (
-                select r.inbox, (select account from inbox where tenant = %(tenant)s and id = r.inbox) as account
-                from raw_body r
-                where r.tenant = %(tenant)s and r.customer_ref = erased.provider_ref
+                select inbox from raw_body
+                where tenant = %(tenant)s and customer_ref = erased.provider_ref
                 offset 0
-            ) as named
-            where named.account = erased.account
-            union all
-            select decided.inbox
+            ) as body
+        ), concerned as materialized (
+            select since.inbox
             from erased
             cross join lateral (
-                select d.inbox
-                from decision_about a
-                join decision d on d.tenant = %(tenant)s and d.id = a.decision
-                where a.tenant = %(tenant)s and a.subject = erased.id and d.decided_at >= erased.erased_at
-                    and exists (select from raw_body r where r.tenant = %(tenant)s and r.inbox = d.inbox)
+                select inbox from decision
+                where tenant = %(tenant)s and customer = erased.id and decided_at >= erased.erased_at
                 offset 0
-            ) as decided
-            limit %(limit)s
+            ) as since
         )
-        delete from raw_body where tenant = %(tenant)s and inbox = any (array(select inbox from late))
+        select inbox from named
+        where account = (select i.account from inbox i where i.tenant = %(tenant)s and i.id = named.inbox)
+        union
+        select inbox from concerned
+        where (select 1 from raw_body r where r.tenant = %(tenant)s and r.inbox = concerned.inbox) = 1
+        limit %(limit)s
         """,
         limit=limit,
     )
+    return _drop_bodies(tx, [row["inbox"] for row in rows])
 
 
 def note(tx: Tx, ran_at: datetime, bodies: int, keys: int) -> None:

@@ -159,10 +159,26 @@ def test_an_erased_customer_is_never_filled_in_again(api: Caller, world: World, 
     assert places_of(database, CANARY) == set()
 
 
-def test_erasing_again_erases_what_was_sent_since(api: Caller, world: World, database: str) -> None:
+def test_a_customer_that_can_t_be_made_again_leaves_nothing_behind(api: Caller, world: World, database: str) -> None:
     dana, _ = paying_customer(api, world)
     erase(api, dana)
-    api.post("/v1/customers", {"external_id": "user-1", **PERSON})
+
+    refused = api.post("/v1/customers", {"external_id": "user-1", **PERSON})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "external_id_taken")
+    assert places_of(database, CANARY) == set()
+
+
+def test_erasing_again_erases_what_came_in_since(api: Caller, world: World, database: str) -> None:
+    """A body that was being stored while the erasure committed."""
+    dana, _ = paying_customer(api, world)
+    erase(api, dana)
+    with world.house.database.transaction(world.tenant.id) as tx:
+        tx.run(
+            "insert into raw_body (tenant, inbox, body) select d.tenant, d.inbox, %(body)s from decision d "
+            "where d.tenant = %(tenant)s and d.reason = 'customer_linked'",
+            body=CANARY.encode(),
+        )
     assert places_of(database, CANARY) == {"raw_body.body"}
 
     erase(api, dana, "another")
