@@ -99,6 +99,17 @@ def test_a_coupon_is_spent_or_over(api: stripe.StripeClient, clock: SteppingCloc
     assert not api.v1.promotion_codes.retrieve(code.id).active
 
 
+def test_discounts_are_redeemed_all_or_none(api: stripe.StripeClient) -> None:
+    owner = customer(api)
+    good = api.v1.coupons.create({"percent_off": 5})
+
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        api.v1.invoices.create({"customer": owner.id, "discounts": [{"coupon": good.id}, {"coupon": "none"}]})
+
+    assert refusal.value.param == "discounts[1][coupon]"
+    assert api.v1.coupons.retrieve(good.id).times_redeemed == 0
+
+
 def test_a_promotion_code_is_made_listed_and_turned_off(server: CheckedServer, api: stripe.StripeClient) -> None:
     coupon = api.v1.coupons.create({"percent_off": 25})
     code = promoted(api, coupon.id, code="Spring", metadata={"a": "b"})

@@ -71,6 +71,17 @@ def test_everything_off_makes_a_subscription_active_without_a_payment(
     assert (made["status"], totals(api, made["id"]), server.journal("charge")) == ("active", [0], [])
 
 
+def test_a_subscription_that_is_refused_redeems_nothing(server: CheckedServer, api: stripe.StripeClient) -> None:
+    coupon = api.v1.coupons.create({"percent_off": 20, "max_redemptions": 1})
+    events = len(server.event_types())
+
+    with pytest.raises(stripe.InvalidRequestError):
+        subscribed(api, customer(api, method=None), price(api, 1_000), discounts=[{"coupon": coupon.id}])
+
+    assert api.v1.coupons.retrieve(coupon.id).times_redeemed == 0
+    assert "customer.discount.created" not in server.event_types()[events:]
+
+
 def test_the_discount_of_a_customer_counts_unless_the_subscription_has_one(
     server: CheckedServer, api: stripe.StripeClient
 ) -> None:

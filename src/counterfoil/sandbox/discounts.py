@@ -38,10 +38,13 @@ class Target:
 
 
 def redeem(call: Call, given: list[Given], target: Target, param: str = "discounts") -> list[Doc]:
-    """Give coupons, promotion codes or discounts that exist already to a target, in the order given."""
+    """Give coupons, promotion codes or discounts that exist already to a target, in the order given: all or none."""
     if len(given) > MOST:
         raise invalid(f"You can have at most {MOST} discounts here.", param)
-    return [_redeem_one(call, entry, target, f"{param}[{position}]") for position, entry in enumerate(given)]
+    paths = [f"{param}[{position}]" for position in range(len(given))]
+    for entry, path in zip(given, paths, strict=True):
+        _check_one(call, entry, target, path)
+    return [_redeem_one(call, entry, target, path) for entry, path in zip(given, paths, strict=True)]
 
 
 def proposed(call: Call, given: list[Given], target: Target) -> list[Doc]:
@@ -151,20 +154,36 @@ def use_up(call: Call, invoice: Doc) -> None:
 
 
 def _redeem_one(call: Call, entry: Given, target: Target, path: str, counts: bool = True) -> Doc:
-    named = [name for name in ("coupon", "discount", "promotion_code") if entry.get(name)]
-    if len(named) != 1:
-        raise invalid("You must pass exactly one of coupon, discount or promotion_code.", path or None)
-    param = f"{path}[{named[0]}]" if path else named[0]
-    if named[0] == "discount":
+    kind, param = _said(entry, path)
+    if kind == "discount":
         return _existing(call, entry["discount"], target, param)
-    discount = _fresh(call, named[0], entry[named[0]], target, param)
+    coupon, code = _redeemable(call, kind, entry[kind], target, param)
+    discount = call.shelf.save(_blank(call, coupon, code, target))
+    if discount["end"] is not None and not _is_of_one_bill(discount):
+        call.schedule(discount["end"], "end_discount", discount)
     if counts:
         count(call, discount)
     return discount
 
 
-def _fresh(call: Call, kind: str, identifier: str, target: Target, param: str) -> Doc:
-    """The discount that a coupon or promotion code makes, after all that could speak against it."""
+def _check_one(call: Call, entry: Given, target: Target, path: str) -> None:
+    kind, param = _said(entry, path)
+    if kind == "discount":
+        _existing(call, entry["discount"], target, param)
+    else:
+        _redeemable(call, kind, entry[kind], target, param)
+
+
+def _said(entry: Given, path: str) -> tuple[str, str]:
+    """Which of its three ways an entry goes, and the name of the parameter that says so."""
+    said = [name for name in ("coupon", "discount", "promotion_code") if entry.get(name)]
+    if len(said) != 1:
+        raise invalid("You must pass exactly one of coupon, discount or promotion_code.", path or None)
+    return said[0], f"{path}[{said[0]}]" if path else said[0]
+
+
+def _redeemable(call: Call, kind: str, identifier: str, target: Target, param: str) -> tuple[Doc, Doc | None]:
+    """The coupon, and the promotion code where it is by one, after all that could speak against it."""
     code = None
     if kind == "promotion_code":
         code = call.referred(kind, identifier, param)
@@ -173,10 +192,7 @@ def _fresh(call: Call, kind: str, identifier: str, target: Target, param: str) -
     coupon = call.referred("coupon", identifier, param)
     coupons.check_redeemable(coupon, param)
     _check_currency(coupon, target, param)
-    discount = call.shelf.save(_blank(call, coupon, code, target))
-    if discount["end"] is not None and not _is_of_one_bill(discount):
-        call.schedule(discount["end"], "end_discount", discount)
-    return discount
+    return coupon, code
 
 
 def _check_currency(coupon: Doc, target: Target, param: str) -> None:

@@ -33,7 +33,7 @@ from counterfoil.sandbox.subscription_invoices import Bill
 def start(call: Call, given: Given, owner: Doc | None = None) -> Doc:
     """Create a subscription as the parameters say; `owner` are fields by which another object has it for its own.
 
-    `error_if_incomplete` is tried on a copy first, so that a refusal leaves nothing behind.
+    `error_if_incomplete`, and what redeems coupons, is tried on a copy first, so that a refusal leaves nothing behind.
     """
     own = replace(call, given=given)
     behavior = given.get("payment_behavior") or "allow_incomplete"
@@ -43,6 +43,8 @@ def start(call: Call, given: Given, owner: Doc | None = None) -> Doc:
         _, error = _begin(shadow_of(own, given["customer"]), owner or {})
         if error is not None:
             raise error
+    elif subscription_terms.redeems(given):
+        opened(shadow_of(own, given["customer"]), owner)
     subscription, _ = _begin(own, owner or {})
     return subscription
 

@@ -34,6 +34,12 @@ def apply(call: Call, subscription: Doc) -> None:
             call.emit("customer.discount.deleted", discount)
 
 
+def redeems(given: Given) -> bool:
+    """True when a new subscription, or one of its items, is given a coupon."""
+    entries = [given, *(given.get("items") or []), *(given.get("add_invoice_items") or [])]
+    return any(entry.get(name) for entry in entries for name in ("coupon", "discounts", "promotion_code"))
+
+
 def apply_to_item(call: Call, subscription: Doc, item: Doc, given: Given, path: str = "items") -> None:
     """Give one item its own discounts and tax rates."""
     if "tax_rates" in given:
