@@ -184,3 +184,21 @@ def test_search_lags_behind_as_far_as_the_settings_say(
     clock.step(61)
     assert names(api.v1.customers.search({"query": "name:'Ada'"})) == []
     assert names(api.v1.customers.search({"query": "name:'Eve'"})) == ["Eve"]
+
+
+def test_the_movements_of_a_balance_are_found_by_their_invoice_and_time(
+    api: stripe.StripeClient, clock: SteppingClock
+) -> None:
+    customer = api.v1.customers.create({})
+    given = api.v1.customers.balance_transactions.create(customer.id, {"amount": -500, "currency": "usd"})
+    clock.step(100)
+    api.v1.invoice_items.create({"customer": customer.id, "amount": 2_500, "currency": "usd"})
+    draft = api.v1.invoices.create({"customer": customer.id, "pending_invoice_items_behavior": "include"})
+    api.v1.invoices.finalize_invoice(draft.id)
+    movements = api.v1.customers.balance_transactions
+
+    by_invoice = movements.list(customer.id, {"invoice": draft.id}).data
+    by_time = movements.list(customer.id, {"created": {"lte": given.created}}).data
+
+    assert [(each.type, each.amount) for each in by_invoice] == [("applied_to_invoice", 500)]
+    assert [each.id for each in by_time] == [given.id]

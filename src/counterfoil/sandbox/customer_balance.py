@@ -7,7 +7,7 @@ from counterfoil.sandbox.currencies import check_currency
 from counterfoil.sandbox.documents import Doc, copy_of
 from counterfoil.sandbox.errors import invalid, resource_missing
 from counterfoil.sandbox.fields import METADATA
-from counterfoil.sandbox.lists import PAGING, Page, page_of
+from counterfoil.sandbox.lists import CREATED, PAGING, Page, matches, page_of
 from counterfoil.sandbox.params import Need, Text, Whole
 from counterfoil.sandbox.routing import Route
 
@@ -71,7 +71,8 @@ def _update(call: Call) -> Doc:
 
 def _list(call: Call) -> Page:
     customer = call.find("customer")
-    return page_of(call, KIND, lambda doc: bool(doc["customer"] == customer["id"]))
+    keep = matches(call.given, "invoice")
+    return page_of(call, KIND, lambda doc: bool(doc["customer"] == customer["id"]) and keep(doc))
 
 
 _PATH = "/v1/customers/{id}/balance_transactions"
@@ -82,7 +83,7 @@ ROUTES = (
         _create,
         {**METADATA, "amount": Need(Whole()), "currency": Need(Text()), "description": Text()},
     ),
-    Route("GET", _PATH, _list, PAGING),
+    Route("GET", _PATH, _list, {**PAGING, **CREATED, "invoice": Text()}),
     Route("GET", _PATH + "/{transaction}", _retrieve),
     Route("POST", _PATH + "/{transaction}", _update, {**METADATA, "description": Text()}),
 )

@@ -41,6 +41,7 @@ _KEPT: dict[str, Kind] = {
     **uncovered("attach_to_self", "customer_account", "flow_directions", "payment_method_configuration"),
 }
 _CONFIRM: dict[str, Kind] = {
+    "allowed_payment_method_types": Items(),
     "mandate_data": Anything(),
     "payment_method": Text(),
     "payment_method_data": Hash(payment_methods.DATA),
@@ -287,5 +288,16 @@ ROUTES = (
         _cancel,
         {"cancellation_reason": Choice(("abandoned", "duplicate", "requested_by_customer"))},
     ),
-    Route("GET", "/v1/setup_intents", _list, {**PAGING, **CREATED, "customer": Text(), "payment_method": Text()}),
+    Route(
+        "GET",
+        "/v1/setup_intents",
+        _list,
+        {
+            **PAGING,
+            **CREATED,
+            "customer": Text(),
+            "payment_method": Text(),
+            **uncovered("attach_to_self", "customer_account"),
+        },
+    ),
 )
