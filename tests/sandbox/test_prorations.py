@@ -277,6 +277,33 @@ def test_during_a_trial_nothing_is_prorated(api: stripe.StripeClient, machine: T
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_an_end_that_moves_is_given_back_and_charged_again(
+    api: stripe.StripeClient, machine: TimeMachine, mode: str
+) -> None:
+    made = monthly(api, machine, mode)
+    for end in (APRIL + 10 * DAY, APRIL + 20 * DAY, ""):
+        api.v1.subscriptions.update(made["id"], {"cancel_at": end})
+
+    assert [amount for _, amount in pending(api)] == [-2_000, 2_000, -1_000, 1_000]
+    machine.go(APRIL + 30 * DAY + HOUR)
+    assert latest(api, made)["total"] == 3_000
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_last_period_is_billed_until_the_end_alone(
+    api: stripe.StripeClient, machine: TimeMachine, mode: str
+) -> None:
+    made = monthly(api, machine, mode, 3_100, cancel_at=APRIL + 40 * DAY)
+
+    machine.go(APRIL + 30 * DAY + HOUR)
+    last = latest(api, made)
+    api.v1.subscriptions.update(made["id"], {"cancel_at": ""})
+
+    # Ten of the 31 days of May, and the others once the end is off.
+    assert (last["total"], pending(api)) == (1_000, [("Remaining time on Pro after 11 May 2026", 2_100)])
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_trial_for_what_is_billed_gives_the_rest_back(
     api: stripe.StripeClient, machine: TimeMachine, mode: str
 ) -> None:

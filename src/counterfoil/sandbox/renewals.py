@@ -108,7 +108,8 @@ def period_lines(call: Call, subscription: Doc) -> list[Doc]:
     items = subscription_items.items_of(call, subscription)
     span = (subscription["current_period_start"], subscription["current_period_end"])
     until = subscription["cancel_at"]
-    if until is None or until >= span[1]:
+    subscription["_billed_until"] = None if until is None or until >= span[1] else until
+    if subscription["_billed_until"] is None:
         return subscription_lines.whole_lines(call, subscription, items, span)
     return partial_lines(call, subscription, (span[0], until))
 

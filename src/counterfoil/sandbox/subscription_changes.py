@@ -130,15 +130,26 @@ def _is_given_up(call: Call, subscription: Doc) -> bool:
 
 
 def _apply_end(call: Call, subscription: Doc) -> None:
-    """When it is to end; what was billed beyond that is given back, unless prorations are off."""
+    """When it is to end. What was billed beyond that is given back, and charged again when the end moves away, unless
+    prorations are off.
+    """
     subscription_starts.apply_end(call, subscription)
-    end = subscription["cancel_at"]
-    is_early = "cancel_at" in call.given and end is not None and end < subscription["current_period_end"]
-    if is_early and call.given.get("proration_behavior") != "none":
+    end, is_prorated = subscription["cancel_at"], call.given.get("proration_behavior") != "none"
+    if {"cancel_at", "cancel_at_period_end"} & set(call.given) and is_prorated:
         for item in subscription_items.items_of(call, subscription):
-            prorations.credit(call, subscription, item, end)
-            call.shelf.save(item)
+            _move_end(call, subscription, item, end)
+        is_early = end is not None and end < subscription["current_period_end"]
+        subscription["_billed_until"] = end if is_early else None
     call.shelf.save(subscription)
+
+
+def _move_end(call: Call, subscription: Doc, item: Doc, end: int | None) -> None:
+    billed_until = subscription["_billed_until"]
+    if billed_until is not None and billed_until != end:
+        prorations.charge(call, subscription, item, billed_until)
+    if end is not None and end < subscription["current_period_end"] and billed_until != end:
+        prorations.credit(call, subscription, item, end)
+    call.shelf.save(item)
 
 
 def _check_open(subscription: Doc, given: Given) -> None:

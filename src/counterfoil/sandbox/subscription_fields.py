@@ -233,6 +233,7 @@ def blank_subscription(call: Call, customer: Doc, currency: str) -> Doc:
         "status": "incomplete",
         "test_clock": customer["test_clock"],
         "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "_billed_until": None,
         "_told": False,
         "_upcoming_told": None,
         "_trial_end_told": None,
