@@ -8,13 +8,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.cli.rooms import Application
 from counterfoil.cli.troubles import PortTaken
 
+if TYPE_CHECKING:
+    import asyncio
+
 GRACE_S: Final = 5
 """How long answers under way may take once the process is told to stop."""
+HEAD_MAX: Final = 64 * 1024
+"""How many bytes a request may have before its body."""
 TICK_S: Final = 0.5
 START_MAX_S: Final = 30.0
 
@@ -106,7 +111,8 @@ def web(application: Application, listener: socket.socket) -> Iterator[None]:
         lifespan="auto",
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=64 * 1024,
+        loop="uvloop",
+        http=_protocol(),
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="web")
@@ -118,6 +124,33 @@ def web(application: Application, listener: socket.socket) -> Iterator[None]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def _protocol() -> "type[asyncio.Protocol]":
+    """Give the web server's protocol, with a bound on what comes before a body."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Bounded(HttpToolsProtocol):
+        heads, is_in_head, read = 0, False, 0
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self.heads, self.is_in_head, self.read = self.heads + 1, True, 0
+
+        def on_headers_complete(self) -> None:
+            self.is_in_head = False
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            before = self.heads, self.is_in_head
+            super().data_received(data)
+            # What came with an earlier request, or was the first of this one, is bounded by what is read at a time.
+            self.read += len(data) if before == (self.heads, True) else 0
+            if self.is_in_head and self.read > HEAD_MAX:
+                self.is_in_head = False
+                self.send_400_response("The headers are too large.")
+
+    return Bounded
 
 
 def _await_started(server: object, thread: threading.Thread) -> None:
