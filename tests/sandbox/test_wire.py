@@ -232,7 +232,8 @@ def test_a_version_older_than_those_covered_is_refused_and_says_so(server: Check
     reply = get(server, "/v1/customers", **{"Stripe-Version": "2020-08-27"})
 
     assert reply.status == 400
-    assert "does not cover" in error_of(reply)["message"]
+    assert "Invalid Stripe API version: 2020-08-27" in error_of(reply)["message"]
+    assert "covers 2022-11-15 and newer" in error_of(reply)["message"]
 
 
 @covers("metadata.merge")

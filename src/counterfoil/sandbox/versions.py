@@ -31,9 +31,8 @@ def check_version(version: str, param: str | None = None) -> str:
     if found is None or found[2] != _train(found[1]) or found[1] > NEWEST[:10]:
         raise invalid(f"Invalid Stripe API version: {version}", param)
     if found[1] < OLDEST:
-        raise StripeError(
-            f"Stripe API version {version} is older than {OLDEST}, which this sandbox does not cover.", param=param
-        )
+        message = f"Invalid Stripe API version: {version}. This sandbox covers {OLDEST} and newer."
+        raise StripeError(message, param=param)
     return version
 
 
