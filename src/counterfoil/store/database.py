@@ -9,9 +9,11 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, Final, LiteralString, Protocol
 
+import msgspec
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed, Literal
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
 APP_ROLE: Final = "counterfoil_app"
@@ -150,6 +152,7 @@ class Database:
             # A pool that backs off for minutes would keep a server that is back waiting for just as long.
             reconnect_timeout=timeout_s,
             connection_class=psycopg.Connection[DictRow],
+            configure=_read_fast,
             kwargs={"row_factory": dict_row, "autocommit": True},
         )
         self._pool.open(wait=False)
@@ -213,6 +216,11 @@ class Database:
             else:
                 return connection
         raise DatabaseUnavailable("every connection to Postgres was lost")
+
+
+def _read_fast(connection: psycopg.Connection[DictRow]) -> None:
+    """Have JSON columns read by the faster of two readers; what Postgres gives is JSON, whoever wrote it."""
+    set_json_loads(msgspec.json.decode, connection)
 
 
 @contextmanager
