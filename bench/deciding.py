@@ -22,7 +22,7 @@ REST_PATH: Final = "/v1/payment_intents/"
 class Deciding:
     """So many payments settle, each by the news of `kinds`.
 
-    The provider is asked through its own SDK, over a function that answers at once: requests, parsing and our own work
+    The provider is asked by the real adapter, over a function that answers at once: requests, parsing and our own work
     count, the network and somebody else's server do not.
     """
 
