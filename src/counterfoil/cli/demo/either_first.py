@@ -88,7 +88,7 @@ def read(stage: Stage, tape: Tape, sums: Sums, cast: Cast, line: int, seen: dict
     invoice = stage.caller.get(f"/v1/invoices/{cast.invoice}")
     legs = tuple(Leg(each["kind"], each["amount"]["amount"]) for each in _payment(stage, cast)["legs"])
     told = explain.explain(stage.house, stage.tenant, cast.invoice)
-    notices = [step for step in told["timeline"] if is_notice(step)]
+    notices = [step for step in told["timeline"] if is_notice(step) or settles(step)]
     outcomes = [step["outcome"] for step in notices if step["decision"]]
     trial, breaches = books(stage)
     charges = stage.charges(line)
@@ -123,6 +123,11 @@ def read(stage: Stage, tape: Tape, sums: Sums, cast: Cast, line: int, seen: dict
 def is_notice(step: dict[str, Any]) -> bool:
     """Say whether a step of a timeline is an event that the provider sent, or that a sweep found in its list."""
     return step["source"] == "webhook" or (step["source"] == "poll" and not step["kind"].endswith(".looked_at"))
+
+
+def settles(step: dict[str, Any]) -> bool:
+    """Say whether a step booked the provider's money: a look of our own may have come before every event."""
+    return step["reason"] in ("intent_settled", "late_success")
 
 
 @dataclass(frozen=True, slots=True)
