@@ -192,6 +192,22 @@ def test_voiding_a_lot_twice_takes_it_back_once() -> None:
     assert world.breaches() == []
 
 
+@pytest.mark.parametrize("booked", [True, False])
+def test_a_lot_that_has_expired_can_t_be_voided_any_more(booked: bool) -> None:
+    """Also while the timer that books the expiry is late: what expired is breakage and not owed back."""
+    world = funded(expires_at=LATER)
+    world.now = LATER
+    if booked:
+        end(world)
+
+    decision = world.decide(lambda held: decide_void_grant(held, lot_of(world).id, world.now))
+    end(world)
+
+    assert isinstance(decision, Skip)
+    assert lot_of(world).voided_at is None
+    assert (world.balance("breakage"), world.balance("refund_due")) == (2_400, 0)
+
+
 def test_a_free_lot_that_is_voided_owes_nothing_back() -> None:
     world = funded(source=GrantSource.BONUS, cost_minor=0, cost_currency=None)
 

@@ -139,6 +139,9 @@ def decide_void_grant(books: Books, grant: GrantId, now: datetime) -> Decision:
     about = (grant, wallet.id, books.customer.id)
     if held.voided_at:
         return Skip(Why(VOID, Reason.ALREADY_KNOWN, "The lot was voided before.", about))
+    if held.over_at(now):
+        # Whether or not its timer has booked it yet: what expired is breakage, and nothing of it is owed back.
+        return Skip(Why(VOID, Reason.ALREADY_KNOWN, "The lot had expired before; nothing is left to take back.", about))
     if held.held:
         quantity = f"{plain(held.held, wallet.unit.scale)} {wallet.unit.code}"
         sentence = f"{quantity} of this lot are reserved for a payment; cancel that payment first."
