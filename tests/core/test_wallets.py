@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from behaviours import behaviour
 from core.factories import NOW, ONE, Counting, books, grant, wallet
 from core.part_paid import PAYMENT, part_paid
 from core.world import World
@@ -126,7 +125,6 @@ def end(world: World) -> Decision:
     return world.decide(lambda held: decide_end_lot(held, lot_of(world).id, world.now))
 
 
-@behaviour("R-CW-20")
 def test_what_was_not_used_in_time_is_breakage_from_its_very_instant() -> None:
     """However late the timer was: the books count it from the lot's expiry on."""
     world = funded(expires_at=LATER)
@@ -178,7 +176,6 @@ def test_a_share_that_is_given_back_in_time_stays() -> None:
     assert world.timers == set()
 
 
-@behaviour("R-OM-18")
 def test_voiding_a_lot_twice_takes_it_back_once() -> None:
     world = funded()
 

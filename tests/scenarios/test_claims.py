@@ -26,7 +26,6 @@ def nameless(stage: Stage) -> str:
     return customer
 
 
-@behaviour("R-LG-16")
 def test_a_claim_waits_until_its_customer_has_a_name_at_the_provider(stage: Stage) -> None:
     """Before, somebody else's payment could settle the invoice of a customer that had no name to compare."""
     other, customer = stage.customer(), nameless(stage)
@@ -60,7 +59,6 @@ def test_a_claim_of_the_customer_s_own_payment_settles_once_the_customer_has_a_n
     assert stage.at_rest()
 
 
-@behaviour("R-CO-17")
 def test_somebody_else_s_payment_is_let_go_and_not_canceled(stage: Stage) -> None:
     """A mismatched claim was canceled at the provider together with our payment: a stranger's money was stopped."""
     customer, other = stage.customer("pm_card_visa"), stage.customer()

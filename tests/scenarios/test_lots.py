@@ -37,7 +37,6 @@ def balance(stage: Stage, account: str) -> int:
     return int(row["held"])
 
 
-@behaviour("R-CW-20")
 def test_what_is_not_used_in_time_expires_by_itself_and_is_breakage_from_that_instant(stage: Stage) -> None:
     """The workers were away for two days: the books count the expiry from its own instant."""
     customer = stage.customer()
@@ -95,7 +94,6 @@ def test_a_reserved_share_outlives_its_lot_and_pays(stage: Stage) -> None:
     assert stage.sound()
 
 
-@behaviour("R-CW-20")
 def test_what_comes_back_to_an_expired_lot_expires(stage: Stage) -> None:
     """The invoice that credits were reserved for is voided after they expired: they are given back, and are over."""
     customer = stage.customer("pm_card_chargeCustomerFail")
@@ -114,7 +112,6 @@ def test_what_comes_back_to_an_expired_lot_expires(stage: Stage) -> None:
     assert stage.sound()
 
 
-@behaviour("R-OM-18")
 def test_a_lot_that_is_voided_twice_leaves_the_balance_once(stage: Stage) -> None:
     customer = stage.customer()
     wallet, granted = lot(stage, customer, 3000)

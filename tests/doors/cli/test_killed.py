@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import pytest
 
-from behaviours import behaviour
 from doors.cli.api import Refused, call, control
 from doors.cli.commands import ended, started
 
@@ -130,7 +129,6 @@ def open_doors(shop: Shop, customers: int) -> list[threading.Thread]:
     return buyers
 
 
-@behaviour("R-CO-10")
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("kills", "customers"), [(2, 4), pytest.param(40, 24, marks=pytest.mark.soak)])
 def test_whoever_is_killed_every_invoice_is_paid_once_and_the_provider_agrees(
