@@ -1,0 +1,286 @@
+"""The client for synchronous applications. Safe to share between threads."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar, overload
+
+import httpx2
+
+from counterfoil.client import scripts, verbs
+from counterfoil.client.ambient import Ambient, RealAmbient
+from counterfoil.client.backlog import BACKLOG_MAX, Backlog, Told, Unbooked
+from counterfoil.client.errors import CounterfoilError
+from counterfoil.client.exchange import Answer, Ask, Broken, Heard, Patience, Send, Step, exchange
+from counterfoil.client.scripts import Desk, IfUnsettled, OnUnavailable, Script, Use
+from counterfoil.client.values import Balance, CustomerState, Hold, Purchase, Quantity, Spent, Wallet
+from counterfoil.client.verbs import SpendRequest, SpendResult
+
+T = TypeVar("T")
+
+URL: Final = "http://127.0.0.1:4747"
+
+
+class Billing:
+    """Counterfoil, as an application sees it.
+
+    Every request has a key of its own that is kept over its retries, so that nothing is booked twice. Retried is what
+    can be: no connection, no answer in time, too many requests, trouble on the other side; with growing pauses, by
+    chance, until `patience.deadline_s`. `on_unbooked` hears of every spend that could not be booked at once, and of
+    what became of it; without one, the log `counterfoil.client` does.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = URL,
+        *,
+        patience: Patience | None = None,
+        on_unbooked: Told | None = None,
+        backlog_max: int = BACKLOG_MAX,
+        transport: httpx2.BaseTransport | None = None,
+        ambient: Ambient | None = None,
+    ) -> None:
+        self._http = httpx2.Client(base_url=base_url, headers=headers(api_key), transport=transport)
+        self._patience, self._ambient = patience or Patience(), ambient or RealAmbient()
+        self._desk = Desk(self._ambient, Backlog(backlog_max, on_unbooked))
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> Self:
+        """Make a client from COUNTERFOIL_KEY and COUNTERFOIL_URL. Raises KeyError without a key."""
+        return cls(os.environ["COUNTERFOIL_KEY"], os.environ.get("COUNTERFOIL_URL", URL), **options)
+
+    # --- spending ---
+
+    def spend(
+        self,
+        customer: str,
+        unit: str,
+        estimate: Quantity,
+        *,
+        feature: str | None = None,
+        key: str | None = None,
+        on_unavailable: OnUnavailable = "fail_closed",
+        if_unsettled: IfUnsettled = "settle_estimate",
+        expires_in_s: int | None = None,
+    ) -> "Spend":
+        """Hold the estimate while something is done, and settle what it really used.
+
+            with billing.spend("ext:dana", "credits", "2.5", feature="chat") as spend:
+                tokens = answer()
+                spend.settle(price(tokens))
+
+        Entering raises InsufficientCredits and the other refusals before anything is done. An exception inside
+        releases the hold. Leaving without having settled books the estimate, or releases, as `if_unsettled` says.
+        When Counterfoil can't be reached, `fail_closed` raises CounterfoilUnavailable; `fail_open` goes on without a
+        hold, and keeps what is settled to send it later. `customer` is `cust_…`, `ext:<your id>`, or a wallet.
+        """
+        wanted = SpendRequest(customer, unit, estimate, feature, key)
+        return Spend(self, wanted, on_unavailable=on_unavailable, if_unsettled=if_unsettled, expires_in_s=expires_in_s)
+
+    @overload
+    def spend_now(
+        self,
+        customer: str,
+        unit: str,
+        amount: Quantity,
+        *,
+        feature: str | None = None,
+        key: str | None = None,
+        occurred_at: datetime | None = None,
+        on_unavailable: Literal["fail_closed"] = "fail_closed",
+    ) -> Spent: ...
+    @overload
+    def spend_now(
+        self,
+        customer: str,
+        unit: str,
+        amount: Quantity,
+        *,
+        feature: str | None = None,
+        key: str | None = None,
+        occurred_at: datetime | None = None,
+        on_unavailable: Literal["fail_open"],
+    ) -> Spent | Unbooked: ...
+    def spend_now(
+        self,
+        customer: str,
+        unit: str,
+        amount: Quantity,
+        *,
+        feature: str | None = None,
+        key: str | None = None,
+        occurred_at: datetime | None = None,
+        on_unavailable: OnUnavailable = "fail_closed",
+    ) -> Spent | Unbooked:
+        """Spend at once what was used. Give a `key` of your own, such as a request's id, to be safe over restarts."""
+        wanted = SpendRequest(customer, unit, amount, feature, key, occurred_at)
+        return self._run(scripts.spending(self._desk, wanted, on_unavailable))
+
+    def spends(self, wanted: Sequence[SpendRequest]) -> tuple[SpendResult, ...]:
+        """Spend many at once. Each has its own answer, in order: what was spent, or the refusal, as a value.
+
+        Raises BatchUnavailable, which holds the answers so far and what to send again.
+        """
+        return self._run(scripts.spending_many(self._desk, wanted))
+
+    # --- reading ---
+
+    def wallet(self, customer: str, unit: str) -> Wallet | None:
+        """Give a customer's wallet in a unit, None when there is none."""
+        return next((each for each in self.wallets(customer) if each.unit == unit), None)
+
+    def wallets(self, customer: str) -> tuple[Wallet, ...]:
+        """Give all wallets of a customer."""
+        return self.ask(verbs.list_wallets(customer))
+
+    def available(self, customer: str, unit: str) -> Decimal:
+        """Give what a customer can spend now; zero without a wallet."""
+        found = self.wallet(customer, unit)
+        return found.available if found else Decimal(0)
+
+    def balance(self, wallet: str, at: datetime | None = None) -> Balance:
+        """Give what a wallet held at an instant, now unless told."""
+        return self.ask(verbs.balance(wallet, at))
+
+    def state(self, customer: str) -> CustomerState:
+        """Give everything about a customer: wallets, open invoices, and why spending is stopped, if it is."""
+        return self.ask(verbs.state(customer))
+
+    def hold(self, identity: str) -> Hold:
+        """Give a hold."""
+        return self.ask(verbs.show_hold(identity))
+
+    def spent(self, identity: str) -> Spent:
+        """Give a spend that is in the books."""
+        return self.ask(verbs.show_spend(identity))
+
+    def explain(self, identity: str) -> Mapping[str, Any]:
+        """Say why anything that has an id is what it is."""
+        return self.ask(verbs.explain(identity))
+
+    # --- buying ---
+
+    def purchase(self, customer: str, pack: str, *, key: str | None = None, **more: Any) -> Purchase:
+        """Buy a pack of credits. Give a `key` of your own that names this one wish, such as the id of a form."""
+        return self.ask(verbs.purchase(customer, pack, key or self._ambient.new_key(), more))
+
+    def show_purchase(self, identity: str) -> Purchase:
+        """Give a purchase, and how far it came."""
+        return self.ask(verbs.show_purchase(identity))
+
+    # --- what could not be booked yet ---
+
+    @property
+    def unbooked(self) -> tuple[Unbooked, ...]:
+        """Give what waits to be sent, the oldest first."""
+        return self._desk.backlog.waiting
+
+    def send_unbooked(self) -> int:
+        """Send what waits now. Gives how many were dealt with; what can't be sent still waits."""
+        return self._run(scripts.catching_up(self._desk.backlog))
+
+    def close(self) -> None:
+        """Send what waits, say what is lost, and close the connections."""
+        try:
+            self.send_unbooked()
+        finally:
+            self._desk.backlog.lose_all()
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # --- how requests are made ---
+
+    def ask(self, asked: Ask[T]) -> T:
+        """Send one request until it is answered."""
+        steps = exchange(asked, self._patience, self._ambient)
+        heard: Heard = None
+        try:
+            while True:
+                step = steps.send(heard)
+                heard = self._take(asked, step)
+        except StopIteration as end:
+            answer: T = end.value
+            return answer
+
+    def _take(self, asked: Ask[Any], step: Step) -> Heard:
+        if isinstance(step, Send):
+            return self._send(asked, step)
+        time.sleep(step.seconds)
+        return None
+
+    def _send(self, asked: Ask[Any], step: Send) -> Heard:
+        try:
+            answer = self._http.request(
+                asked.method,
+                asked.path,
+                json=asked.body,
+                params=asked.params or None,
+                headers=asked.headers,
+                timeout=step.timeout_s,
+            )
+        except httpx2.RequestError as error:
+            return Broken(f"{type(error).__name__}: {error}")
+        return answer_of(answer)
+
+    def _run(self, script: Script[T]) -> T:
+        give = script.send
+        given: Any = None
+        try:
+            while True:
+                asked = give(given)
+                try:
+                    give, given = script.send, self.ask(asked)
+                except CounterfoilError as error:
+                    give, given = script.throw, error
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+class Spend(Use):
+    """One use in a `with` block: settle it with what was used, or release it."""
+
+    def __init__(self, billing: Billing, wanted: SpendRequest, **policies: Any) -> None:
+        super().__init__(billing._desk, wanted, **policies)
+        self._billing = billing
+
+    def settle(self, actual: Quantity) -> Spent | Unbooked:
+        """Book what was used, less or all of the estimate, and free the rest.
+
+        Raises HoldExceeded when it is more and the wallet does not allow that. What can't be sent is kept: it is given
+        back as Unbooked when the use fails open, and CounterfoilUnavailable is raised otherwise.
+        """
+        return self._billing._run(self.settling(actual))
+
+    def release(self) -> None:
+        """Give the credits back: nothing was used."""
+        self._billing._run(self.releasing())
+
+    def __enter__(self) -> Self:
+        self._billing._run(self.opening())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._billing._run(self.ending(error))
+
+
+def headers(api_key: str) -> dict[str, str]:
+    """Give the headers of every request."""
+    if not api_key.startswith("cfk_"):
+        raise ValueError("an API key of Counterfoil begins with cfk_; make one with `counterfoil keys create`")
+    return {"Authorization": f"Bearer {api_key}", "User-Agent": "counterfoil-python"}
+
+
+def answer_of(response: httpx2.Response) -> Answer:
+    """Give an answer without its transport."""
+    found = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, found, response.content)
