@@ -62,10 +62,13 @@ def lots_of(changes: list[dict[str, Any]]) -> tuple[Grant, ...]:
 
 
 def test_each_rung_of_the_draw_order_decides_before_the_next() -> None:
-    """Priority, soonest expiry, free before paid, oldest, id."""
+    """Pool, priority, kept for features first, soonest expiry, free before paid, oldest, id."""
     late, early = NOW + timedelta(days=9), NOW + timedelta(days=2)
     ladder = [
-        grant(9, 1, 5, priority=10),
+        grant(14, 1, 5, pool="pro", priority=90),
+        grant(13, 1, 5, pool="family", priority=90),
+        grant(12, 1, 5, priority=10),
+        grant(11, 1, 5, features=("chat",)),
         grant(8, 1, 5, expires_at=early),
         grant(7, 1, expires_at=late),
         grant(6, 1, 5, expires_at=late),
@@ -77,7 +80,36 @@ def test_each_rung_of_the_draw_order_decides_before_the_next() -> None:
 
     turned = ladder[::-1]
 
-    assert sorted(turned, key=draw_key) == ladder
+    assert list(eligible(turned, NOW, "chat", ("pro", "family"))) == ladder
+
+
+@pytest.mark.parametrize(
+    ("lot", "feature", "pools", "serving"),
+    [
+        ({}, None, (), True),
+        ({}, "chat", ("pro",), True),
+        ({"features": ("chat",)}, None, (), False),
+        ({"features": ("chat", "search")}, "chat", (), True),
+        ({"features": ("search",)}, "chat", (), False),
+        ({"pool": "pro"}, None, (), False),
+        ({"pool": "pro"}, None, ("pro",), True),
+        ({"pool": "pro"}, None, ("team",), False),
+        ({"pool": "pro", "features": ("chat",)}, "search", ("pro",), False),
+    ],
+)
+def test_a_lot_is_used_only_for_what_it_is_kept_for(
+    lot: dict[str, Any], feature: str | None, pools: tuple[str, ...], serving: bool
+) -> None:
+    assert bool(eligible((grant(1, 1, **lot),), NOW, feature, pools)) is serving
+
+
+@pytest.mark.parametrize("kept", [{"features": ("chat",)}, {"pool": "pro"}])
+def test_a_lot_that_is_kept_for_something_pays_no_invoice(kept: dict[str, Any]) -> None:
+    lots = (grant(1, 30, **kept), grant(2, 10))
+
+    shares = cover(books(wallets=(wallet(),), grants=lots), wallet(), 3_000, NOW)
+
+    assert [(each.grant.id, each.minor) for each in shares] == [(grant(2, 10).id, 1_000)]
 
 
 @given(LOTS, st.randoms())
@@ -112,7 +144,7 @@ def test_every_permutation_of_equal_lots_draws_the_same() -> None:
 )
 def test_a_lot_lives_from_its_effect_until_before_its_expiry(changes: dict[str, Any], at: Any, live: bool) -> None:
     assert is_live(grant(1, 1, **changes), at) is live
-    assert bool(eligible(books(grants=(grant(1, 1, **changes),)), WalletId(wallet().id), at)) is live
+    assert bool(eligible((grant(1, 1, **changes),), at)) is live
 
 
 @given(LOTS, st.integers(0, 20_000))

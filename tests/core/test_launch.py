@@ -463,4 +463,4 @@ def test_the_payment_holds_what_was_due() -> None:
 
     made = [each.after for each in effects_of(decision) if isinstance(each, Change) and isinstance(each.after, Payment)]
     assert [each.amount_minor for each in made][:1] == [6_000]
-    assert decision.why.inputs["draw_order"] == "draw-order@1"
+    assert decision.why.inputs["draw_order"] == "draw-order@2"

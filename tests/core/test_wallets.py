@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.factories import NOW, ONE, Counting, books, grant, wallet
 from core.part_paid import PAYMENT, part_paid
 from core.world import World
-from counterfoil.core.books import Books, GrantSource
+from counterfoil.core.books import FREE_SOURCES, Books, GrantSource, Overdraft
 from counterfoil.core.effects import Act, Decision, Reason, Refuse, Skip, Timer, effects_of
 from counterfoil.core.ids import GrantId, WalletId
 from counterfoil.core.invoicing import decide_release
@@ -20,11 +20,14 @@ from counterfoil.core.lifecycle import LegStatus, WalletStatus
 from counterfoil.core.money import USD_CREDIT, ServiceUnit
 from counterfoil.core.wallets import (
     Issue,
+    Terms,
+    decide_begin_lot,
     decide_end_lot,
     decide_grant,
     decide_move_wallet,
     decide_open_wallet,
     decide_void_grant,
+    decide_wallet_terms,
 )
 
 TOKEN = ServiceUnit("token", 0)
@@ -105,6 +108,79 @@ def test_a_lot_that_expires_is_woken_then() -> None:
 
     (timer,) = [each for each in effects_of(decision) if isinstance(each, Timer)]
     assert (timer.kind, timer.due_at) == ("end-grant", LATER)
+
+
+# --- what is owed is covered first ---
+
+
+def owing(debt: int, **changes: Any) -> World:
+    """A world whose wallet owes `debt` whole units."""
+    return World(books(wallets=(wallet(overdraft=Overdraft.DEBT, debt=debt * ONE, **changes),)))
+
+
+@pytest.mark.parametrize("source", list(GrantSource))
+def test_a_new_lot_covers_what_is_owed_first_whatever_brought_it(source: GrantSource) -> None:
+    world = owing(10)
+    free = {"cost_minor": 0, "cost_currency": None} if source in FREE_SOURCES else {}
+
+    world.decide(lambda held: issue(held, source=source, **free))
+
+    (lot,), (held,) = world.books.grants, world.books.wallets
+    assert (lot.remaining, lot.used, held.debt) == (20 * ONE, 10 * ONE, 0)
+    assert (world.balance(f"grant:{lot.id}"), world.balance(f"debt:{held.id}")) == (20 * ONE, 10 * ONE)
+
+
+def test_a_lot_that_is_smaller_than_the_debt_covers_a_part_of_it() -> None:
+    world = owing(50)
+
+    world.decide(issue)
+
+    (lot,), (held,) = world.books.grants, world.books.wallets
+    assert (lot.remaining, held.debt) == (0, 20 * ONE)
+
+
+def test_a_lot_that_begins_later_covers_what_is_owed_then() -> None:
+    world = owing(10)
+    world.decide(lambda held: issue(held, effective_at=LATER))
+    assert world.books.wallets[0].debt == 10 * ONE
+    world.now = LATER
+
+    lot = world.books.grants[0].id
+    assert ("begin-grant", lot) in world.timers
+    world.decide(lambda held: decide_begin_lot(held, lot, world.now))
+    again = world.decide(lambda held: decide_begin_lot(held, lot, world.now))
+
+    assert (world.books.wallets[0].debt, world.books.grants[0].remaining) == (0, 20 * ONE)
+    assert isinstance(again, Skip)
+
+
+def test_only_a_wallet_that_may_owe_has_a_limit_of_debt() -> None:
+    refused = decide_open_wallet(books(), USD_CREDIT, NOW, Counting(), Terms(Overdraft.WRITE_OFF, 5))
+    opened = decide_open_wallet(books(), USD_CREDIT, NOW, Counting(), Terms(Overdraft.DEBT, 5))
+
+    assert isinstance(refused, Refuse)
+    assert refused.param == "debt_limit"
+    assert isinstance(opened, Act)
+
+
+def test_the_terms_of_a_wallet_change_and_what_is_owed_stays() -> None:
+    world = owing(10)
+    identity = world.books.wallets[0].id
+
+    world.decide(lambda held: decide_wallet_terms(held, identity, Terms(Overdraft.DEBT, 5 * ONE)))
+    again = world.decide(lambda held: decide_wallet_terms(held, identity, Terms(Overdraft.DEBT, 5 * ONE)))
+
+    held = world.books.wallets[0]
+    assert (held.debt, held.debt_limit) == (10 * ONE, 5 * ONE)
+    assert isinstance(again, Skip)
+
+
+def test_a_wallet_that_owes_is_not_closed() -> None:
+    world = owing(10)
+
+    decision = world.decide(lambda held: decide_move_wallet(held, held.wallets[0].id, WalletStatus.CLOSED))
+
+    assert decision.why.reason is Reason.WALLET_NOT_EMPTY
 
 
 # --- how a lot ends ---

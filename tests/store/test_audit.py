@@ -126,7 +126,8 @@ PLANTED = {
     "I11 moved by hand": ("I11", "update wallet set status = 'closed'"),
     "I11 came from nowhere": (
         "I11",
-        "insert into wallet select tenant, 'wlt_x', customer, unit, 'closed', moves, created_at from wallet",
+        "insert into wallet (tenant, id, customer, unit, status, created_at) "
+        "select tenant, 'wlt_x', customer, unit, 'closed', created_at from wallet",
     ),
     "I11 gone": ("I11", "delete from hold"),
     "I13 no date": (

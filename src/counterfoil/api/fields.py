@@ -21,6 +21,7 @@ RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-
 TIME_MIN: Final = datetime(2000, 1, 1, tzinfo=UTC)
 TIME_MAX: Final = datetime(2999, 12, 31, tzinfo=UTC)
 QUANTITY: Final = r"^[0-9]{1,19}(\.[0-9]{1,12})?$"
+FEATURE: Final = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 EXTERNAL_ID: Final = r"^[!-.0-~]{1,255}$"
 """Visible ASCII without the slash, so that every id can stand in a path."""
 
@@ -67,6 +68,8 @@ Flag = StrictBool
 ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 LongText = Annotated[str, Field(max_length=1000)]
 Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
+Feature = Annotated[str, Field(pattern=FEATURE, description="What credits are used for, in your words.")]
+Features = Annotated[list[Feature], Field(max_length=50)]
 ExternalId = Annotated[str, Field(pattern=EXTERNAL_ID, description="Your own id of the customer.")]
 ProviderText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,255}$", description="The provider's own id.")]
 AnyId = Annotated[str, Field(min_length=1, max_length=300)]

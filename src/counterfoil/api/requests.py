@@ -9,6 +9,7 @@ from counterfoil.api.fields import (
     Currency,
     Email,
     ExternalId,
+    Features,
     Flag,
     Instant,
     LongText,
@@ -20,7 +21,7 @@ from counterfoil.api.fields import (
     ShortText,
     Strict,
 )
-from counterfoil.core.books import GrantSource, LineKind
+from counterfoil.core.books import GrantSource, LineKind, Overdraft
 
 
 class NoFields(Strict):
@@ -67,12 +68,23 @@ class NewMethod(Strict):
 
 
 class NewWallet(Strict):
-    """A wallet in a declared unit."""
+    """A wallet in a declared unit. `overdraft` says what happens to use that no lot covers."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"customer": "ext:user-7012", "unit": "usd-credit"}]})
 
     customer: AnyId
     unit: ShortText
+    overdraft: Overdraft = Overdraft.REFUSE
+    debt_limit: Quantity | None = None
+
+
+class WalletTerms(Strict):
+    """What happens to use that no lot covers, both terms at once. Only `debt` has a limit; null is any amount."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overdraft": "debt", "debt_limit": "5"}]})
+
+    overdraft: Overdraft
+    debt_limit: Quantity | None = None
 
 
 class Cost(Strict):
@@ -83,7 +95,8 @@ class Cost(Strict):
 
 
 class NewGrant(Strict):
-    """A lot of credits. A lower `priority` is drawn first."""
+    """A lot of credits. A lower `priority` is drawn first. With `features` it may be used for those only, and pays no
+    invoice."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -95,6 +108,7 @@ class NewGrant(Strict):
     source: GrantSource
     cost: Cost | None = None
     priority: Annotated[StrictInt, Field(ge=0, le=1000)] = 50
+    features: Features = []
     effective_at: Instant | None = None
     expires_at: Instant | None = None
 

@@ -69,7 +69,10 @@ class Wallet(Answer):
     status: str
     balance: Units
     held: Units
+    debt: Units
     available: Units
+    overdraft: str
+    debt_limit: Units | None
     created_at: Time
 
 
@@ -82,10 +85,13 @@ class Grant(Answer):
     source: str
     amount: Units
     remaining: Units
+    used: Units
     held: Units
     gone: Units
     cost_basis: Money
     priority: int
+    features: list[str]
+    pool: str | None
     effective_at: Time
     expires_at: Time | None
     voided_at: Time | None

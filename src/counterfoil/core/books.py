@@ -71,9 +71,22 @@ class Method:
     attached: bool = True
 
 
+class Overdraft(StrEnum):
+    """What happens to use that no lot covers."""
+
+    REFUSE = "refuse"
+    DEBT = "debt"
+    """It is owed, up to the wallet's limit; lots that come later cover it first."""
+    WRITE_OFF = "write_off"
+    """It is given away, and never taken out of a later lot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A customer's prepaid promises in one service unit. `moves` counts how often its status changed."""
+    """A customer's prepaid promises in one service unit. `moves` counts how often its status changed.
+
+    `debt` is use that no lot covered, in scaled units; `debt_limit` how much of it may be owed, None is any amount.
+    """
 
     id: WalletId
     customer: CustomerId
@@ -81,6 +94,9 @@ class Wallet:
     status: WalletStatus
     created_at: datetime
     moves: int = 0
+    overdraft: Overdraft = Overdraft.REFUSE
+    debt_limit: int | None = None
+    debt: int = 0
 
 
 class GrantSource(StrEnum):
@@ -105,6 +121,9 @@ class Grant:
     `cost_minor` is what the lot was bought for, net; `released_minor` the part of it already recognised.
     A lower `priority` is drawn first. `effective_at` is inclusive, `expires_at` exclusive. `gone` is what left the lot
     unused, because it expired or was voided.
+
+    `features` are what it may be used for, empty is anything. `pool` names the plan or the plan family whose use it
+    serves, '' is none. `steps` counts the lot's own entries, so that each has a key.
     """
 
     id: GrantId
@@ -122,6 +141,9 @@ class Grant:
     expires_at: datetime | None = None
     gone: int = 0
     voided_at: datetime | None = None
+    features: tuple[str, ...] = ()
+    pool: str = ""
+    steps: int = 0
 
     def over_at(self, now: datetime) -> bool:
         """Say whether the lot has ended: it expired, or was voided."""
@@ -131,6 +153,16 @@ class Grant:
     def free(self) -> int:
         """What can be drawn or reserved now."""
         return self.remaining - self.held
+
+    @property
+    def used(self) -> int:
+        """What was drawn of the lot, whatever for."""
+        return self.amount - self.remaining - self.gone
+
+    @property
+    def is_kept_apart(self) -> bool:
+        """Say whether it is kept for some features, or for a plan: such a lot pays no invoice."""
+        return bool(self.features or self.pool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,48 @@
 """Lots of credits, and the one total order in which they are drawn.
 
-`DRAW_ORDER` is published and versioned: the same lots and the same instant give the same draws, in whatever order the
-rows were read. Pools, scopes and debt come with allowances; this version orders by priority, soonest expiry, free
-before paid, oldest, id.
+`DRAW_ORDER` is published and versioned: the same lots, the same instant and the same use give the same draws, in
+whatever order the rows were read.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from counterfoil.core.books import FREE_SOURCES, Books, Grant, Hold, Leg, Wallet
 from counterfoil.core.ids import HoldId, NewId, WalletId
-from counterfoil.core.journal import Drawn, Ended
+from counterfoil.core.journal import Covered, Drawn, Ended
 from counterfoil.core.lifecycle import HoldStatus, WalletStatus
 from counterfoil.core.money import face_value, quantity_for, share
 
-DRAW_ORDER: Final = "draw-order@1"
+DRAW_ORDER: Final = "draw-order@2"
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
+DrawKey: TypeAlias = tuple[int, int, bool, datetime, bool, datetime, str]
 
-def draw_key(grant: Grant) -> tuple[int, datetime, bool, datetime, str]:
-    """Rank a lot: priority, soonest expiry, free before paid, oldest, id. Total, because ids differ."""
+
+def draw_key(grant: Grant, pools: tuple[str, ...] = ()) -> DrawKey:
+    """Rank a lot: pool, priority, kept for features first, soonest expiry, free before paid, oldest, id.
+
+    Total, because ids differ. `pools` are those that the use may draw on, the matching plan's first; lots of no pool
+    come after them.
+    """
+    rank = pools.index(grant.pool) if grant.pool in pools else len(pools)
     paid = grant.source not in FREE_SOURCES
-    return (grant.priority, grant.expires_at or NEVER, paid, grant.created_at, grant.id)
+    return (
+        rank,
+        grant.priority,
+        not grant.features,
+        grant.expires_at or NEVER,
+        paid,
+        grant.created_at,
+        grant.id,
+    )
+
+
+def serves(grant: Grant, feature: str | None, pools: tuple[str, ...] = ()) -> bool:
+    """Say whether a lot may be used for a feature (None is none in particular) by what may draw on these pools."""
+    return (not grant.features or feature in grant.features) and (not grant.pool or grant.pool in pools)
 
 
 def is_live(grant: Grant, at: datetime) -> bool:
@@ -31,10 +50,17 @@ def is_live(grant: Grant, at: datetime) -> bool:
     return grant.effective_at <= at and not grant.over_at(at)
 
 
-def eligible(books: Books, wallet: WalletId, at: datetime) -> tuple[Grant, ...]:
-    """Give the lots of a wallet that have something free at an instant, in draw order."""
-    own = (each for each in books.grants if each.wallet == wallet and each.free > 0 and is_live(each, at))
-    return tuple(sorted(own, key=draw_key))
+def eligible(
+    grants: Iterable[Grant], at: datetime, feature: str | None = None, pools: tuple[str, ...] = ()
+) -> tuple[Grant, ...]:
+    """Give those of a wallet's lots that may be used for this at an instant and have something free, in draw order."""
+    usable = (each for each in grants if each.free > 0 and is_live(each, at) and serves(each, feature, pools))
+    return tuple(sorted(usable, key=lambda grant: draw_key(grant, pools)))
+
+
+def lots_of(books: Books, wallet: WalletId) -> tuple[Grant, ...]:
+    """Give the lots of one wallet."""
+    return tuple(each for each in books.grants if each.wallet == wallet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +75,12 @@ class Share:
 def cover(books: Books, wallet: Wallet, minor: int, at: datetime) -> tuple[Share, ...]:
     """Take as much of `minor` as a wallet's free lots are worth, lot by lot in draw order.
 
-    A lot gives whole minor units only, for the fewest units that are worth them; what is worth less than one minor unit
-    stays in the lot.
+    Lots kept for features or for a plan pay no invoice. A lot gives whole minor units only, for the fewest units that
+    are worth them; what is worth less than one minor unit stays in the lot.
     """
     shares: list[Share] = []
     left = minor
-    for grant in eligible(books, wallet.id, at):
+    for grant in eligible(lots_of(books, wallet.id), at):
         worth = min(left, face_value(grant.free, wallet.unit))
         if worth > 0:
             shares.append(Share(grant, quantity_for(worth, wallet.unit), worth))
@@ -136,6 +162,19 @@ def put_back(books: Books, leg: Leg) -> tuple[tuple[Grant, ...], tuple[Drawn, ..
         for each in drawn
     )
     return grants, drawn
+
+
+def covering(grant: Grant, wallet: Wallet) -> Covered | None:
+    """Let a lot cover what its wallet owes, as far as it goes. None when nothing is owed or nothing is free.
+
+    The use has happened: the share is used as any other, and is recognised with the rest of the lot. Debt does not say
+    what it was for, so a lot that is kept for some features covers it as well.
+    """
+    quantity = min(grant.free, wallet.debt)
+    if quantity == 0:
+        return None
+    lot = replace(grant, remaining=grant.remaining - quantity, steps=grant.steps + 1)
+    return Covered(lot, replace(wallet, debt=wallet.debt - quantity), quantity)
 
 
 def ending(grant: Grant) -> Ended:

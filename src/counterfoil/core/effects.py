@@ -93,6 +93,8 @@ class Reason(StrEnum):
     METHOD_REQUESTED = "method_requested"
     WALLET_OPENED = "wallet_opened"
     WALLET_MOVED = "wallet_moved"
+    WALLET_TERMS_CHANGED = "wallet_terms_changed"
+    DEBT_COVERED = "debt_covered"
     GRANT_ISSUED = "grant_issued"
     GRANT_ENDED = "grant_ended"
     GRANT_VOIDED = "grant_voided"

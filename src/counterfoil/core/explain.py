@@ -261,9 +261,9 @@ def _card_note(books: Books, leg: Leg) -> str:
 
 
 def explain_wallet(wallet: Wallet, grants: Iterable[Grant], now: datetime) -> Explanation:
-    """Explain what a wallet can spend: granted − used − held − expired − voided = available."""
+    """Explain what a wallet can spend: granted − used − held − expired − voided − owed = available."""
     own = tuple(each for each in grants if each.wallet == wallet.id)
-    return _available(f"Wallet in {wallet.unit.code}", wallet, own, now)
+    return _available(f"Wallet in {wallet.unit.code}", wallet, own, now, wallet.debt)
 
 
 def explain_grant(grant: Grant, wallet: Wallet, now: datetime) -> Explanation:
@@ -271,7 +271,7 @@ def explain_grant(grant: Grant, wallet: Wallet, now: datetime) -> Explanation:
     return _available(f"Lot of {wallet.unit.code}", wallet, (grant,), now)
 
 
-def _available(label: str, wallet: Wallet, lots: tuple[Grant, ...], now: datetime) -> Explanation:
+def _available(label: str, wallet: Wallet, lots: tuple[Grant, ...], now: datetime, debt: int = 0) -> Explanation:
     voided = tuple(each for each in lots if each.voided_at)
     # What has expired counts from its instant on, also while the timer that books it is under way.
     over = tuple(each for each in lots if each.over_at(now) and each not in voided)
@@ -287,7 +287,9 @@ def _available(label: str, wallet: Wallet, lots: tuple[Grant, ...], now: datetim
         terms.append(_term("voided", voided, -sum(each.gone + each.free for each in voided)))
     if early:
         terms.append(_term("not effective yet", early, -sum(each.free for each in early)))
-    result = Term("available", "available", sum(each.free for each in live), (wallet.id,), _next_expiry(live))
+    if debt:
+        terms.append(Term("owed", "owed", -debt, (wallet.id,), is_taken=True))
+    result = Term("available", "available", sum(each.free for each in live) - debt, (wallet.id,), _next_expiry(live))
     equation = Equation(label, wallet.unit.code, wallet.unit.scale, result, tuple(terms), result_first=False)
     return Explanation(_available_finding(wallet, equation), (equation,))
 
@@ -331,6 +333,7 @@ TAKEN_WORDS: Final = {
     "expired": "expired",
     "voided": "voided",
     "not_effective_yet": "not effective yet",
+    "owed": "owed for use that no lot covered",
 }
 
 

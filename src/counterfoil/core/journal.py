@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from counterfoil.core.books import FREE_SOURCES, Grant, Invoice, Leg, Line, LineKind
+from counterfoil.core.books import FREE_SOURCES, Grant, Invoice, Leg, Line, LineKind, Wallet
 from counterfoil.core.facts import ChargeFee
 from counterfoil.core.ids import AccountId, CustomerId, GrantId, ProviderRef, WalletId
 from counterfoil.core.money import Money, ServiceUnit
@@ -168,6 +168,22 @@ def grant_ended(ended: Ended, unit: ServiceUnit, at: datetime) -> Entry:
         postings.append(Posting(DEFERRED, kept, lot_after.cost_currency, ended.released_minor))
     word = "voided" if voided else "expired"
     return Entry(f"grant:{lot_after.id}:{word}:{lot_after.gone}", lot_after.id, at, tuple(postings), effective_at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Debt that a lot covers: the lot and the wallet after it."""
+
+    lot: Grant
+    wallet: Wallet
+    quantity: int
+
+
+def debt_covered(covered: Covered, at: datetime) -> Entry:
+    """Use that was owed is drawn from a lot after all."""
+    grant, wallet = covered.lot, covered.wallet
+    posting = Posting(lot(grant.id), wallet_debt(wallet.id), wallet.unit.code, covered.quantity)
+    return Entry(f"grant:{grant.id}:covered:{grant.steps}", grant.id, at, (posting,))
 
 
 def invoice_finalized(invoice: Invoice, lines: tuple[Line, ...], now: datetime) -> Entry:

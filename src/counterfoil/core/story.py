@@ -94,6 +94,7 @@ TIMERS: Final = {
     "collect": "Due date reached",
     "release-credits": "Time to give reserved credits back",
     "end-grant": "End of a lot",
+    "begin-grant": "Start of a lot",
 }
 
 
@@ -117,6 +118,7 @@ MOVEMENTS: Final = {
     ("grant", "issued"): "granted",
     ("grant", "expired"): "expired",
     ("grant", "voided"): "taken_back",
+    ("grant", "covered"): "debt_covered",
     ("invoice", "finalized"): "billed",
     ("invoice", "voided"): "voided",
     ("leg", "settled"): "collected",

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from counterfoil.core import journal
-from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Wallet
-from counterfoil.core.credits import ending
+from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Overdraft, Wallet
+from counterfoil.core.credits import covering, ending, is_live
 from counterfoil.core.effects import (
     Act,
     Change,
@@ -30,18 +30,78 @@ GRANT: Final = "issue-grant@1"
 VOID: Final = "void-grant@1"
 END: Final = "end-grant@1"
 END_TIMER: Final = "end-grant"
+BEGIN: Final = "begin-grant@1"
+BEGIN_TIMER: Final = "begin-grant"
+TERMS: Final = "wallet-terms@1"
 
 
-def decide_open_wallet(books: Books, unit: ServiceUnit, now: datetime, new_id: NewId) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a wallet treats use that no lot covers. `debt_limit` is in scaled units, None is any amount."""
+
+    overdraft: Overdraft = Overdraft.REFUSE
+    debt_limit: int | None = None
+
+
+def decide_open_wallet(
+    books: Books, unit: ServiceUnit, now: datetime, new_id: NewId, terms: Terms = Terms()
+) -> Decision:
     """Open a wallet. A customer has one open wallet per unit, so that a balance has one answer."""
     held = next((each for each in books.wallets if each.unit.code == unit.code), None)
     if held and held.status is not WalletStatus.CLOSED:
         sentence = f"This customer has a wallet in {unit.code} already: {held.id}."
         return Refuse(Why(WALLET, Reason.WALLET_EXISTS, sentence, (held.id, books.customer.id)), "unit")
-    wallet = Wallet(WalletId(new_id("wallet")), books.customer.id, unit, WalletStatus.ACTIVE, now)
+    if refusal := _terms_refusal(WALLET, terms):
+        return refusal
+    wallet = Wallet(
+        WalletId(new_id("wallet")),
+        books.customer.id,
+        unit,
+        WalletStatus.ACTIVE,
+        now,
+        overdraft=terms.overdraft,
+        debt_limit=terms.debt_limit,
+    )
     sentence = f"A wallet in {unit.code} is open."
     why = Why(WALLET, Reason.WALLET_OPENED, sentence, (wallet.id, books.customer.id))
     return Act(why, (Change(None, wallet),))
+
+
+def _terms_refusal(rule: str, terms: Terms) -> Refuse | None:
+    if terms.debt_limit is not None and terms.overdraft is not Overdraft.DEBT:
+        sentence = f"Only a wallet with the overdraft debt has a limit of debt; this one has {terms.overdraft}."
+        return Refuse(Why(rule, Reason.INVALID_REQUEST, sentence), "debt_limit")
+    return None
+
+
+def decide_wallet_terms(books: Books, wallet: WalletId, terms: Terms) -> Decision:
+    """Change what happens to use that no lot covers. What is owed already stays owed."""
+    held = next((each for each in books.wallets if each.id == wallet), None)
+    if held is None:
+        return Refuse(Why(TERMS, Reason.NOT_FOUND, f"There is no wallet {wallet}.", (wallet,)))
+    about = (wallet, books.customer.id)
+    if refusal := _terms_refusal(TERMS, terms):
+        return refusal
+    changed = replace(held, overdraft=terms.overdraft, debt_limit=terms.debt_limit)
+    if changed == held:
+        return Skip(Why(TERMS, Reason.ALREADY_KNOWN, "The wallet has these terms already.", about))
+    sentence = f"Use that no lot of the wallet covers: {in_words(changed)}."
+    return Act(Why(TERMS, Reason.WALLET_TERMS_CHANGED, sentence, about), (Change(held, changed),))
+
+
+def in_words(wallet: Wallet) -> str:
+    """Say what happens to use that no lot of this wallet covers."""
+    match wallet.overdraft:
+        case Overdraft.REFUSE:
+            return "it is refused"
+        case Overdraft.WRITE_OFF:
+            return "it is given away"
+        case Overdraft.DEBT if wallet.debt_limit is None:
+            return "it is owed"
+        case Overdraft.DEBT:
+            return f"it is owed, up to {plain(wallet.debt_limit or 0, wallet.unit.scale)} {wallet.unit.code}"
+        case _:
+            assert_never(wallet.overdraft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +116,15 @@ class Issue:
     effective_at: datetime
     priority: int = 50
     expires_at: datetime | None = None
+    features: tuple[str, ...] = ()
+    pool: str = ""
 
 
 def decide_grant(books: Books, wanted: Issue, now: datetime, new_id: NewId) -> Decision:
-    """Issue a lot. What was paid for it is pinned now, and is what its use will recognise."""
+    """Issue a lot. What was paid for it is pinned now, and is what its use will recognise.
+
+    It covers what the wallet owes first, from its first instant on.
+    """
     wallet = next((each for each in books.wallets if each.id == wanted.wallet), None)
     refusal = _grant_refusal(wallet, wanted)
     if refusal or wallet is None:
@@ -76,17 +141,45 @@ def decide_grant(books: Books, wanted: Issue, now: datetime, new_id: NewId) -> D
         created_at=now,
         priority=wanted.priority,
         expires_at=wanted.expires_at,
+        features=tuple(sorted(set(wanted.features))),
+        pool=wanted.pool,
     )
-    timer = (Timer(END_TIMER, grant.id, books.customer.id, grant.expires_at),) if grant.expires_at else ()
-    data: dict[str, str | int] = {"wallet": wallet.id, "amount": grant.amount, "unit": wallet.unit.code}
-    effects: tuple[Effect, ...] = (
-        Change(None, grant),
-        Post(journal.grant_issued(grant, wallet.unit)),
-        Notify(f"grant.issued:{grant.id}", "grant.issued", books.customer.id, grant.id, data),
-        *timer,
-    )
-    sentence = f"A {grant.source} lot was issued into the wallet."
+    effects, covered = issue(grant, wallet, now)
+    sentence = f"A {grant.source} lot was issued into the wallet{_covering(wallet, covered)}."
     return Act(Why(GRANT, Reason.GRANT_ISSUED, sentence, (grant.id, wallet.id, books.customer.id)), effects)
+
+
+def issue(grant: Grant, wallet: Wallet, now: datetime) -> tuple[tuple[Effect, ...], int]:
+    """Put a new lot into its wallet, whatever brought it: the effects, and how much debt it covers at once."""
+    owner, posted = wallet.customer, Post(journal.grant_issued(grant, wallet.unit))
+    data: dict[str, str | int] = {"wallet": wallet.id, "amount": grant.amount, "unit": wallet.unit.code}
+    told = Notify(f"grant.issued:{grant.id}", "grant.issued", owner, grant.id, data)
+    timers = [Timer(END_TIMER, grant.id, owner, grant.expires_at)] if grant.expires_at else []
+    if grant.effective_at > now:
+        # A lot that begins later covers what is owed then.
+        begins = Timer(BEGIN_TIMER, grant.id, owner, grant.effective_at)
+        return (Change(None, grant), posted, told, begins, *timers), 0
+    cover = covering(grant, wallet)
+    if cover is None:
+        return (Change(None, grant), posted, told, *timers), 0
+    effects = (Change(None, cover.lot), Change(wallet, cover.wallet), posted, Post(journal.debt_covered(cover, now)))
+    return (*effects, told, *timers), cover.quantity
+
+
+def _covering(wallet: Wallet, covered: int) -> str:
+    return f" and covers the {plain(covered, wallet.unit.scale)} {wallet.unit.code} that were owed" if covered else ""
+
+
+def decide_begin_lot(books: Books, grant: GrantId, now: datetime) -> Decision:
+    """Let a lot that begins now cover what the wallet owes."""
+    held = _lot(books, grant)
+    cover = covering(held, _wallet(books, held)) if held and is_live(held, now) else None
+    if held is None or cover is None:
+        return Skip(Why(BEGIN, Reason.TIMER_OBSOLETE, "Nothing is owed that the lot could cover.", (grant,)))
+    wallet = _wallet(books, held)
+    sentence = f"The lot began{_covering(wallet, cover.quantity)}."
+    why = Why(BEGIN, Reason.DEBT_COVERED, sentence, (grant, wallet.id, books.customer.id))
+    return Act(why, (Change(held, cover.lot), Change(wallet, cover.wallet), Post(journal.debt_covered(cover, now))))
 
 
 def _grant_refusal(wallet: Wallet | None, wanted: Issue) -> Refuse | None:
@@ -190,6 +283,10 @@ def decide_move_wallet(books: Books, wallet: WalletId, to: WalletStatus) -> Deci
     if not may_move("wallet", held.status, to):
         return Refuse(Why(MOVE, Reason.WALLET_NOT_ACTIVE, f"The wallet is {held.status} for good.", about))
     left = sum(each.remaining for each in books.grants if each.wallet == wallet)
+    if to is WalletStatus.CLOSED and held.debt:
+        quantity = f"{plain(held.debt, held.unit.scale)} {held.unit.code}"
+        sentence = f"The wallet owes {quantity}; issue a grant that covers them or write them off first."
+        return Refuse(Why(MOVE, Reason.WALLET_NOT_EMPTY, sentence, about))
     if to is WalletStatus.CLOSED and left:
         quantity = f"{plain(left, held.unit.scale)} {held.unit.code}"
         sentence = f"The wallet holds {quantity}; use them, let them expire or void their grants first."

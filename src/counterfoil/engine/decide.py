@@ -174,5 +174,9 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None
             return Ruling(wallets.decide_end_lot(books, GrantId(subject), moment.now), customer)
+        case wallets.BEGIN_TIMER:
+            books = load_books(tx, customer, Scope(grants=(subject,)))
+            assert books is not None
+            return Ruling(wallets.decide_begin_lot(books, GrantId(subject), moment.now), customer)
         case kind:
             raise AssertionError(f"no rule wakes for {kind}")

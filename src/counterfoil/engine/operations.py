@@ -24,7 +24,8 @@ from counterfoil.core.ids import (
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus, WalletStatus
-from counterfoil.core.wallets import Issue
+from counterfoil.core.money import ServiceUnit
+from counterfoil.core.wallets import Issue, Terms
 from counterfoil.engine import looks, views
 from counterfoil.engine.answers import payment_answer
 from counterfoil.engine.apply import Applied
@@ -138,8 +139,15 @@ def add_method(asked: Asked, customer: str, token: str, *, make_default: bool) -
 # --- wallets and lots ---
 
 
-def open_wallet(asked: Asked, customer: str, unit_code: str) -> Result:
-    """Open a wallet in a declared unit."""
+def no_terms(unit: ServiceUnit) -> Terms:
+    """The terms of a wallet about which nothing was said: use that no lot covers is refused."""
+    return Terms()
+
+
+def open_wallet(
+    asked: Asked, customer: str, unit_code: str, terms_in: Callable[[ServiceUnit], Terms] = no_terms
+) -> Result:
+    """Open a wallet in a declared unit. Its terms count in that unit, so they are read when it is known."""
 
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         unit = accounts.unit(tx, unit_code)
@@ -147,7 +155,7 @@ def open_wallet(asked: Asked, customer: str, unit_code: str) -> Result:
             return _no_books("customer", customer)
         if unit is None:
             return _no_books("unit", unit_code)
-        return wallets.decide_open_wallet(books, unit, moment.now, moment.new_id)
+        return wallets.decide_open_wallet(books, unit, moment.now, moment.new_id, terms_in(unit))
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         wallet = next(each for each in subjects.wallets(tx, customer) if each.id in _touched(applied, "wlt_"))
@@ -184,12 +192,18 @@ def void_grant(asked: Asked, grant: str) -> Result:
     return run(asked.house, asked.tenant, asked.request, plan)
 
 
+def change_wallet(asked: Asked, wallet: str, terms: Terms) -> Result:
+    """Change what happens to use that no lot of a wallet covers."""
+    return _on_wallet(asked, wallet, lambda books, _: wallets.decide_wallet_terms(books, WalletId(wallet), terms))
+
+
 def move_wallet(asked: Asked, wallet: str, to: WalletStatus) -> Result:
     """Suspend a wallet, let it be spent from again, or close it."""
-    customer = _customer(asked, "wallet", wallet)
+    return _on_wallet(asked, wallet, lambda books, _: wallets.decide_move_wallet(books, WalletId(wallet), to))
 
-    def rule(books: Books, moment: Moment) -> Decision:
-        return wallets.decide_move_wallet(books, WalletId(wallet), to)
+
+def _on_wallet(asked: Asked, wallet: str, rule: Callable[[Books, Moment], Decision]) -> Result:
+    customer = _customer(asked, "wallet", wallet)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         return Answer(200, plain(looks.wallet(tx, asked.house, wallet)))

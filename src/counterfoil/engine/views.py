@@ -96,19 +96,23 @@ def method_view(method: Method) -> View:
 
 
 def wallet_view(wallet: Wallet, grants: Iterable[Grant], now: datetime) -> View:
-    """Show a wallet with what it can spend now: live lots less what holds reserve."""
+    """Show a wallet: what its live lots hold less what it owes, and what of that can be spent now."""
     from counterfoil.core.credits import is_live
 
     live = [grant for grant in grants if grant.wallet == wallet.id and is_live(grant, now)]
+    free = sum(grant.free for grant in live)
     return {
         "id": wallet.id,
         "object": "wallet",
         "customer": wallet.customer,
         "unit": wallet.unit.code,
         "status": wallet.status,
-        "balance": quantity(sum(grant.remaining for grant in live), wallet.unit),
+        "balance": quantity(sum(grant.remaining for grant in live) - wallet.debt, wallet.unit),
         "held": quantity(sum(grant.held for grant in live), wallet.unit),
-        "available": quantity(sum(grant.free for grant in live), wallet.unit),
+        "debt": quantity(wallet.debt, wallet.unit),
+        "available": quantity(max(0, free - wallet.debt), wallet.unit),
+        "overdraft": wallet.overdraft,
+        "debt_limit": None if wallet.debt_limit is None else quantity(wallet.debt_limit, wallet.unit),
         "created_at": instant(wallet.created_at),
     }
 
@@ -122,10 +126,13 @@ def grant_view(grant: Grant, unit: ServiceUnit) -> View:
         "source": grant.source,
         "amount": quantity(grant.amount, unit),
         "remaining": quantity(grant.remaining, unit),
+        "used": quantity(grant.used, unit),
         "held": quantity(grant.held, unit),
         "gone": quantity(grant.gone, unit),
         "cost_basis": money(grant.cost_minor, grant.cost_currency),
         "priority": grant.priority,
+        "features": list(grant.features),
+        "pool": grant.pool or None,
         "effective_at": instant(grant.effective_at),
         "expires_at": instant(grant.expires_at),
         "voided_at": instant(grant.voided_at),

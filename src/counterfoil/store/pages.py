@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from counterfoil.core.books import Case, Customer, Grant, Invoice, Method, Payment, Wallet
-from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.store.database import Row, Tx
-from counterfoil.store.subjects import from_row
+from counterfoil.store.subjects import as_wallet, from_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def wallets(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Wallet]:
         limit=page.limit,
         **wanted.values,
     )
-    return [_wallet(row) for row in rows]
+    return [as_wallet(row) for row in rows]
 
 
 def wallets_by_id(tx: Tx, ids: Iterable[str]) -> tuple[Wallet, ...]:
@@ -170,12 +169,7 @@ def wallets_by_id(tx: Tx, ids: Iterable[str]) -> tuple[Wallet, ...]:
         """,
         ids=list(ids),
     )
-    return tuple(_wallet(row) for row in rows)
-
-
-def _wallet(row: Row) -> Wallet:
-    unit = ServiceUnit(row["unit"], row["scale"], row["face_minor"], row["face_currency"])
-    return Wallet(row["id"], row["customer"], unit, WalletStatus(row["status"]), row["created_at"], row["moves"])
+    return tuple(as_wallet(row) for row in rows)
 
 
 def grants(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Grant]:

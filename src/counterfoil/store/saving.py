@@ -141,5 +141,10 @@ def _type_of(hint: Any) -> LiteralString:
     return TYPES.get(getattr(hint, "__supertype__", hint), "text")
 
 
-TYPES: Final[dict[Any, LiteralString]] = {int: "bigint", bool: "boolean", datetime: "timestamptz"}
+TYPES: Final[dict[Any, LiteralString]] = {
+    int: "bigint",
+    bool: "boolean",
+    datetime: "timestamptz",
+    tuple[str, ...]: "text[]",
+}
 """Every other field of a subject is a text, or a word of one of our enumerations."""

@@ -22,7 +22,6 @@ from counterfoil.core.books import (
     Wallet,
 )
 from counterfoil.core.ids import ProviderRef
-from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import Money, ServiceUnit
 from counterfoil.core.orders import Order
 from counterfoil.store.codec import as_type, decode, hints_of, reader, to_json
@@ -109,6 +108,8 @@ def to_row(subject: Subject) -> dict[str, Any]:
     row = {RENAMED.get((type(subject), each.name), each.name): getattr(subject, each.name) for each in fields(subject)}
     if isinstance(subject, Wallet):
         row["unit"] = subject.unit.code
+    if isinstance(subject, Grant):
+        row["features"] = list(subject.features)
     if isinstance(subject, Order):
         row["instruction"] = to_json(subject.instruction)
         row["verb"] = type(subject.instruction).__name__
@@ -168,7 +169,7 @@ def wallets_of(tx: Tx, customers: Iterable[str]) -> tuple[Wallet, ...]:
     """Give the wallets of customers with their units."""
     rows = tx.rows(
         """
-        select w.id, w.customer, w.status, w.created_at, w.moves, u.code, u.scale, u.face_minor, u.face_currency
+        select w.*, u.scale, u.face_minor, u.face_currency
         from wallet w
         join service_unit u on u.tenant = w.tenant and u.code = w.unit
         where w.tenant = %(tenant)s and w.customer = any (%(customers)s)
@@ -176,12 +177,15 @@ def wallets_of(tx: Tx, customers: Iterable[str]) -> tuple[Wallet, ...]:
         """,
         customers=list(customers),
     )
-    return tuple(_wallet(row) for row in rows)
+    return tuple(as_wallet(row) for row in rows)
 
 
-def _wallet(row: Row) -> Wallet:
-    unit = ServiceUnit(row["code"], row["scale"], row["face_minor"], row["face_currency"])
-    return Wallet(row["id"], row["customer"], unit, WalletStatus(row["status"]), row["created_at"], row["moves"])
+def as_wallet(row: Row) -> Wallet:
+    """Read a wallet from its row, which its unit's columns are joined to."""
+    return from_row(Wallet, {**row, "unit": ServiceUnit(row["unit"], *(row[each] for each in UNIT_COLUMNS))})
+
+
+UNIT_COLUMNS: Final = ("scale", "face_minor", "face_currency")
 
 
 def methods(tx: Tx, customer: str) -> tuple[Method, ...]:

@@ -131,7 +131,17 @@ def test_nothing_that_is_answered_can_be_sent_back_as_a_wish(api: Caller, world:
         f"/v1/payments/{payment}/cancel": ({}, f"/v1/payments/{payment}"),
     }
     writable = {"customer", "currency", "lines", "description", "due_at", "collect_at_due", "unit", "source", "amount"}
-    writable |= {"name", "email", "metadata", "external_id", "provider_ref", "provider_account", "confirm"}
+    writable |= {
+        "name",
+        "email",
+        "metadata",
+        "external_id",
+        "provider_ref",
+        "provider_account",
+        "confirm",
+        "overdraft",
+        "debt_limit",
+    }
     tried = 0
     for path, (body, shown) in accepted.items():
         for field, value in api.get(shown).json().items():

@@ -15,11 +15,11 @@ from counterfoil.api.filters import CustomerFilter
 from counterfoil.api.ids import GrantPath, WalletPath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import Problem, not_found
-from counterfoil.api.requests import NewGrant, NewUnit, NewWallet, NoFields
+from counterfoil.api.requests import NewGrant, NewUnit, NewWallet, NoFields, WalletTerms
 from counterfoil.core.ids import WalletId
 from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import MoneyError, ServiceUnit, parse_decimal
-from counterfoil.core.wallets import Issue
+from counterfoil.core.wallets import Issue, Terms
 from counterfoil.engine import looks, operations
 from counterfoil.engine.commands import Result
 from counterfoil.engine.looks import look, unit_view
@@ -42,7 +42,8 @@ async def create_wallet(body: NewWallet, command: Commanding) -> Response:
     """Opens a wallet. A customer has one open wallet per unit, so that a balance has one answer."""
 
     def act(asked: operations.Asked) -> Result:
-        return operations.open_wallet(asked, customer_id(command.call, body.customer, "customer"), body.unit)
+        customer = customer_id(command.call, body.customer, "customer")
+        return operations.open_wallet(asked, customer, body.unit, lambda unit: _terms(body, unit))
 
     return await commanded(command, act)
 
@@ -120,6 +121,7 @@ def _issue(wallet: str, body: NewGrant, unit: ServiceUnit, now: datetime) -> Iss
         effective_at=body.effective_at or now,
         priority=body.priority,
         expires_at=body.expires_at,
+        features=tuple(body.features),
     )
 
 
@@ -135,6 +137,29 @@ def list_grants(identity: WalletPath, call: Asking, paging: Paged) -> Response:
     page = paging.page("grant")
     rows = look(call.house, call.tenant, lambda tx: looks.grants(tx, page, Filter(parent=identity), unit))
     return json_response(listed(rows, paging.limit))
+
+
+@router.patch(
+    "/{id}",
+    summary="Change what happens to use that no lot covers",
+    response_model=schemas.Wallet,
+    openapi_extra=declare("write", 404),
+)
+async def change_wallet(identity: WalletPath, body: WalletTerms, command: Commanding) -> Response:
+    """Changes the terms of a wallet. Use beyond its lots is refused, owed up to a limit, or given away; what is owed
+    already stays owed, and the next lots cover it."""
+    wallet = checked("wallet", identity)
+
+    def act(asked: operations.Asked) -> Result:
+        _, unit = _wallet(command.call, identity)
+        return operations.change_wallet(asked, wallet, _terms(body, unit))
+
+    return await commanded(command, act)
+
+
+def _terms(body: NewWallet | WalletTerms, unit: ServiceUnit) -> Terms:
+    limit = None if body.debt_limit is None else _scaled(body.debt_limit, unit, "debt_limit")
+    return Terms(body.overdraft, limit)
 
 
 MOVED: Final[dict[str, Any]] = {"response_model": schemas.Wallet, "openapi_extra": declare("write", 404, 409)}
@@ -194,7 +219,7 @@ def _wallet(call: Call, identity: str) -> tuple[str, ServiceUnit]:
     return found
 
 
-def _scaled(amount: str, unit: ServiceUnit) -> int:
+def _scaled(amount: str, unit: ServiceUnit, param: str = "amount") -> int:
     try:
         return parse_decimal(amount, unit.scale)
     except MoneyError as error:
@@ -202,9 +227,9 @@ def _scaled(amount: str, unit: ServiceUnit) -> int:
         raise Problem(
             422,
             "invalid_request",
-            f"amount: {message}",
-            param="amount",
-            errors=({"param": "amount", "message": message},),
+            f"{param}: {message}",
+            param=param,
+            errors=({"param": param, "message": message},),
         ) from error
 
 

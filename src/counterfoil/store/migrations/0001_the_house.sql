@@ -161,6 +161,10 @@ create table wallet (
     unit text not null,
     status text not null,
     moves int not null default 0,
+    -- What happens to use that no lot covers, how much of it may be owed, and how much of it is owed now.
+    overdraft text not null default 'refuse' check (overdraft in ('refuse', 'debt', 'write_off')),
+    debt_limit bigint check (debt_limit is null or debt_limit >= 0 and overdraft = 'debt'),
+    debt bigint not null default 0 check (debt >= 0),
     created_at timestamptz not null,
     primary key (tenant, id),
     foreign key (tenant, customer) references customer,
@@ -185,6 +189,11 @@ create table grant_lot (
     effective_at timestamptz not null,
     expires_at timestamptz check (expires_at > effective_at),
     gone bigint not null default 0 check (gone between 0 and amount - remaining),
+    -- Which features it is for; empty is any. A pool serves the use of its plans only; '' is none.
+    features text[] not null default '{}',
+    pool text not null default '',
+    -- Counts the entries of its own, such as what was recognised of it, so that each has a key.
+    steps int not null default 0,
     voided_at timestamptz,
     created_at timestamptz not null,
     primary key (tenant, id),
