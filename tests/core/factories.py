@@ -16,6 +16,7 @@ from counterfoil.core.books import (
     Method,
     Wallet,
 )
+from counterfoil.core.bought import Purchase, Settlement
 from counterfoil.core.facts import ChargeFee, IntentFact, IntentStatus, Refusal
 from counterfoil.core.ids import (
     PREFIXES,
@@ -26,10 +27,11 @@ from counterfoil.core.ids import (
     LineId,
     MethodId,
     ProviderRef,
+    PurchaseId,
     WalletId,
     typeid,
 )
-from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus, WalletStatus
+from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus, PurchaseStatus, WalletStatus
 from counterfoil.core.money import USD_CREDIT, Money, ServiceUnit
 
 NOW = datetime(2026, 6, 14, 4, 4, tzinfo=UTC)
@@ -123,6 +125,24 @@ def invoice(number: int = 1, total: int = 10_000, currency: str = "USD", **chang
 
 def line(number: int, owner: int = 1, net: int = 10_000, tax: int = 0, kind: LineKind = LineKind.GOODS) -> Line:
     return Line(LineId(typeid("line", number)), invoice_id(owner), number, kind, "Seats", net, tax)
+
+
+def purchase(number: int = 1, **changes: Any) -> Purchase:
+    """2,500 credits for 50 USD and a fee of 2.50 on top, collected by somebody else."""
+    made = Purchase(
+        id=PurchaseId(typeid("prch", number)),
+        customer=CUSTOMER,
+        account=ACCOUNT,
+        wallet=WalletId(typeid("wlt", 1)),
+        settlement=Settlement.EXTERNAL,
+        status=PurchaseStatus.PENDING,
+        quantity=2500,
+        currency="USD",
+        net_minor=5000,
+        fee_minor=250,
+        created_at=NOW,
+    )
+    return replace(made, **changes)
 
 
 def books(**shelves: Any) -> Books:

@@ -120,7 +120,9 @@ class AnyHistory(RuleBasedStateMachine):
     def release(self, which: int, chance: int) -> None:
         if chance:
             return
-        self.world.decide(lambda books: invoicing.decide_release(books, self._payment(which), self.world.now))
+        self.world.decide(
+            lambda books: invoicing.decide_release(books, self._payment(which), self.world.now, self.world.new_id)
+        )
 
     @rule(which=PICK, chance=CHANCE)
     def void(self, which: int, chance: int) -> None:

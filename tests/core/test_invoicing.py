@@ -253,21 +253,21 @@ def test_a_payment_that_is_over_can_t_be_canceled(status: PaymentStatus, reason:
 def test_reserved_credits_go_back_when_nothing_was_retried_in_time() -> None:
     world = World(part_paid(LegStatus.REFUSED))
 
-    decision = world.decide(lambda held: decide_release(held, PAYMENT, NOW))
+    decision = world.decide(lambda held: decide_release(held, PAYMENT, NOW, Counting()))
 
     assert isinstance(decision, Act)
     assert (world.books.grants[0].held, world.books.grants[0].remaining) == (0, 30_000_000)
-    assert isinstance(decide_release(world.books, PAYMENT, NOW), Skip)
+    assert isinstance(decide_release(world.books, PAYMENT, NOW, Counting()), Skip)
 
 
 @pytest.mark.parametrize("state", [LegStatus.PROCESSING, LegStatus.REQUIRES_ACTION, LegStatus.SETTLED])
 def test_credits_of_a_payment_that_moved_on_stay_where_they_are(state: LegStatus) -> None:
-    assert isinstance(decide_release(part_paid(state), PAYMENT, NOW), Skip)
+    assert isinstance(decide_release(part_paid(state), PAYMENT, NOW, Counting()), Skip)
 
 
 def test_a_success_after_the_credits_went_back_pays_its_part() -> None:
     world = World(part_paid(LegStatus.REFUSED))
-    world.decide(lambda held: decide_release(held, PAYMENT, NOW))
+    world.decide(lambda held: decide_release(held, PAYMENT, NOW, Counting()))
 
     world.decide(lambda held: decide_intent(held, ours(IntentStatus.SUCCEEDED), NOW, world.new_id))
 

@@ -236,7 +236,7 @@ def test_a_reserved_share_does_not_end_before_its_hold() -> None:
     end(world)
     assert (lot_of(world).remaining, lot_of(world).gone) == (30 * ONE, 10 * ONE)
 
-    world.decide(lambda read: decide_release(read, PAYMENT, NOW))
+    world.decide(lambda read: decide_release(read, PAYMENT, NOW, Counting()))
 
     assert ("end-grant", lot.id) in world.timers
     end(world)
@@ -247,7 +247,7 @@ def test_a_reserved_share_does_not_end_before_its_hold() -> None:
 def test_a_share_that_is_given_back_in_time_stays() -> None:
     world = World(part_paid(LegStatus.REFUSED))
 
-    world.decide(lambda read: decide_release(read, PAYMENT, NOW))
+    world.decide(lambda read: decide_release(read, PAYMENT, NOW, Counting()))
 
     assert world.timers == set()
 

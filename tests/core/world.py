@@ -52,6 +52,7 @@ MACHINE_OF = {
     "Wallet": "wallet",
     "Hold": "hold",
     "Case": "review_case",
+    "Purchase": "purchase",
 }
 Rule = Callable[[Books], Decision]
 

@@ -132,7 +132,8 @@ MUTANTS: Final = (
         "counterfoil.core.launch",
         "    if any(remaining.values()):\n        refused = _with_provider",
         "    if any(remaining.values()):\n"
-        "        plan.extend(legs.settle_credits(plan.books, payment.id, now))\n        refused = _with_provider",
+        "        plan.extend(legs.settle_credits(plan.books, payment.id, now, new_id))\n"
+        "        refused = _with_provider",
         f"{LEGS}::test_reserved_credits_alone_do_not_make_an_invoice_paid",
         hunted=True,
     ),

@@ -12,7 +12,14 @@ from psycopg.errors import CheckViolation
 from counterfoil.core.lifecycle import MACHINES
 from databases import Databases
 
-TYPES = {"bigint": 1, "integer": 1, "boolean": False, "jsonb": "{}", "timestamp with time zone": "2026-06-14Z"}
+TYPES: dict[str, Any] = {
+    "ARRAY": [],
+    "bigint": 1,
+    "integer": 1,
+    "boolean": False,
+    "jsonb": "{}",
+    "timestamp with time zone": "2026-06-14Z",
+}
 
 
 @pytest.fixture(scope="module")

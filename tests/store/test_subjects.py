@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
-from core.factories import ACCOUNT, CUSTOMER, NOW, customer, grant, invoice, line, method, wallet
+from core.factories import ACCOUNT, CUSTOMER, NOW, customer, grant, invoice, line, method, purchase, wallet
 from counterfoil.core.books import (
     Allocation,
     Case,
@@ -15,6 +15,7 @@ from counterfoil.core.books import (
     Hold,
     Leg,
     LegKind,
+    LineKind,
     Payment,
     Subject,
 )
@@ -57,11 +58,13 @@ HOLD = Hold(HoldId(typeid("hold", 1)), CREDIT_LEG.id, wallet().id, grant(1, 30).
 CREATE = CreateIntent(CARD_LEG.id, CUSTOMER, Money(7_000, "USD"), None, "INV-000001")
 ORDER = Order(OrderId(typeid("ordr", 1)), ACCOUNT, CUSTOMER, CARD_LEG.id, CREATE, OrderStatus.QUEUED, NOW)
 CASE = Case(CaseId(typeid("case", 1)), "overpaid", "pi_1", "Too much came.", NOW, customer=CUSTOMER)
-LINE = line(0)
+BOUGHT = purchase(features=("chat", "images"), expires_after_s=86_400, invoice=invoice().id, line=line(0).id)
+LINE = replace(line(0), kind=LineKind.CREDIT_PURCHASE, purchase=BOUGHT.id)
 EVERYTHING: tuple[Subject, ...] = (
     customer(),
     method(),
     wallet(),
+    BOUGHT,
     grant(1, 30, held=30_000_000, expires_at=NOW + timedelta(days=9)),
     invoice(),
     LINE,
@@ -99,6 +102,7 @@ def loaded(house: Database) -> dict[type, Any]:
             *subjects.holds(tx, list(legs)),
             *subjects.invoices(tx, [invoice().id]),
             *subjects.lines(tx, [invoice().id]),
+            *subjects.purchases(tx, [BOUGHT.id]),
             *subjects.payments(tx, [PAYMENT.id]),
             *subjects.legs(tx, [PAYMENT.id]),
             *subjects.orders(tx, legs),

@@ -20,7 +20,7 @@ from counterfoil.api.envelope import Envelope
 from counterfoil.api.metrics import Metrics
 from counterfoil.api.openapi import document
 from counterfoil.api.problems import Problem, answer, of_framework, of_validation
-from counterfoil.api.routes import customers, invoices, methods, operator, payments, road, wallets
+from counterfoil.api.routes import customers, invoices, methods, operator, payments, purchases, road, wallets
 from counterfoil.engine import setup
 from counterfoil.engine.clock import SystemClock
 from counterfoil.engine.house import House
@@ -35,6 +35,7 @@ ROUTERS = (
     wallets.units,
     invoices.router,
     payments.router,
+    purchases.router,
     road.router,
     operator.router,
 )

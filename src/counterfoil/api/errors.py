@@ -164,6 +164,36 @@ REFUSALS: Final = Section(
             "Cancel that payment, or wait for it; then void the lot.",
         ),
         Entry(
+            "invalid_option",
+            "No pack on sale is what was asked for, in this unit and currency.",
+            "Choose one of `GET /v1/packs`.",
+        ),
+        Entry(
+            "invalid_credits",
+            "The number of credits is zero, negative, or finer than their unit.",
+            "Buy more than zero credits.",
+        ),
+        Entry(
+            "plan_not_eligible",
+            "The pack is not sold to customers of this plan.",
+            "Change the plan first, or choose another pack.",
+        ),
+        Entry(
+            "stripe_customer_not_configured",
+            "The customer has no id at the provider, and your policy asks for one before anything is bought.",
+            "Wait until the customer was made at the provider, or name its id.",
+        ),
+        Entry(
+            "unit_mismatch",
+            "The pack is in another unit than the wallet.",
+            "Buy it into a wallet of the pack's unit.",
+        ),
+        Entry(
+            "purchase_closed",
+            "The purchase has come to its end, so this step can't be taken any more.",
+            "Look at its status; buy again if more is wanted.",
+        ),
+        Entry(
             "cost_not_allowed", "A free lot was given a cost.", "Leave the cost out, or choose the source `purchase`."
         ),
         Entry(

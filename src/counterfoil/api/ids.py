@@ -30,6 +30,7 @@ def path_of(noun: str, example: str) -> object:
 
 InvoicePath = Annotated[str, path_of("invoice", "inv_01h455vb4pex5vsknk084sn02q")]
 PaymentPath = Annotated[str, path_of("payment", "pmt_01h455vb4pex5vsknk084sn02q")]
+PurchasePath = Annotated[str, path_of("purchase", "prch_01h455vb4pex5vsknk084sn02q")]
 WalletPath = Annotated[str, path_of("wallet", "wlt_01h455vb4pex5vsknk084sn02q")]
 GrantPath = Annotated[str, path_of("grant", "grant_01h455vb4pex5vsknk084sn02q")]
 MethodPath = Annotated[str, path_of("payment method", "pmeth_01h455vb4pex5vsknk084sn02q")]

@@ -160,6 +160,35 @@ class Invoice(Answer):
     created_at: Time
 
 
+class Purchase(Answer):
+    """Credits that are bought. Settled (the money is there) and fulfilled (the credits were given) are two facts."""
+
+    id: str
+    object: Literal["purchase"]
+    customer: str
+    wallet: str
+    external_id: str | None
+    status: str
+    settlement: Literal["invoice", "external", "promotional"]
+    collector: Literal["ours", "provider"] | None
+    pack: str | None
+    pack_version: int | None
+    credits: Units
+    price: Money
+    fee: Money
+    tax: Money
+    total: Money
+    paid: dict[str, Money]
+    description: str
+    grant: str | None
+    invoice: str | None
+    invoice_at: Time | None
+    failure: dict[str, Any] | None
+    settled_at: Time | None
+    fulfilled_at: Time | None
+    created_at: Time
+
+
 class Leg(Answer):
     """One part of a payment."""
 

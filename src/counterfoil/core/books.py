@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from counterfoil.core.bought import Purchase
 from counterfoil.core.ids import (
     AccountId,
     CaseId,
@@ -22,6 +23,7 @@ from counterfoil.core.ids import (
     MethodId,
     PaymentId,
     ProviderRef,
+    PurchaseId,
     WalletId,
 )
 from counterfoil.core.lifecycle import (
@@ -144,6 +146,8 @@ class Grant:
     features: tuple[str, ...] = ()
     pool: str = ""
     steps: int = 0
+    purchase: PurchaseId | None = None
+    """What bought it; a purchase has one lot, for ever."""
 
     def over_at(self, now: datetime) -> bool:
         """Say whether the lot has ended: it expired, or was voided."""
@@ -186,6 +190,7 @@ class LineKind(StrEnum):
     FLAT_FEE = "flat_fee"
     GOODS = "goods"
     FEE = "fee"
+    CREDIT_PURCHASE = "credit_purchase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,8 @@ class Line:
     description: str
     net_minor: int
     tax_minor: int = 0
+    purchase: PurchaseId | None = None
+    """The purchase that this line bills, or whose fee it is."""
 
     @property
     def gross_minor(self) -> int:
@@ -341,7 +348,9 @@ class Case:
     resolution: str | None = None
 
 
-Subject: TypeAlias = Customer | Method | Wallet | Grant | Hold | Line | Invoice | Payment | Leg | Case | Order
+Subject: TypeAlias = (
+    Customer | Method | Wallet | Grant | Hold | Line | Invoice | Payment | Leg | Case | Order | Purchase
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +372,7 @@ class Books:
     legs: tuple[Leg, ...] = ()
     allocations: tuple[Allocation, ...] = ()
     orders: tuple[Order, ...] = ()
+    purchases: tuple[Purchase, ...] = ()
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()
@@ -397,6 +407,11 @@ def leg_by_ref(books: Books, ref: ProviderRef) -> Leg | None:
 def allocations_of(books: Books, leg: LegId) -> tuple[Allocation, ...]:
     """Give what a leg is to pay, in invoice order."""
     return tuple(each for each in books.allocations if each.leg == leg)
+
+
+def purchase_of(books: Books, purchase: PurchaseId) -> Purchase | None:
+    """Find a purchase of this customer."""
+    return next((each for each in books.purchases if each.id == purchase), None)
 
 
 def payments_for(books: Books, invoice: InvoiceId) -> tuple[Payment, ...]:
@@ -440,4 +455,5 @@ SHELVES: Final[dict[type, str]] = {
     Payment: "payments",
     Leg: "legs",
     Order: "orders",
+    Purchase: "purchases",
 }

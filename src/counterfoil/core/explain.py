@@ -393,6 +393,8 @@ FLOW_WORDS: Final = {
     "voided": ("voided", "invoice"),
     "credits_used": ("paid by credits", "payment"),
     "collected": ("collected", "payment"),
+    "promised": ("promised", "purchase"),
+    "collected_elsewhere": ("collected elsewhere", "purchase"),
     "claimed": ("claimed from suspense", "payment"),
     "returned": ("returned credits", "payment"),
     "surplus": ("surplus", "payment"),

@@ -23,6 +23,7 @@ OrderId = NewType("OrderId", str)
 InboxId = NewType("InboxId", str)
 DecisionId = NewType("DecisionId", str)
 CaseId = NewType("CaseId", str)
+PurchaseId = NewType("PurchaseId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -37,6 +38,7 @@ PREFIXES: Final = {
     "hold": "hold",
     "invoice": "inv",
     "line": "line",
+    "purchase": "prch",
     "payment": "pmt",
     "leg": "leg",
     "order": "ordr",

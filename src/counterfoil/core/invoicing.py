@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from counterfoil.core import credits, journal, legs
+from counterfoil.core import credits, journal, legs, purchases
 from counterfoil.core.books import (
     Allocation,
     Books,
@@ -136,6 +136,7 @@ def decide_void(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) 
         current, status=InvoiceStatus.VOID, voided_at=now, paid_minor=0, payment_status=PaymentStatus.PENDING
     )
     effects += (Change(current, void),)
+    effects += purchases.follow(with_changes(books, (void,)), (invoice,), now, new_id)
     if held.status is not InvoiceStatus.DRAFT:
         effects += (Post(journal.invoice_voided(void, _lines(books, invoice), now)), _told(void, "voided"))
     sentence = f"Invoice {held.number or invoice} is void; nothing is owed for it any more."
@@ -211,10 +212,10 @@ def _end_payment(books: Books, payment: Payment, now: datetime, new_id: NewId) -
     # Credits that were to replace a try which is still being canceled go back at once; those beside it pay with it.
     open_ones = [leg.position for leg in legs_of(left, payment.id) if leg.status in IN_FLIGHT]
     effects += legs.release_credits(left, payment.id, now, after=max(open_ones, default=0))
-    return (*effects, *legs.restate(with_changes(books, changes_of(effects)), payment.id))
+    return (*effects, *legs.restate(with_changes(books, changes_of(effects)), payment.id, now, new_id))
 
 
-def decide_release(books: Books, payment: PaymentId, now: datetime) -> Decision:
+def decide_release(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> Decision:
     """Give credits back that stayed reserved after a refusal, once their time is up and nothing was retried."""
     held = payment_of(books, payment)
     if held is None or held.status is not PaymentStatus.FAILED:
@@ -223,7 +224,7 @@ def decide_release(books: Books, payment: PaymentId, now: datetime) -> Decision:
     effects = legs.release_credits(books, payment, now)
     if not effects:
         return Skip(Why(RELEASE, Reason.TIMER_OBSOLETE, "No credits are reserved any more.", (payment,)))
-    effects += legs.restate(with_changes(books, changes_of(effects)), payment)
+    effects += legs.restate(with_changes(books, changes_of(effects)), payment, now, new_id)
     sentence = "The payment was refused and not retried in time; its reserved credits went back to their lots."
     return Act(Why(RELEASE, Reason.PAYMENT_CANCELED, sentence, (payment, held.customer)), effects)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from counterfoil.core.books import FREE_SOURCES, Grant, Invoice, Leg, Line, LineKind, Wallet
+from counterfoil.core.bought import Purchase
 from counterfoil.core.facts import ChargeFee
 from counterfoil.core.ids import AccountId, CustomerId, GrantId, ProviderRef, WalletId
 from counterfoil.core.money import Money, ServiceUnit
@@ -120,10 +121,12 @@ def wallet_debt(wallet: WalletId) -> Account:
     return Account("debt", wallet)
 
 
+FEE_REVENUE: Final = Account("fee_revenue")
 EARNED_BY: Final = {
     LineKind.FLAT_FEE: Account("revenue"),
     LineKind.GOODS: Account("revenue"),
-    LineKind.FEE: Account("fee_revenue"),
+    LineKind.FEE: FEE_REVENUE,
+    LineKind.CREDIT_PURCHASE: Account("deferred_revenue"),
 }
 DEFERRED: Final = Account("deferred_revenue")
 REVENUE: Final = Account("revenue")
@@ -132,6 +135,7 @@ TAX: Final = Account("tax_payable")
 FEES: Final = Account("provider_fees")
 EXTERNAL: Final = Account("clearing_external")
 BREAKAGE: Final = Account("breakage")
+BAD_DEBT: Final = Account("bad_debt")
 REFUND_DUE: Final = Account("refund_due")
 ISSUED: Final = Account("issued")
 EXPIRED: Final = Account("expired")
@@ -139,11 +143,51 @@ USED: Final = Account("used")
 
 
 def grant_issued(grant: Grant, unit: ServiceUnit) -> Entry:
-    """A lot is promised; if it was paid for outside the provider, its price is owed as service."""
+    """A lot is promised; if it was paid for outside the provider, its price is owed as service.
+
+    What a purchase brought was booked when it was billed, so its lot moves units only.
+    """
     postings = [Posting(ISSUED, lot(grant.id), unit.code, grant.amount)]
-    if grant.cost_minor:
+    if grant.cost_minor and grant.purchase is None:
         postings.append(Posting(EXTERNAL, DEFERRED, grant.cost_currency, grant.cost_minor))
     return Entry(f"grant:{grant.id}:issued", grant.id, grant.effective_at, tuple(postings))
+
+
+def grant_reversed(lot_after: Grant, quantity: int, unit: ServiceUnit, now: datetime) -> Entry:
+    """Credits that were given before they were paid, and never were: what is left is promised no more.
+
+    What was used of them was recognised and is nobody's debt any more: it is a loss.
+    """
+    parts = (
+        Posting(lot(lot_after.id), ISSUED, unit.code, quantity),
+        Posting(BAD_DEBT, DEFERRED, lot_after.cost_currency, lot_after.released_minor),
+    )
+    postings = tuple(posting for posting in parts if posting.amount)
+    return Entry(f"grant:{lot_after.id}:reversed", lot_after.id, now, postings)
+
+
+# --- purchases that somebody else collects ---
+
+
+def purchase_authorized(purchase: Purchase, now: datetime) -> Entry:
+    """The money is promised: the customer owes it, and we owe the service."""
+    owed = receivable(purchase.customer)
+    parts = ((DEFERRED, purchase.net_minor), (FEE_REVENUE, purchase.fee_minor), (TAX, purchase.tax_minor))
+    postings = tuple(Posting(owed, account, purchase.currency, minor) for account, minor in parts if minor)
+    return Entry(f"purchase:{purchase.id}:authorized", purchase.id, now, postings)
+
+
+def purchase_settled(purchase: Purchase, now: datetime) -> Entry:
+    """The money is there, with whoever collected it."""
+    posting = Posting(EXTERNAL, receivable(purchase.customer), purchase.currency, purchase.gross_minor)
+    return Entry(f"purchase:{purchase.id}:settled", purchase.id, now, (posting,))
+
+
+def purchase_canceled(purchase: Purchase, now: datetime) -> Entry:
+    """The way back of `purchase_authorized`, posting by posting."""
+    forward = purchase_authorized(purchase, now)
+    back = tuple(Posting(p.credit, p.debit, p.unit, p.amount) for p in forward.postings)
+    return Entry(f"purchase:{purchase.id}:canceled", purchase.id, now, back)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) ->
         # It could still collect: the credits pay when it is gone, and go back should it have collected first.
         _give_up_earlier(plan, LegStatus.PROCESSING)
         return _launched(plan, invoices, Reason.PAYMENT_LAUNCHED)
-    plan.extend(legs.settle_credits(plan.books, payment.id, now))
+    plan.extend(legs.settle_credits(plan.books, payment.id, now, new_id))
     return _launched(plan, invoices, Reason.PAID_BY_CREDITS)
 
 
@@ -337,7 +337,7 @@ def _give_up_earlier(plan: _Plan, until_gone: LegStatus = LegStatus.REFUSED) -> 
 def _launched(plan: _Plan, invoices: tuple[Invoice, ...], reason: Reason) -> Act:
     payment = next(each for each in plan.books.payments if each.id == plan.payment.id)
     if payment.status is not PaymentStatus.SUCCEEDED:
-        plan.extend(legs.restate(plan.books, payment.id))
+        plan.extend(legs.restate(plan.books, payment.id, plan.now, plan.new_id))
     parts = [leg for leg in legs_of(plan.books, payment.id) if _collects(leg, plan.begun_at)]
     names = ", ".join(invoice.number or invoice.id for invoice in invoices)
     return Act(

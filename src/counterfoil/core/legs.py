@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from counterfoil.core import credits, journal
+from counterfoil.core import credits, journal, purchases
 from counterfoil.core.books import (
     Books,
     ClaimStatus,
@@ -60,7 +60,9 @@ def pay_invoice(invoice: Invoice, minor: int, means: str, now: datetime) -> Invo
     )
 
 
-def settle_credits(books: Books, payment: PaymentId, now: datetime, *, releasing: bool = False) -> tuple[Effect, ...]:
+def settle_credits(
+    books: Books, payment: PaymentId, now: datetime, new_id: NewId, *, releasing: bool = False
+) -> tuple[Effect, ...]:
     """Use the reserved credits of a payment for its invoices, then restate the payment and tell of what got paid.
 
     With `releasing`, a reserved leg that its invoice no longer owes is given back instead.
@@ -71,7 +73,7 @@ def settle_credits(books: Books, payment: PaymentId, now: datetime, *, releasing
         step = _settle_credit_leg(books, leg, now) if pays else _give_back(books, leg, now)
         effects += step
         books = with_changes(books, changes_of(step))
-    restated = restate(books, payment)
+    restated = restate(books, payment, now, new_id)
     books = with_changes(books, changes_of(restated))
     return (*effects, *restated, *_told(books, payment))
 
@@ -125,8 +127,8 @@ def _updates(books: Books, holds: Iterable[Hold], grants: Iterable[Grant]) -> tu
     )
 
 
-def restate(books: Books, payment: PaymentId) -> tuple[Effect, ...]:
-    """Recompute the status of a payment and of its invoices from all legs; give only what changed."""
+def restate(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    """Recompute where a payment, its invoices and what they sell stand, from all legs; give only what changed."""
     held = payment_of(books, payment)
     assert held is not None, "a leg without its payment"
     status = payment_status(books, held)
@@ -136,7 +138,10 @@ def restate(books: Books, payment: PaymentId) -> tuple[Effect, ...]:
     for invoice in _invoices_of(books, payment):
         restated = replace(invoice, payment_status=invoice_payment_status(books, invoice))
         effects += (Change(invoice, restated),) if restated != invoice else ()
-    return effects
+    if not books.purchases:
+        return effects
+    invoices = tuple(each.id for each in _invoices_of(books, payment))
+    return (*effects, *purchases.follow(with_changes(books, changes_of(effects)), invoices, now, new_id))
 
 
 def _settled_times(books: Books, payment: PaymentId) -> list[datetime]:
@@ -173,13 +178,13 @@ def after_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId)
         begun = replace(waiting, status=LegStatus.PROCESSING)
         books = with_changes(books, (begun,))
         create = create_intent(books, the_payment(books, begun), begun, now, new_id)
-        return (Change(waiting, begun), create, *restate(books, payment))
+        return (Change(waiting, begun), create, *restate(books, payment, now, new_id))
     if any(leg.status in IN_FLIGHT for leg in legs_of(books, payment)):
-        return restate(books, payment)
+        return restate(books, payment, now, new_id)
     if covered_by_credits(books, payment):
-        return settle_credits(books, payment, now)
+        return settle_credits(books, payment, now, new_id)
     effects = release_credits(books, payment, now)
-    return (*effects, *restate(with_changes(books, changes_of(effects)), payment))
+    return (*effects, *restate(with_changes(books, changes_of(effects)), payment, now, new_id))
 
 
 def covered_by_credits(books: Books, payment: PaymentId) -> bool:

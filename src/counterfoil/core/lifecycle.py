@@ -79,6 +79,22 @@ class HoldStatus(StrEnum):
     RELEASED = "released"
 
 
+class PurchaseStatus(StrEnum):
+    """Where the settlement of a purchase stands. Whether its credits were given is another fact: `fulfilled_at`."""
+
+    SCHEDULED = "scheduled"
+    """Its invoice is to be written later; a pending line waits for that."""
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    SETTLED = "settled"
+    FAILED = "failed"
+    HELD = "held"
+    """What was paid does not fit what was bought; a person is asked."""
+    CANCELED = "canceled"
+    VOIDED = "voided"
+    """It was settled, and what was left of its credits was taken back."""
+
+
 class CaseStatus(StrEnum):
     """Whether a person has answered the question."""
 
@@ -121,6 +137,17 @@ ORDER_MOVES: Final = moves(
 INBOX_MOVES: Final = moves(received="waiting decided parked", waiting="decided parked", parked="waiting decided")
 WALLET_MOVES: Final = moves(active="suspended closed", suspended="active closed")
 HOLD_MOVES: Final = moves(open="settled released")
+PURCHASE_MOVES: Final = moves(
+    scheduled="pending canceled",
+    # Settled always comes through authorized: news of the second step takes the first one too.
+    pending="authorized failed held canceled",
+    authorized="settled failed held canceled",
+    failed="pending authorized held canceled",
+    held="authorized canceled",
+    # Money that arrives for a purchase we gave up is still money: a person is asked.
+    canceled="held",
+    settled="voided",
+)
 CASE_MOVES: Final = moves(open="resolved")
 
 MACHINES: Final = {
@@ -131,6 +158,7 @@ MACHINES: Final = {
     "inbox": (InboxStatus, INBOX_MOVES),
     "wallet": (WalletStatus, WALLET_MOVES),
     "hold": (HoldStatus, HOLD_MOVES),
+    "purchase": (PurchaseStatus, PURCHASE_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
 }
 """Table in Postgres to its states and moves. The column is always `status`."""

@@ -193,12 +193,12 @@ def _refused(books: Books, order: Order, refusal: Refusal, fact: Fact | None, no
     code = refusal.decline_code or refusal.code
     match order.instruction:
         case CreateIntent():
-            return refuse_leg(books, _leg(books, order), code, refusal.message, now)
+            return refuse_leg(books, _leg(books, order), code, refusal.message, now, new_id)
         case ConfirmIntent(ref=ref) | CancelIntent(ref=ref):
             if isinstance(fact, IntentFact) and leg_by_ref(books, fact.ref):
                 return decide_intent(books, fact, now, new_id)
             if isinstance(order.instruction, ConfirmIntent):
-                return refuse_leg(books, _leg(books, order), code, refusal.message, now)
+                return refuse_leg(books, _leg(books, order), code, refusal.message, now, new_id)
             sentence = f"The provider would not cancel {ref} ({code}); its state is looked at again."
             look = Observe(order.account, "payment_intent", ref, now + LOOK_AGAIN, "the cancel was refused")
             return Act(_why(order, Reason.ORDER_REFUSED, sentence), (look,))

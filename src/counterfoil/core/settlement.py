@@ -140,7 +140,7 @@ def _claim_dropped(
     dropped = replace(
         leg, status=status, provider_ref=None, refusal_code=reason, refusal_text=sentence, action_url=None
     )
-    effects = (*asked, *_kept_apart(books, leg, fact, now), *_failed(books, leg, dropped, now))
+    effects = (*asked, *_kept_apart(books, leg, fact, now), *_failed(books, leg, dropped, now, new_id))
     return Park(_why(reason, sentence, leg, fact), effects)
 
 
@@ -230,11 +230,11 @@ def _decide_status(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_
         case status if leg.status is LegStatus.CANCELED and status in CANCELABLE:
             return _give_up(books, legs.the_payment(books, leg), leg, fact, now, new_id)
         case IntentStatus.PROCESSING:
-            return _move(books, leg, fact, LegStatus.PROCESSING, Reason.INTENT_PROCESSING, "is being processed")
+            return _move(books, leg, fact, LegStatus.PROCESSING, now, new_id)
         case IntentStatus.NEEDS_ACTION:
-            return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, Reason.INTENT_NEEDS_ACTION, NEEDS_CUSTOMER)
+            return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, now, new_id)
         case IntentStatus.NEEDS_METHOD if fact.refusal:
-            return _refuse(books, leg, fact, now)
+            return _refuse(books, leg, fact, now, new_id)
         case IntentStatus.NEEDS_METHOD | IntentStatus.NEEDS_CONFIRMATION:
             return _advance(books, leg, fact, now, new_id)
         case IntentStatus.CANCELED:
@@ -247,7 +247,10 @@ def _decide_status(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_
             return _skip(fact, Reason.NOT_READY, f"Payment {fact.ref} is in a state that tells us nothing new.", leg)
 
 
-NEEDS_CUSTOMER: Final = "waits for the customer to confirm it"
+UNDER_WAY: Final = {
+    LegStatus.PROCESSING: (Reason.INTENT_PROCESSING, "is being processed"),
+    LegStatus.REQUIRES_ACTION: (Reason.INTENT_NEEDS_ACTION, "waits for the customer to confirm it"),
+}
 
 
 def _advance(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
@@ -257,7 +260,7 @@ def _advance(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: Ne
     if leg.status is LegStatus.CANCELED or is_moot:
         return _give_up(books, payment, leg, fact, now, new_id)
     if payment.confirmation is not Confirmation.SERVER:
-        return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, Reason.INTENT_NEEDS_ACTION, NEEDS_CUSTOMER)
+        return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, now, new_id)
     if leg.method is None or leg.status is not LegStatus.PROCESSING or _ordered(books, leg, ConfirmIntent):
         return _skip(fact, Reason.NOT_READY, f"Payment {fact.ref} is made but not confirmed yet.", leg)
     confirm = legs.order(payment, leg.id, ConfirmIntent(leg.id, fact.ref, leg.method), now, new_id)
@@ -274,8 +277,9 @@ def _give_up(books: Books, payment: Payment, leg: Leg, fact: IntentFact, now: da
     return Act(_why(Reason.INTENT_CANCELED, sentence, leg, fact), (cancel,))
 
 
-def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, reason: Reason, words: str) -> Decision:
+def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, now: datetime, new_id: NewId) -> Decision:
     """Follow the provider while the money is still on its way. Never back from paid, and never twice."""
+    reason, words = UNDER_WAY[to]
     after = replace(leg, status=to, action_url=fact.action_url)
     if leg == after or not may_move("leg", leg.status, to):
         return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} {words}, as we knew.", leg)
@@ -285,20 +289,21 @@ def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, reason: Reaso
         )
         return _skip(fact, Reason.NOT_READY, sentence, leg)
     effects: tuple[Effect, ...] = (Change(leg, after),)
-    effects += legs.restate(with_changes(books, (after,)), leg.payment)
+    effects += legs.restate(with_changes(books, (after,)), leg.payment, now, new_id)
     return Act(_why(reason, f"Payment {fact.ref} {words}.", leg, fact), effects)
 
 
-def _refuse(books: Books, leg: Leg, fact: IntentFact, now: datetime) -> Decision:
+def _refuse(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
     assert fact.refusal is not None
     if leg.status is LegStatus.PROCESSING and legs.covered_by_credits(books, leg.payment):
         sentence = f"Payment {fact.ref} was refused, as we knew; credits replace it once it is canceled."
         return _skip(fact, Reason.ALREADY_KNOWN, sentence, leg)
-    return refuse_leg(books, leg, fact.refusal.decline_code or fact.refusal.code, fact.refusal.message, now, fact)
+    code = fact.refusal.decline_code or fact.refusal.code
+    return refuse_leg(books, leg, code, fact.refusal.message, now, new_id, fact)
 
 
 def refuse_leg(
-    books: Books, leg: Leg, code: str, message: str, now: datetime, fact: IntentFact | None = None
+    books: Books, leg: Leg, code: str, message: str, now: datetime, new_id: NewId, fact: IntentFact | None = None
 ) -> Decision:
     """Book a definite refusal: the leg failed, reserved credits stay for a retry, nothing was charged."""
     after = replace(leg, status=LegStatus.REFUSED, refusal_code=code, refusal_text=message, action_url=None)
@@ -307,15 +312,15 @@ def refuse_leg(
     if not may_move("leg", leg.status, LegStatus.REFUSED):
         sentence = f"This part of the payment is {leg.status}; a late refusal ({code}) changes nothing."
         return Skip(_why(Reason.ALREADY_KNOWN, sentence, leg, fact))
-    effects = _failed(books, leg, after, now)
+    effects = _failed(books, leg, after, now, new_id)
     kept = " Credits stay reserved for a retry." if any(isinstance(each, Timer) for each in effects) else ""
     sentence = f"The provider refused {Money(leg.amount_minor, leg.currency)} ({code}). Nothing was charged.{kept}"
     return Act(_why(Reason.INTENT_REFUSED, sentence, leg, fact), effects)
 
 
-def _failed(books: Books, leg: Leg, after: Leg, now: datetime) -> tuple[Effect, ...]:
+def _failed(books: Books, leg: Leg, after: Leg, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
     """Let a leg end without money. Credits that were to pay beside it stay reserved for a retry, for a time."""
-    effects = (Change(leg, after), *legs.restate(with_changes(books, (after,)), leg.payment))
+    effects = (Change(leg, after), *legs.restate(with_changes(books, (after,)), leg.payment, now, new_id))
     if any(each.status is LegStatus.RESERVED for each in legs_of(books, leg.payment)):
         effects += (Timer("release-credits", leg.payment, books.customer.id, now + CREDITS_KEPT_FOR),)
     return effects
@@ -360,7 +365,7 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
         *(answered_by_claim(books.cases, fact.ref, now) if waiting else ()),
     )
     effects += legs.stop_siblings(books, leg, now, new_id)
-    effects += legs.settle_credits(with_changes(books, changes_of(effects)), leg.payment, now, releasing=True)
+    effects += legs.settle_credits(with_changes(books, changes_of(effects)), leg.payment, now, new_id, releasing=True)
     odd = _oddity(leg, received, owed)
     if odd:
         effects += _ask_once(books, odd[0], fact.ref, odd[1], now, new_id)

@@ -169,7 +169,7 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
         case "release-credits":
             books = load_books(tx, customer, Scope(payments=(subject,)))
             assert books is not None
-            return Ruling(invoicing.decide_release(books, PaymentId(subject), moment.now), customer)
+            return Ruling(invoicing.decide_release(books, PaymentId(subject), moment.now, moment.new_id), customer)
         case wallets.END_TIMER:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None

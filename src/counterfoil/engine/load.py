@@ -19,6 +19,7 @@ from counterfoil.core.books import (
     Payment,
     Wallet,
 )
+from counterfoil.core.bought import Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import Order
 from counterfoil.store import cases, decisions, journal, subjects
@@ -31,11 +32,12 @@ Row = TypeVar("Row", Grant, Hold, Leg, Order)
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What of a customer's books is wanted: invoices and payments by id (and whatever they are tied to), lots by id
-    (used-up ones too), and the provider's objects that the news is about."""
+    (used-up ones too), purchases by id, and the provider's objects that the news is about."""
 
     invoices: tuple[str, ...] = ()
     payments: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
+    purchases: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
 
@@ -49,9 +51,11 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     """Lock customers and read the books of each, in one statement per table whatever their number."""
     held = subjects.lock_customers(tx, wanted)
     scopes = [wanted[customer] for customer in held]
-    invoice_ids, payment_ids = _tied_together(tx, scopes)
+    named = {each for scope in scopes for each in scope.purchases}
+    bought = subjects.purchases(tx, named) if named else ()
+    invoice_ids, payment_ids = _tied_together(tx, scopes, {str(each.invoice) for each in bought if each.invoice})
     lots = [each for scope in scopes for each in scope.grants]
-    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots)
+    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought)
     beside = _read_beside(tx, scopes)
     return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
 
@@ -70,6 +74,7 @@ class Shelves:
     legs: dict[str, list[Leg]]
     allocations: dict[str, list[Allocation]]
     orders: dict[str, list[Order]]
+    purchases: dict[str, list[Purchase]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,23 @@ class Beside:
     charged: frozenset[str]
 
 
-def _read(tx: Tx, customers: Sequence[str], invoice_ids: set[str], payment_ids: set[str], lots: list[str]) -> Shelves:
+def _read(
+    tx: Tx,
+    customers: Sequence[str],
+    invoice_ids: set[str],
+    payment_ids: set[str],
+    lots: list[str],
+    bought: Sequence[Purchase],
+) -> Shelves:
     """Read in the lock order. What belongs to rows that are not there is not asked for."""
     wallets = subjects.wallets_of(tx, customers)
     invoices = subjects.invoices(tx, invoice_ids) if invoice_ids else ()
     payments = subjects.payments(tx, payment_ids) if payment_ids else ()
     legs = subjects.legs(tx, [each.id for each in payments]) if payments else ()
     leg_ids = [str(each.id) for each in legs]
+    lines = subjects.lines(tx, [each.id for each in invoices]) if invoices else ()
+    purchases = _with_billed(tx, bought, lines)
+    lots = [*lots, *(each.grant for each in purchases if each.grant)]
     grants = subjects.grants(tx, [each.id for each in wallets], leg_ids, lots) if wallets else ()
     return Shelves(
         methods=_by(subjects.methods_of(tx, customers), "customer"),
@@ -96,12 +111,20 @@ def _read(tx: Tx, customers: Sequence[str], invoice_ids: set[str], payment_ids: 
         grants=_by(grants, "wallet"),
         holds=_by(subjects.holds(tx, leg_ids) if legs and wallets else (), "leg"),
         invoices=_by(invoices, "customer"),
-        lines=_by(subjects.lines(tx, [each.id for each in invoices]) if invoices else (), "invoice"),
+        lines=_by(lines, "invoice"),
         payments=_by(payments, "customer"),
         legs=_by(legs, "payment"),
         allocations=_by(subjects.allocations(tx, leg_ids) if legs else (), "leg"),
         orders=_by(subjects.orders(tx, leg_ids) if legs else (), "subject"),
+        purchases=_by(purchases, "customer"),
     )
+
+
+def _with_billed(tx: Tx, bought: Sequence[Purchase], lines: Iterable[Line]) -> list[Purchase]:
+    """Give the purchases that were asked for, and those that the lines bill."""
+    known = {each.id for each in bought}
+    billed = {each.purchase for each in lines if each.purchase} - known
+    return sorted([*bought, *(subjects.purchases(tx, billed) if billed else ())], key=lambda each: each.id)
 
 
 def _read_beside(tx: Tx, scopes: Sequence[Scope]) -> Beside:
@@ -135,6 +158,7 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         legs=legs,
         allocations=_under(shelves.allocations, leg_ids),
         orders=_by_id(_under(shelves.orders, leg_ids)),
+        purchases=_under(shelves.purchases, [customer.id]),
         suspense=tuple((ProviderRef(ref), beside.suspense[ref]) for ref in scope.refs if ref in beside.suspense),
         questions=frozenset(each for each in beside.questions if each[1] in scope.refs),
         cases=tuple(each for each in beside.cases if each.subject in scope.refs),
@@ -159,11 +183,11 @@ def _by_id(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda each: each.id))
 
 
-def _tied_together(tx: Tx, scopes: Iterable[Scope]) -> tuple[set[str], set[str]]:
+def _tied_together(tx: Tx, scopes: Iterable[Scope], named: set[str]) -> tuple[set[str], set[str]]:
     """Follow invoices to their payments and payments to their invoices until nothing is added."""
     invoices: set[str] = set()
     payments: set[str] = set()
-    fresh_invoices = {each for scope in scopes for each in scope.invoices}
+    fresh_invoices = named | {each for scope in scopes for each in scope.invoices}
     fresh_payments = {each for scope in scopes for each in scope.payments}
     while fresh_invoices or fresh_payments:
         invoices |= fresh_invoices

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from counterfoil.core.books import Books, Case, Invoice, LegKind, Method, Payment
+from counterfoil.core.bought import Purchase
 from counterfoil.core.facts import IntentFact
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
@@ -245,6 +246,22 @@ def _books(tx: Tx, invoices: tuple[Invoice, ...], payments: tuple[Payment, ...])
         legs=legs,
         allocations=subjects.allocations(tx, [each.id for each in legs]),
     )
+
+
+def purchase(tx: Tx, identity: str) -> View | None:
+    """Show a purchase."""
+    return next(iter(_purchases(tx, subjects.purchases(tx, (identity,)))), None)
+
+
+def purchases(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show purchases."""
+    return _purchases(tx, pages.purchases(tx, page, wanted))
+
+
+def _purchases(tx: Tx, held: Iterable[Purchase]) -> list[View]:
+    held = tuple(held)
+    units = {each.id: each.unit for each in pages.wallets_by_id(tx, {each.wallet for each in held})}
+    return [views.purchase_view(each, units[each.wallet]) for each in held]
 
 
 def client_secret(house: House, tenant: str, shown: View) -> str | None:

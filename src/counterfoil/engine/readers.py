@@ -9,6 +9,7 @@ from counterfoil.core import explain as core
 from counterfoil.core.books import Books, Customer, Leg, Payment
 from counterfoil.core.equation import Explanation, amount_text
 from counterfoil.core.explain import Flow
+from counterfoil.core.explain_purchases import explain_purchase
 from counterfoil.core.status import legs_for
 from counterfoil.core.story import Step, attribute, title
 from counterfoil.engine import views
@@ -156,6 +157,9 @@ def _accounts_of(customer: str, lots: Iterable[str]) -> tuple[str, ...]:
 OWED: Final = {
     ("invoice", "finalized"): "billed",
     ("invoice", "voided"): "voided",
+    ("purchase", "authorized"): "promised",
+    ("purchase", "settled"): "collected_elsewhere",
+    ("purchase", "canceled"): "voided",
     ("leg", "returned"): "returned",
     ("leg", "clearing"): "collected",
     ("leg", "suspense"): "claimed",
@@ -210,6 +214,19 @@ def _grant(look: Look, identity: str) -> Told | None:
             explanation = core.explain_grant(grant, wallet, look.now)
             return Told(view | {"customer": owner}, explanation, (identity,), (f"grant:{identity}",))
     return None
+
+
+def _purchase(look: Look, identity: str) -> Told | None:
+    found = subjects.purchases(look.tx, (identity,))
+    if not found:
+        return None
+    (purchase,) = found
+    wallet = next(each for each in subjects.wallets(look.tx, purchase.customer) if each.id == purchase.wallet)
+    lot = next((each for each in stories.lots(look.tx, [wallet.id]) if each.id == purchase.grant), None)
+    amount = amount_text(purchase.quantity, wallet.unit.scale)
+    subject = {**views.purchase_view(purchase, wallet.unit), "title": f"Purchase of {amount} {wallet.unit.code}"}
+    about = (identity, *(str(each) for each in (purchase.invoice, purchase.grant, purchase.provider_ref) if each))
+    return Told(subject, explain_purchase(purchase, wallet, lot), about)
 
 
 # --- news, decisions, and what else has an id ---
@@ -309,6 +326,7 @@ READERS: Final[dict[str, Callable[[Look, str], Told | None]]] = {
     "grant": _grant,
     "invoice": _invoice,
     "payment": _payment,
+    "purchase": _purchase,
     "leg": _leg,
     "inbox": _notice,
     "decision": _decision,

@@ -24,6 +24,7 @@ from counterfoil.core.books import (
     allocations_of,
     legs_of,
 )
+from counterfoil.core.bought import Purchase
 from counterfoil.core.lifecycle import LegStatus, PaymentStatus
 from counterfoil.core.money import ServiceUnit, exponent, plain
 from counterfoil.core.status import reserved_minor
@@ -136,6 +137,7 @@ def grant_view(grant: Grant, unit: ServiceUnit) -> View:
         "effective_at": instant(grant.effective_at),
         "expires_at": instant(grant.expires_at),
         "voided_at": instant(grant.voided_at),
+        "purchase": grant.purchase,
         "created_at": instant(grant.created_at),
     }
 
@@ -150,6 +152,7 @@ def line_view(line: Line, currency: str) -> View:
         "net": money(line.net_minor, currency),
         "tax": money(line.tax_minor, currency),
         "gross": money(line.gross_minor, currency),
+        "purchase": line.purchase,
     }
 
 
@@ -243,3 +246,58 @@ def http_status(payment: Payment) -> int:
     if payment.status is PaymentStatus.FAILED:
         return 402
     return 200 if payment.status is PaymentStatus.CANCELED else 202
+
+
+def purchase_view(purchase: Purchase, unit: ServiceUnit) -> View:
+    """Show a purchase: what is bought, on which terms, and how far its money and its credits are."""
+    currency = purchase.currency
+    return {
+        "id": purchase.id,
+        "object": "purchase",
+        "customer": purchase.customer,
+        "wallet": purchase.wallet,
+        "external_id": purchase.external_id,
+        "status": purchase.status,
+        "settlement": purchase.settlement,
+        "collector": purchase.collector,
+        "pack": purchase.pack,
+        "pack_version": purchase.pack_version,
+        "credits": quantity(purchase.quantity, unit),
+        "price": money(purchase.net_minor, currency),
+        "fee": money(purchase.fee_minor, currency),
+        "tax": money(purchase.tax_minor, currency),
+        "total": money(purchase.gross_minor, currency),
+        "paid": _paid_view(purchase),
+        "description": purchase.description,
+        "grant_timing": purchase.grant_timing,
+        "expires_after_s": purchase.expires_after_s,
+        "priority": purchase.priority,
+        "features": list(purchase.features),
+        "grant": purchase.grant,
+        "invoice": purchase.invoice,
+        "invoice_line": purchase.line,
+        "invoice_at": instant(purchase.invoice_at),
+        "payment_method": purchase.method,
+        "provider_ref": purchase.provider_ref,
+        "failure": _failure_view(purchase),
+        "refunded": money(purchase.refunded_minor, currency),
+        "taken_back": quantity(purchase.clawed, unit),
+        "authorized_at": instant(purchase.authorized_at),
+        "settled_at": instant(purchase.settled_at),
+        "fulfilled_at": instant(purchase.fulfilled_at),
+        "canceled_at": instant(purchase.canceled_at),
+        "voided_at": instant(purchase.voided_at),
+        "created_at": instant(purchase.created_at),
+    }
+
+
+def _paid_view(purchase: Purchase) -> View:
+    """Show of what the payment was composed: the price alone says neither what a card paid nor what a balance did."""
+    parts = {"balance": purchase.balance_minor, "card": purchase.card_minor, "external": purchase.external_minor}
+    return {name: money(minor, purchase.currency) for name, minor in parts.items()}
+
+
+def _failure_view(purchase: Purchase) -> View | None:
+    if not purchase.failures:
+        return None
+    return {"code": purchase.failure_code, "message": purchase.failure_text, "failures": purchase.failures}

@@ -136,6 +136,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
         with told as (
             select *, case
                 when entry like 'invoice:%%:voided' then left(entry, -length('voided')) || 'finalized'
+                when entry like 'purchase:%%:canceled' then left(entry, -length('canceled')) || 'authorized'
                 when entry like 'leg:%%:returned' then left(entry, -length('returned')) || 'settled'
             end as reverses
             from posting
@@ -160,6 +161,16 @@ QUERIES: Final[dict[str, LiteralString]] = {
             where split_part(account, ':', 1) in ('grant', 'receivable', 'deferred_revenue')
             group by account, unit
         ),
+        billed as (
+            -- What a purchase is sold for is owed as service from the moment it is billed, or promised by others.
+            select p.*, case p.settlement
+                when 'invoice' then coalesce(i.status in ('open', 'paid', 'uncollectible'), false)
+                else p.authorized_at is not null and p.canceled_at is null
+            end as is_billed
+            from purchase p
+            left join invoice i on i.tenant = p.tenant and i.id = p.invoice
+            where p.tenant = %(tenant)s
+        ),
         stored as (
             select 'grant:' || g.id as account, w.unit, sum(g.remaining) as held
             from grant_lot g
@@ -167,15 +178,34 @@ QUERIES: Final[dict[str, LiteralString]] = {
             where g.tenant = %(tenant)s
             group by g.id, w.unit
             union all
-            select 'receivable:' || customer, currency, sum(total_minor - paid_minor)
-            from invoice
-            where tenant = %(tenant)s and status in ('open', 'paid', 'uncollectible')
+            select 'receivable:' || customer, currency, sum(minor)
+            from (
+                select customer, currency, total_minor - paid_minor as minor from invoice
+                where tenant = %(tenant)s and status in ('open', 'paid', 'uncollectible')
+                union all
+                select customer, currency, case
+                    when settled_at is null then net_minor + fee_minor + tax_minor else 0
+                end
+                from billed
+                where is_billed and settlement = 'external'
+            ) as owed
             group by customer, currency
             union all
-            select 'deferred_revenue', cost_currency, sum(cost_minor - released_minor)
-            from grant_lot
-            where tenant = %(tenant)s
-            group by cost_currency
+            select 'deferred_revenue', currency, sum(minor)
+            from (
+                select cost_currency as currency, cost_minor - released_minor as minor from grant_lot
+                where tenant = %(tenant)s
+                union all
+                -- Sold and not given yet, or given before it was sold.
+                select b.currency, case
+                    when b.is_billed and g.id is null then b.net_minor
+                    when not b.is_billed and g.voided_at is null then -coalesce(g.cost_minor, 0)
+                    else 0
+                end
+                from billed b
+                left join grant_lot g on g.tenant = b.tenant and g.id = b.grant_lot
+            ) as owed
+            group by currency
         )
         select account, unit, coalesce(s.held, 0) as stored,
             case when account like 'receivable:%%' then -1 else 1 end * coalesce(m.credited, 0) as posted
@@ -276,6 +306,8 @@ QUERIES: Final[dict[str, LiteralString]] = {
             select 'hold', id, status from hold where tenant = %(tenant)s
             union all
             select 'wallet', id, status from wallet where tenant = %(tenant)s
+            union all
+            select 'purchase', id, status from purchase where tenant = %(tenant)s
         )
         select case kind when 'case' then 'review_case' when 'order' then 'provider_order' else kind end as machine,
             id as subject, s.status, coalesce(d.moves, '[]') as moves, kind not in ('case', 'order') as complete
@@ -348,6 +380,9 @@ STANDING: Final[tuple[LiteralString, ...]] = (
     "from grant_lot where tenant = %(tenant)s",
     "select 'invoice' as kind, id, customer, currency, status, payment_status, total_minor, paid_minor, paid_with "
     "from invoice where tenant = %(tenant)s",
+    "select 'purchase' as kind, id, customer, wallet, settlement, status, quantity, currency, net_minor, fee_minor, "
+    "invoice, line, grant_lot, failures, balance_minor, card_minor, external_minor from purchase "
+    "where tenant = %(tenant)s",
     "select 'payment' as kind, id, customer, status, amount_minor, currency from payment where tenant = %(tenant)s",
     "select 'leg' as kind, l.id, payment, l.kind as means, status, amount_minor, wallet, quantity, provider_ref, "
     "charge_ref, received_minor from leg l where tenant = %(tenant)s",

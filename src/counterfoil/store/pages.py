@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from counterfoil.core.books import Case, Customer, Grant, Invoice, Method, Payment, Wallet
+from counterfoil.core.bought import Purchase
 from counterfoil.core.money import ServiceUnit
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.subjects import as_wallet, from_row
@@ -283,6 +284,28 @@ def payments_by_id(tx: Tx, ids: Iterable[str]) -> tuple[Payment, ...]:
     """Give payments without locking them."""
     rows = tx.rows("select * from payment where tenant = %(tenant)s and id = any (%(ids)s) order by id", ids=list(ids))
     return tuple(from_row(Payment, row) for row in rows)
+
+
+def purchases(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Purchase]:
+    """Give purchases."""
+    rows = tx.rows(
+        """
+        select * from purchase
+        where tenant = %(tenant)s
+            and (%(after)s::text is null or id < %(after)s)
+            and (%(customer)s::text is null or customer = %(customer)s)
+            and (%(statuses)s::text[] is null or status = any (%(statuses)s))
+            and (%(parent)s::text is null or wallet = %(parent)s)
+            and (%(since)s::timestamptz is null or created_at >= %(since)s)
+            and (%(before)s::timestamptz is null or created_at < %(before)s)
+        order by id desc
+        limit %(limit)s + 1
+        """,
+        after=page.after,
+        limit=page.limit,
+        **wanted.values,
+    )
+    return [from_row(Purchase, row) for row in rows]
 
 
 # --- the road ---

@@ -174,6 +174,77 @@ create table wallet (
 create unique index wallet_one_open on wallet (tenant, customer, unit) where status <> 'closed';
 create index wallet_of_customer on wallet (tenant, customer);
 
+create table purchase (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    wallet text not null,
+    settlement text not null check (settlement in ('invoice', 'external', 'promotional')),
+    collector text check (collector in ('ours', 'provider')),
+    status text not null,
+    pack text,
+    pack_version int,
+    quantity bigint not null check (quantity > 0),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    -- What is paid in all is the sum; only net buys credits.
+    net_minor bigint not null check (net_minor >= 0),
+    fee_minor bigint not null check (fee_minor >= 0),
+    tax_minor bigint not null check (tax_minor >= 0),
+    expires_after_s bigint check (expires_after_s > 0),
+    priority int not null,
+    features text[] not null,
+    grant_timing text not null check (grant_timing in ('after_paid', 'at_purchase')),
+    invoice text,
+    line text,
+    invoice_at timestamptz,
+    method text,
+    balance_minor bigint not null check (balance_minor >= 0),
+    card_minor bigint not null check (card_minor >= 0),
+    external_minor bigint not null check (external_minor >= 0),
+    provider_ref text,
+    grant_lot text,
+    authorized_at timestamptz,
+    settled_at timestamptz,
+    fulfilled_at timestamptz,
+    canceled_at timestamptz,
+    voided_at timestamptz,
+    failure_code text,
+    failure_text text,
+    failures int not null check (failures >= 0),
+    refunded_minor bigint not null check (refunded_minor >= 0),
+    clawed bigint not null check (clawed between 0 and quantity),
+    description text not null,
+    external_id text,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, external_id),
+    -- A line bills one purchase, a provider's object collects one, and each has one lot: for ever.
+    unique (tenant, line),
+    unique (tenant, account, provider_ref),
+    unique (tenant, grant_lot),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, account) references provider_account,
+    foreign key (tenant, wallet) references wallet,
+    foreign key (tenant, method) references method,
+    check ((pack is null) = (pack_version is null)),
+    check ((settlement = 'invoice') = (collector is not null)),
+    check (case settlement when 'promotional' then net_minor + fee_minor + tax_minor = 0 else net_minor > 0 end),
+    check (line is null or invoice is not null),
+    -- Three facts: the money is promised, it is there, the credits were given.
+    check (status not in ('scheduled', 'pending') or authorized_at is null),
+    check ((status in ('settled', 'voided')) = (settled_at is not null)),
+    check (settled_at is null or authorized_at is not null),
+    check ((grant_lot is null) = (fulfilled_at is null)),
+    check (fulfilled_at is null or grant_timing = 'at_purchase' or settled_at is not null),
+    check (settled_at is null or settlement = 'promotional' or balance_minor + card_minor + external_minor > 0),
+    check (status <> 'canceled' or canceled_at is not null),
+    check ((status = 'voided') = (voided_at is not null))
+);
+
+create index purchase_of_customer on purchase (tenant, customer, created_at);
+create index purchase_of_invoice on purchase (tenant, invoice) where invoice is not null;
+
 create table grant_lot (
     tenant text not null,
     id text not null,
@@ -195,9 +266,12 @@ create table grant_lot (
     -- Counts the entries of its own, such as what was recognised of it, so that each has a key.
     steps int not null default 0,
     voided_at timestamptz,
+    purchase text,
     created_at timestamptz not null,
     primary key (tenant, id),
-    foreign key (tenant, wallet) references wallet
+    unique (tenant, purchase),
+    foreign key (tenant, wallet) references wallet,
+    foreign key (tenant, purchase) references purchase
 );
 
 create index grant_lot_of_wallet on grant_lot (tenant, wallet);
@@ -254,11 +328,24 @@ create table invoice_line (
     description text not null,
     net_minor bigint not null check (net_minor >= 0),
     tax_minor bigint not null check (tax_minor >= 0),
+    purchase text,
     primary key (tenant, id),
     unique (tenant, invoice, position),
     foreign key (tenant, invoice) references invoice,
-    check (net_minor + tax_minor > 0)
+    foreign key (tenant, purchase) references purchase,
+    check (net_minor + tax_minor > 0),
+    check (kind <> 'credit_purchase' or purchase is not null),
+    check (purchase is null or kind in ('credit_purchase', 'fee'))
 );
+
+-- A purchase is billed once, and so is its fee.
+create unique index invoice_line_one_purchase on invoice_line (tenant, purchase, kind) where purchase is not null;
+
+-- What a purchase points at is made together with it, before or after.
+alter table purchase
+    add foreign key (tenant, invoice) references invoice deferrable initially deferred,
+    add foreign key (tenant, line) references invoice_line deferrable initially deferred,
+    add foreign key (tenant, grant_lot) references grant_lot deferrable initially deferred;
 
 create table number_series (
     tenant text not null references tenant,
@@ -887,6 +974,41 @@ end $$;
 create trigger hold_moves before update of status on hold
 for each row when (old.status <> new.status)
 execute function hold_moves();
+
+alter table purchase add constraint purchase_states check (status in ('authorized', 'canceled', 'failed', 'held', 'pending', 'scheduled', 'settled', 'voided'));
+
+create function purchase_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('authorized', 'canceled'),
+        ('authorized', 'failed'),
+        ('authorized', 'held'),
+        ('authorized', 'settled'),
+        ('canceled', 'held'),
+        ('failed', 'authorized'),
+        ('failed', 'canceled'),
+        ('failed', 'held'),
+        ('failed', 'pending'),
+        ('held', 'authorized'),
+        ('held', 'canceled'),
+        ('pending', 'authorized'),
+        ('pending', 'canceled'),
+        ('pending', 'failed'),
+        ('pending', 'held'),
+        ('scheduled', 'canceled'),
+        ('scheduled', 'pending'),
+        ('settled', 'voided')
+    ) then
+        raise exception 'purchase % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'purchase_moves', table = 'purchase';
+    end if;
+    return new;
+end $$;
+
+create trigger purchase_moves before update of status on purchase
+for each row when (old.status <> new.status)
+execute function purchase_moves();
 
 alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
 

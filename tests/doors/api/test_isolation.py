@@ -49,6 +49,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "payment-methods": [method],
         "decisions": [decision["id"]],
         "provider-events": [decision["news"]["id"]],
+        "purchases": [world.house.new_id("purchase")],
         "cases": [case],
         "explain": everything,
     }
@@ -101,6 +102,7 @@ def test_no_body_or_filter_reaches_into_another_organization(
         "wallets",
         "invoices",
         "payments",
+        "purchases",
         "decisions",
         "provider-events",
         "events",
@@ -117,7 +119,7 @@ def test_lists_hold_ones_own_things_alone(theirs: dict[str, list[str]], world: W
     own = stranger.customer("mallory")
 
     assert [each["id"] for each in stranger.get("/v1/customers").json()["data"]] == [own]
-    for noun in ("payment-methods", "wallets", "invoices", "payments", "cases", "provider-events"):
+    for noun in ("payment-methods", "wallets", "invoices", "payments", "purchases", "cases", "provider-events"):
         assert stranger.get(f"/v1/{noun}").json()["data"] == [], noun
     customers = {each["customer"] for each in stranger.get("/v1/events").json()["data"]}
     assert customers == {own}
