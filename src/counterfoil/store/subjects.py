@@ -108,11 +108,9 @@ def allocate(tx: Tx, allocation: Allocation) -> None:
 def to_row(subject: Subject) -> dict[str, Any]:
     """Give a subject's columns and their values."""
     row = {RENAMED.get((type(subject), each.name), each.name): getattr(subject, each.name) for each in fields(subject)}
-    if isinstance(subject, Purchase):
-        row["features"] = list(subject.features)
     if isinstance(subject, Wallet):
         row["unit"] = subject.unit.code
-    if isinstance(subject, Grant):
+    if isinstance(subject, Grant | Purchase):
         row["features"] = list(subject.features)
     if isinstance(subject, Order):
         row["instruction"] = to_json(subject.instruction)
