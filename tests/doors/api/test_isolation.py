@@ -23,6 +23,7 @@ FITTING: dict[str, Any] = {
     "/v1/customers/{id}": {"name": "Mallory"},
     "/v1/invoices/{id}": {"description": "mine now"},
     "/v1/cases/{id}/resolve": {"resolution": "handled", "note": "mine now"},
+    "/v1/wallets/{id}": {"overdraft": "debt"},
     "/v1/wallets/{id}/grants": {"amount": "1", "source": "promotional"},
 }
 
