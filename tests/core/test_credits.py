@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from core.factories import CUSTOMER, NOW, ONE, PEGGED, Counting, books, grant, wallet
 from counterfoil.core import credits
-from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Hold, Leg, LegKind, with_changes
+from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Leg, LegKind, with_changes
 from counterfoil.core.credits import cover, draw_key, eligible, is_live
-from counterfoil.core.ids import HoldId, LegId, PaymentId, WalletId, typeid
+from counterfoil.core.ids import LegId, PaymentId, WalletId, typeid
 from counterfoil.core.journal import credit_leg_returned, credit_leg_settled
 from counterfoil.core.lifecycle import HoldStatus, LegStatus
 from counterfoil.core.money import USD_CREDIT
@@ -218,16 +218,6 @@ def test_the_cost_of_a_lot_is_released_to_the_last_cent(units: int, cost: int, p
         released += drawn.released_minor
 
     assert (lot.remaining, released, lot.released_minor) == (0, cost, cost)
-
-
-def test_cost_that_a_return_left_released_is_not_taken_back_by_the_next_draw() -> None:
-    """Three units for one cent: the draw that released the cent stays, the one before it was returned."""
-    lot = grant(1, 1, 1, amount=3, remaining=2, held=1, released_minor=1)
-    hold = Hold(HoldId("hold_1"), LEG.id, lot.wallet, lot.id, 1, 1, HoldStatus.OPEN)
-
-    _, (after,), (drawn,) = credits.settle(books(grants=(lot,), holds=(hold,)), LEG)
-
-    assert (drawn.released_minor, after.released_minor) == (0, 1)
 
 
 @given(LOTS, st.integers(1, 5_000), st.sampled_from(sorted(PEGGED)))

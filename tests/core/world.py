@@ -256,6 +256,7 @@ class World:
             "I1": [row for entry in self.journal.values() for row in posting_rows(entry)],
             "I4": self._balance_rows(),
             "I5": [self._lot_row(each) for each in self.books.grants],
+            "I33": [self._lot_row(each) for each in self.books.grants],
             "I7": [self._leg_row(leg) for leg in self.books.legs if leg.kind is LegKind.PROVIDER],
             "I10": [*self._payment_rows(), *self._invoice_rows()],
             "I13": [self._paid_row(each) for each in self.books.invoices],
@@ -293,16 +294,26 @@ class World:
             "gone": grant.gone,
             "cost_minor": grant.cost_minor,
             "released_minor": grant.released_minor,
-            "drawn": total("settled", lambda each: each.quantity),
+            "drawn": total("settled", lambda each: each.quantity) + self._drawn(f"grant:{grant.id}"),
             "reserved": total("open", lambda each: each.quantity),
-            "recognised": total("settled", lambda each: each.released_minor),
-            "forgone": self._forgone(grant.id),
+            "recognised": total("settled", lambda each: each.released_minor) + self._moved(grant.id, {"revenue"}),
+            "forgone": self._moved(grant.id, {"breakage", "refund_due"}),
         }
 
-    def _forgone(self, grant: str) -> int:
-        """The cost basis of what left a lot unused."""
-        own = (each for entry in self.journal.values() if entry.subject == grant for each in entry.postings)
-        return sum(each.amount for each in own if str(each.credit) in ("breakage", "refund_due"))
+    def _drawn(self, lot: str) -> int:
+        """What use took out of a lot that no leg did, less what came back."""
+        entries = [each for key, each in self.journal.items() if not key.startswith("leg:")]
+        postings = [each for entry in entries for each in entry.postings]
+        out = sum(each.amount for each in postings if str(each.debit) == lot and each.credit.kind in ("used", "debt"))
+        return out - sum(each.amount for each in postings if str(each.credit) == lot and each.debit.kind == "used")
+
+    def _moved(self, grant: str, to: set[str]) -> int:
+        """What a lot's own entries moved of its price from what is owed as service."""
+        own = [each for entry in self.journal.values() if entry.subject == grant for each in entry.postings]
+        there = sum(each.amount for each in own if str(each.debit) == "deferred_revenue" and str(each.credit) in to)
+        return there - sum(
+            each.amount for each in own if str(each.credit) == "deferred_revenue" and str(each.debit) in to
+        )
 
     def _leg_row(self, leg: Leg) -> dict[str, Any]:
         entry = self.journal.get(f"leg:{leg.id}:settled")

@@ -110,6 +110,7 @@ PLANTED = {
     "I4 receivable": ("I4", "update posting set amount = 1 where debit like 'receivable:%'"),
     "I5 held": ("I5", "update grant_lot set remaining = 7, held = 7"),
     "I5 released": ("I5", "update grant_lot set released_minor = released_minor - 1"),
+    "I33 too soon": ("I33", "update grant_lot set cost_minor = 9000, released_minor = 9000, remaining = 1"),
     "I6 two currencies": (
         "I6",
         "update posting set unit = 'EUR' where entry like 'leg:%:settled' and debit like 'promotion%'",

@@ -13,7 +13,8 @@ from counterfoil.core.books import FREE_SOURCES, Books, Grant, Hold, Leg, Wallet
 from counterfoil.core.ids import HoldId, NewId, WalletId
 from counterfoil.core.journal import Covered, Drawn, Ended
 from counterfoil.core.lifecycle import HoldStatus, WalletStatus
-from counterfoil.core.money import face_value, quantity_for, share
+from counterfoil.core.money import face_value, quantity_for
+from counterfoil.core.recognition import owed_no_more
 
 DRAW_ORDER: Final = "draw-order@2"
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -118,7 +119,10 @@ def release(books: Books, leg: Leg) -> tuple[tuple[Hold, ...], tuple[Grant, ...]
 
 
 def settle(books: Books, leg: Leg) -> tuple[tuple[Hold, ...], tuple[Grant, ...], tuple[Drawn, ...]]:
-    """Use a leg's open holds up: the holds settled, the lots after it, and what was drawn of each."""
+    """Use a leg's open holds up: the holds settled, the lots after it, and what was drawn of each.
+
+    The lots are recognised before, so that the leg pays with what it drew itself.
+    """
     holds = open_holds(books, leg)
     drawn = tuple(_drawn(_lot(books, hold), hold) for hold in holds)
     grants = tuple(
@@ -138,10 +142,7 @@ def settle(books: Books, leg: Leg) -> tuple[tuple[Hold, ...], tuple[Grant, ...],
 
 
 def _drawn(grant: Grant, hold: Hold) -> Drawn:
-    used = grant.amount - grant.remaining + hold.quantity
-    released_after = share(grant.cost_minor, used, grant.amount)
-    # A return gives back what its own draw released, which can leave more released than the floor of what is used now.
-    return Drawn(grant, hold.quantity, hold.minor, max(0, released_after - grant.released_minor))
+    return Drawn(grant, hold.quantity, hold.minor, _released(replace(grant, remaining=grant.remaining - hold.quantity)))
 
 
 def open_holds(books: Books, leg: Leg) -> tuple[Hold, ...]:
@@ -178,12 +179,17 @@ def covering(grant: Grant, wallet: Wallet) -> Covered | None:
 
 
 def ending(grant: Grant) -> Ended:
-    """Take the free part out of a lot. The last of it takes the rest of what the lot was bought for."""
-    left = grant.remaining - grant.free
-    released_after = share(grant.cost_minor, grant.amount - left, grant.amount)
-    released = max(0, released_after - grant.released_minor)
-    after = replace(grant, remaining=left, gone=grant.gone + grant.free, released_minor=grant.released_minor + released)
-    return Ended(after, grant.free, released)
+    """Take the free part out of a lot that is recognised. The last of it takes the rest of what the lot cost."""
+    after = replace(grant, remaining=grant.held, gone=grant.gone + grant.free)
+    released = _released(after)
+    return Ended(replace(after, released_minor=grant.released_minor + released), grant.free, released)
+
+
+def _released(after: Grant) -> int:
+    """Give the price of what has just left a lot. Everything before it was recognised first, so that it is its own."""
+    released = owed_no_more(after) - after.released_minor
+    assert released >= 0, "a lot was not recognised before this"
+    return released
 
 
 def _lot(books: Books, hold: Hold) -> Grant:

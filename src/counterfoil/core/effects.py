@@ -95,6 +95,7 @@ class Reason(StrEnum):
     WALLET_MOVED = "wallet_moved"
     WALLET_TERMS_CHANGED = "wallet_terms_changed"
     DEBT_COVERED = "debt_covered"
+    REVENUE_RECOGNISED = "revenue_recognised"
     GRANT_ISSUED = "grant_issued"
     GRANT_ENDED = "grant_ended"
     GRANT_VOIDED = "grant_voided"

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from counterfoil.core.journal import MONEY_ACCOUNTS, SERVICE_ACCOUNTS, read_account
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, may_move
-from counterfoil.core.money import CURRENCIES, MINOR_MAX
+from counterfoil.core.money import CURRENCIES, MINOR_MAX, share
 from counterfoil.core.status import status_of_invoice, status_of_payment
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]]
@@ -136,8 +136,8 @@ def _balances_are_sums(rows: Rows) -> Faults:
 
 def _lots_add_up(rows: Rows) -> Faults:
     """Rows: lot, amount, remaining, held, gone, cost_minor, released_minor, drawn, reserved, recognised, forgone.
-    `drawn` and `recognised` are what settled holds used of the lot and of its cost; `reserved` is what open holds
-    reserve; `gone` and `forgone` are what left it unused."""
+    `drawn` is what was used of the lot and not taken back, `recognised` what that earned of its cost; `reserved` is
+    what open holds reserve; `gone` and `forgone` are what left it unused."""
     for row in rows:
         if not 0 <= row["held"] <= row["remaining"] <= row["amount"]:
             yield row["lot"], f"holds {row['held']} of {row['remaining']} left of {row['amount']}"
@@ -149,6 +149,15 @@ def _lots_add_up(rows: Rows) -> Faults:
         released = row["recognised"] + row["forgone"]
         if released != row["released_minor"] or not 0 <= row["released_minor"] <= row["cost_minor"]:
             yield row["lot"], f"released {row['released_minor']} of {row['cost_minor']}, its entries {released}"
+
+
+def _revenue_is_earned_by_use(rows: Rows) -> Faults:
+    """Rows: lot, amount, remaining, cost_minor, released_minor."""
+    for row in rows:
+        earned = share(row["cost_minor"], row["amount"] - row["remaining"], row["amount"])
+        if row["released_minor"] > earned:
+            told = f"{row['amount'] - row['remaining']} of {row['amount']} left it, which stands for {earned}"
+            yield row["lot"], f"released {row['released_minor']} of {row['cost_minor']}, but {told}"
 
 
 def _amounts_are_sound(rows: Rows) -> Faults:
@@ -300,6 +309,11 @@ INVARIANTS: Final = {
         ),
         Invariant("I4", "Every stored balance is the sum of its postings.", _balances_are_sums),
         Invariant("I5", "Every lot is what was granted less what was drawn, and never below zero.", _lots_add_up),
+        Invariant(
+            "I33",
+            "Of a lot's price no more is earned than what left it stands for.",
+            _revenue_is_earned_by_use,
+        ),
         Invariant("I6", "No entry mixes currencies, and every amount fits the books.", _amounts_are_sound),
         Invariant(
             "I7", "Every charge that succeeded is one settled leg, and every settled leg is one.", _charges_are_legs

@@ -38,6 +38,7 @@ from counterfoil.core.effects import (
 from counterfoil.core.ids import InvoiceId, LineId, NewId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
 from counterfoil.core.money import MINOR_MAX, Money
+from counterfoil.core.recognition import catch_up_all
 from counterfoil.core.status import IN_FLIGHT, open_provider_legs
 
 DRAFT: Final = "draft-invoice@1"
@@ -176,10 +177,13 @@ def _return_credits(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]
     before = {each.id: each for each in books.grants}
     wallet = next(each for each in books.wallets if each.id == leg.wallet)
     returned = replace(leg, status=LegStatus.RETURNED)
+    # A leg gives back exactly what it took; what that rounds to now, of all use of the lot, is posted by itself.
+    _, rounded = catch_up_all(with_changes(books, grants), {each.id for each in grants}, now)
     return (
         Post(journal.credit_leg_returned(returned, wallet.unit, books.customer.id, drawn, now)),
         Change(leg, returned),
         *(Change(before[each.id], each) for each in grants),
+        *rounded,
         *legs.ending_again(books, grants, now),
     )
 

@@ -215,6 +215,21 @@ def grant_ended(ended: Ended, unit: ServiceUnit, at: datetime) -> Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """What the use of a lot has earned and nobody has posted yet: the lot after it. Negative: use was taken back."""
+
+    lot: Grant
+    minor: int
+
+
+def recognised(step: Recognised, at: datetime) -> Entry:
+    """What was owed as service was given; the other way round when use was taken back."""
+    given, taken = (DEFERRED, REVENUE) if step.minor > 0 else (REVENUE, DEFERRED)
+    posting = Posting(given, taken, step.lot.cost_currency, abs(step.minor))
+    return Entry(f"grant:{step.lot.id}:recognised:{step.lot.steps}", step.lot.id, at, (posting,), effective_at=at)
+
+
+@dataclass(frozen=True, slots=True)
 class Covered:
     """Debt that a lot covers: the lot and the wallet after it."""
 

@@ -29,6 +29,7 @@ from counterfoil.core.ids import InvoiceId, NewId, OrderId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PaymentStatus
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, CreateIntent, Instruction, Order
+from counterfoil.core.recognition import catch_up_all
 from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, legs_for, payment_status, reserved_minor
 
 
@@ -86,11 +87,18 @@ def still_owed(books: Books, leg: Leg) -> bool:
 
 def _settle_credit_leg(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]:
     wallet = _wallet(books, leg)
+    books, recognised = catch_up_all(books, {each.grant for each in credits.open_holds(books, leg)}, now)
     holds, grants, drawn = credits.settle(books, leg)
     settled = replace(leg, status=LegStatus.SETTLED, received_minor=leg.amount_minor, settled_at=now)
     entry = journal.credit_leg_settled(settled, wallet.unit, books.customer.id, drawn, now)
     paid = apply_to_invoices(books, leg, leg.amount_minor, now)
-    return (Post(entry), Change(leg, settled), *_updates(books, holds, grants), *(Change(a, b) for a, b in paid))
+    return (
+        *recognised,
+        Post(entry),
+        Change(leg, settled),
+        *_updates(books, holds, grants),
+        *(Change(a, b) for a, b in paid),
+    )
 
 
 def release_credits(books: Books, payment: PaymentId, now: datetime, after: int = 0) -> tuple[Effect, ...]:

@@ -95,6 +95,7 @@ TIMERS: Final = {
     "release-credits": "Time to give reserved credits back",
     "end-grant": "End of a lot",
     "begin-grant": "Start of a lot",
+    "recognise": "Hour of recognition",
 }
 
 
@@ -119,6 +120,7 @@ MOVEMENTS: Final = {
     ("grant", "expired"): "expired",
     ("grant", "voided"): "taken_back",
     ("grant", "covered"): "debt_covered",
+    ("grant", "recognised"): "recognised",
     ("invoice", "finalized"): "billed",
     ("invoice", "voided"): "voided",
     ("grant", "reversed"): "taken_back",

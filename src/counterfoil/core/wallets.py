@@ -22,7 +22,8 @@ from counterfoil.core.effects import (
 )
 from counterfoil.core.ids import CustomerId, GrantId, NewId, WalletId
 from counterfoil.core.lifecycle import WalletStatus, may_move
-from counterfoil.core.money import ServiceUnit, plain
+from counterfoil.core.money import Money, ServiceUnit, plain
+from counterfoil.core.recognition import catch_up, catch_up_all
 
 WALLET: Final = "open-wallet@1"
 MOVE: Final = "move-wallet@1"
@@ -33,6 +34,7 @@ END_TIMER: Final = "end-grant"
 BEGIN: Final = "begin-grant@1"
 BEGIN_TIMER: Final = "begin-grant"
 TERMS: Final = "wallet-terms@1"
+RECOGNISE: Final = "recognise@1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,25 @@ def _grant_refusal(wallet: Wallet | None, wanted: Issue) -> Refuse | None:
     return None
 
 
+# --- what use has earned ---
+
+
+def decide_recognise(books: Books, wallet: WalletId, now: datetime) -> Decision:
+    """Post what the use of a wallet's lots has earned since it was last looked at."""
+    before = {each.id: each.released_minor for each in books.grants}
+    own = {each.id for each in books.grants if each.wallet == wallet}
+    after, effects = catch_up_all(books, own, now)
+    if not effects:
+        return Skip(Why(RECOGNISE, Reason.ALREADY_KNOWN, "Everything that was used is recognised.", (wallet,)))
+    earned: dict[str, int] = {}
+    for each in after.grants:
+        minor = each.released_minor - before[each.id]
+        earned[each.cost_currency] = earned.get(each.cost_currency, 0) + minor
+    sums = " and ".join(str(Money(minor, currency)) for currency, minor in sorted(earned.items()) if minor)
+    sentence = f"What was used of the wallet's lots has earned {sums or 'nothing more in all'}."
+    return Act(Why(RECOGNISE, Reason.REVENUE_RECOGNISED, sentence, (wallet, books.customer.id)), effects)
+
+
 # --- the end of a lot ---
 
 
@@ -247,16 +268,19 @@ def decide_void_grant(books: Books, grant: GrantId, now: datetime) -> Decision:
 
 def _end(before: Grant, lot: Grant, wallet: Wallet, customer: CustomerId, now: datetime) -> tuple[Effect, ...]:
     """Take the free part out of a lot that has ended; `before` is the lot as it was read."""
-    ended = ending(lot)
-    change = Change(before, ended.after)
+    # An expiry is booked at its very instant, however late the timer was.
+    at = lot.voided_at or lot.expires_at or now
+    current, recognised = catch_up(before, at)
+    ended = ending(replace(current, voided_at=lot.voided_at))
+    change = Change(current, ended.after)
     if ended.quantity == 0:
-        return (change,)
+        return (*recognised, change)
     word = "voided" if lot.voided_at else "expired"
     data: dict[str, str | int] = {"wallet": wallet.id, "amount": ended.quantity, "unit": wallet.unit.code}
     return (
+        *recognised,
         change,
-        # An expiry is booked at its very instant, however late the timer was.
-        Post(journal.grant_ended(ended, wallet.unit, lot.voided_at or lot.expires_at or now)),
+        Post(journal.grant_ended(ended, wallet.unit, at)),
         Notify(f"grant.{word}:{lot.id}:{ended.after.gone}", f"grant.{word}", customer, lot.id, data),
     )
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from counterfoil.engine import dispatch, notices, reconcile, retention
+from counterfoil.engine import dispatch, notices, recognition, reconcile, retention
 from counterfoil.engine.house import House
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
@@ -31,6 +31,8 @@ def begin(claim: Claim) -> Phase:
             return reconcile.List(claim)
         case Queue.UPKEEP:
             return retention.Bodies(claim)
+        case Queue.REVENUE:
+            return recognition.Wallets(claim)
 
 
 def heartbeat(house: House, claims: Sequence[Claim]) -> None:

@@ -36,6 +36,7 @@ class Settings:
     tries_before_parking: int = 12
     sweep_every: timedelta = timedelta(minutes=5)
     upkeep_every: timedelta = timedelta(hours=1)
+    recognise_every: timedelta = timedelta(hours=1)
     keep_bodies: timedelta = timedelta(days=90)
     keep_keys: timedelta = timedelta(days=30)
     batch: int = 100

@@ -15,7 +15,7 @@ from counterfoil.engine.house import House
 from counterfoil.engine.phases import Phase
 from counterfoil.store import directory, retention, work
 from counterfoil.store.database import Tx
-from counterfoil.store.work import Claim
+from counterfoil.store.work import Claim, Queue
 
 log = structlog.get_logger("counterfoil.upkeep")
 
@@ -24,11 +24,12 @@ PAGE: Final = 500
 
 
 def schedule(house: House) -> None:
-    """See that the upkeep of every tenant has its turn. Whoever schedules it again changes nothing."""
+    """See that the upkeep and the revenue of every tenant have their turn. Scheduling them again changes nothing."""
     with house.database.owner("") as tx:
         tenants = [each.id for each in directory.tenants(tx)]
     with house.database.claims() as tx:
-        retention.schedule(tx, tenants, house.clock.now())
+        for queue in (Queue.UPKEEP, Queue.REVENUE):
+            work.enqueue_tenants(tx, queue, tenants, house.clock.now())
 
 
 @dataclass(frozen=True, slots=True)

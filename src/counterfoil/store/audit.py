@@ -214,15 +214,26 @@ QUERIES: Final[dict[str, LiteralString]] = {
     """,
     "I5": """
         select g.id as lot, g.amount, g.remaining, g.held, g.gone, g.cost_minor, g.released_minor,
-            coalesce(sum(h.quantity) filter (where h.status = 'settled'), 0) as drawn,
+            coalesce(sum(h.quantity) filter (where h.status = 'settled'), 0) + (
+                select coalesce(sum(p.amount), 0) from posting p
+                where p.tenant = g.tenant and p.debit = 'grant:' || g.id and p.entry not like 'leg:%%'
+                    and split_part(p.credit, ':', 1) in ('used', 'debt')
+            ) as drawn,
             coalesce(sum(h.quantity) filter (where h.status = 'open'), 0) as reserved,
-            coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) as recognised,
-            coalesce((
-                select sum(p.amount) from posting p
-                where p.tenant = g.tenant and p.subject = g.id and p.debit = 'deferred_revenue'
-                    and p.credit in ('breakage', 'refund_due')
-            ), 0) as forgone
+            coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) + coalesce(min(own.earned), 0)
+                as recognised,
+            coalesce(min(own.forgone), 0) as forgone
         from grant_lot g
+        cross join lateral (
+            select sum(case
+                    when p.debit = 'deferred_revenue' and p.credit = 'revenue' then p.amount
+                    when p.debit = 'revenue' and p.credit = 'deferred_revenue' then -p.amount
+                end) as earned,
+                sum(p.amount) filter (where p.debit = 'deferred_revenue' and p.credit in ('breakage', 'refund_due'))
+                    as forgone
+            from posting p
+            where p.tenant = g.tenant and p.subject = g.id
+        ) as own
         left join (
             select h.tenant, h.grant_lot, h.quantity, h.released_minor, h.status
             from hold h
@@ -231,6 +242,9 @@ QUERIES: Final[dict[str, LiteralString]] = {
         ) h on h.tenant = g.tenant and h.grant_lot = g.id
         where g.tenant = %(tenant)s
         group by g.tenant, g.id
+    """,
+    "I33": """
+        select id as lot, amount, remaining, cost_minor, released_minor from grant_lot where tenant = %(tenant)s
     """,
     "I6": """
         select entry as subject, array_agg(distinct unit) as units, max(amount) as largest, min(amount) as smallest

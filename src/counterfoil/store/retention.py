@@ -3,7 +3,7 @@
 Everything goes page by page in the order of ids, which is the order in which rows were made.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -144,17 +144,4 @@ def note(tx: Tx, ran_at: datetime, bodies: int, keys: int) -> None:
         ran_at=ran_at,
         bodies=bodies,
         keys=keys,
-    )
-
-
-def schedule(tx: Tx, tenants: Iterable[str], due_at: datetime) -> None:
-    """Make the upkeep of these tenants due, unless it is scheduled already."""
-    tx.run(
-        """
-        insert into work (queue, tenant, id, due_at)
-        select 'upkeep', tenant, tenant, %(due_at)s from unnest(%(tenants)s::text[]) as given (tenant)
-        on conflict (queue, tenant, id) do nothing
-        """,
-        tenants=sorted(tenants),
-        due_at=due_at,
     )

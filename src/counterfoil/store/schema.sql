@@ -275,6 +275,8 @@ create table grant_lot (
 );
 
 create index grant_lot_of_wallet on grant_lot (tenant, wallet);
+-- Lots of which something is still to be earned. It names no column that a spend changes, so spending moves no index.
+create index grant_lot_to_recognise on grant_lot (tenant, wallet, id) where released_minor < cost_minor;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- What is owed and how it is paid: invoices, payments, legs
@@ -758,7 +760,7 @@ create table upkeep (
 -- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
 -- can't write over the one that took its place.
 create table work (
-    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep')),
+    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue')),
     tenant text not null,
     id text not null,
     due_at timestamptz not null,

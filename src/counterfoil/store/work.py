@@ -15,6 +15,7 @@ class Queue(StrEnum):
     ORDER = "order"
     SWEEP = "sweep"
     UPKEEP = "upkeep"
+    REVENUE = "revenue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,20 @@ def enqueue_all(tx: Tx, queue: Queue, items: Sequence[tuple[str, datetime]]) -> 
             id=[identity for identity, _ in items],
             due_at=[due_at for _, due_at in items],
         )
+
+
+def enqueue_tenants(tx: Tx, queue: Queue, tenants: Iterable[str], due_at: datetime) -> None:
+    """Make the one item that every tenant has in a queue due, unless it is scheduled already."""
+    tx.run(
+        """
+        insert into work (queue, tenant, id, due_at)
+        select %(queue)s, tenant, tenant, %(due_at)s from unnest(%(tenants)s::text[]) as given (tenant)
+        on conflict (queue, tenant, id) do nothing
+        """,
+        queue=queue,
+        tenants=sorted(tenants),
+        due_at=due_at,
+    )
 
 
 def claim(tx: Tx, queue: Queue, now: datetime, wall: datetime, lease: timedelta, limit: int) -> list[Claim]:

@@ -25,7 +25,7 @@ def upkeep(world: World) -> None:
     """Let the upkeep of every tenant run once."""
     retention.schedule(world.house)
     for each in claims.claim_due(world.house):
-        if each.queue is Queue.UPKEEP:
+        if each.queue in (Queue.UPKEEP, Queue.REVENUE):
             world.run(each)
 
 

@@ -1,0 +1,80 @@
+"""The flow of recognition: every hour, what the use of lots has earned is posted, page by page.
+
+Wallets ─→ … ─→ done, and again an hour later
+
+A page is one short transaction under the claim's fence, each wallet in it a decision of its own. Dying in between loses
+nothing: what is not posted yet is found again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from counterfoil.core.facts import Source
+from counterfoil.core.ids import WalletId
+from counterfoil.core.wallets import decide_recognise
+from counterfoil.engine.apply import apply
+from counterfoil.engine.house import House
+from counterfoil.engine.load import Scope, load_all
+from counterfoil.engine.phases import Phase
+from counterfoil.store import inbox, recognition, work
+from counterfoil.store.database import Tx
+from counterfoil.store.inbox import News
+from counterfoil.store.recognition import Due
+from counterfoil.store.work import Claim
+
+KIND: Final = "recognise"
+PAGE: Final = 20
+"""How many wallets one transaction holds up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wallets:
+    """Recognise one page of wallets, then the next; after the last one, come again in an hour."""
+
+    claim: Claim
+    after: str = ""
+    name = "recognise"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction."""
+        return house.transact(self.claim.tenant, lambda tx: self._recognise(tx, house))
+
+    def _recognise(self, tx: Tx, house: House) -> Phase | None:
+        work.fence(tx, self.claim)
+        page = recognition.due(tx, self.after, PAGE)
+        recognise(tx, house, page)
+        if len(page) == PAGE:
+            return Wallets(self.claim, page[-1].wallet)
+        work.postpone(tx, self.claim, house.clock.now() + house.settings.recognise_every)
+        return None
+
+
+def recognise(tx: Tx, house: House, page: list[Due]) -> None:
+    """Recognise wallets, under the locks of their customers."""
+    lots = {each.customer: Scope() for each in page}
+    for each in page:
+        lots[each.customer] = Scope(grants=(*lots[each.customer].grants, *each.lots))
+    books = load_all(tx, lots)
+    for each in page:
+        now = house.clock.now()
+        decision = decide_recognise(books[each.customer], WalletId(each.wallet), now)
+        news = _news(house, each, now)
+        inbox.put(tx, news)
+        apply(tx, news.id, decision, each.customer, now, house.new_id)
+
+
+def _news(house: House, due: Due, now: datetime) -> News:
+    """Give the news that an hour is over for a wallet."""
+    identity = house.new_id("inbox")
+    return News(
+        id=identity,
+        source=Source.TIMER,
+        kind=KIND,
+        identity=f"timer:{KIND}:{identity}",
+        occurred_at=now,
+        received_at=now,
+        subject_kind="wallet",
+        subject_ref=due.wallet,
+        customer=due.customer,
+    )
