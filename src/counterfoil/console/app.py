@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from counterfoil.console import anything, customers, events, finding, invoices, signing
+from counterfoil.console import anything, customers, events, finding, invoices, signing, wallets
 from counterfoil.console.guard import Guard
 from counterfoil.console.render import page
 from counterfoil.console.texts import ENGLISH
@@ -93,6 +93,7 @@ def _routes() -> list[Route | Mount]:
         Route("/customers/{id}", _signed_in(customers.one)),
         Route("/invoices", _signed_in(invoices.listing)),
         Route("/invoices/{id}", _signed_in(invoices.one)),
+        Route("/wallets/{id}", _signed_in(wallets.one)),
         Route("/events", _signed_in(events.listing)),
         Route("/events/{id}", _signed_in(events.one)),
         Route("/events/{id}/payload", _signed_in(events.payload)),

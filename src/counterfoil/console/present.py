@@ -16,7 +16,7 @@ from counterfoil.engine.views import formatted
 ID_HEAD: Final = 10
 ID_TAIL: Final = 4
 ID_MAX: Final = 20
-ROOMS: Final = {"customer": "customers", "invoice": "invoices", "inbox": "events"}
+ROOMS: Final = {"customer": "customers", "invoice": "invoices", "wallet": "wallets", "inbox": "events"}
 
 
 def when(at: str | datetime | None, pattern: str = "d MMM y HH:mm", locale: str = "en_GB") -> str:
@@ -79,6 +79,17 @@ def trimmed(quantity: str) -> str:
     """Write a decimal string without the zeros that a fine scale leaves behind. Never rounded."""
     whole, point, places = quantity.partition(".")
     return whole + point + places.rstrip("0").ljust(min(len(places), 2), "0")
+
+
+def signed(quantity: str) -> str:
+    """Write a decimal string with a true minus sign when it is negative."""
+    text = trimmed(quantity.removeprefix("-"))
+    return f"\u2212{text}" if quantity.startswith("-") else text
+
+
+def change(quantity: str) -> str:
+    """Write what was added or taken, with its sign."""
+    return signed(quantity) if quantity.startswith("-") else f"+{trimmed(quantity)}"
 
 
 def field(value: object) -> str:

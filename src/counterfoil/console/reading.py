@@ -34,6 +34,14 @@ def explained(request: Request, visitor: Visitor, *nouns: str) -> View:
     return told
 
 
+def seen(request: Request) -> str | None:
+    """Give the row after which a page of a list goes on, None for its start. Raises NotFound when it names nothing."""
+    after = request.query_params.get("after") or None
+    if after is not None and noun_of(after) is None:
+        raise NotFound(f"There is no page {after[:TEXT_MAX]!r}.")
+    return after
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A page of a list, and what it was narrowed to. `older` is the cursor to the next page."""

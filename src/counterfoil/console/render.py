@@ -40,7 +40,9 @@ def templates() -> Environment:
         "entry_title": entry_title,
         "language": LANGUAGE,
     }
-    names = "when day iso short owed tone words owner bare total is_id linked trimmed field breakable".split()
+    names = (
+        "when day iso short owed tone words owner bare total is_id linked trimmed signed change field breakable".split()
+    )
     made.filters |= {name: getattr(present, name) for name in names}
     made.filters["json"] = partial(json.dumps, ensure_ascii=False)
     return made

@@ -11,14 +11,15 @@ from typing import Any
 import uvicorn
 
 from counterfoil.console.app import create_console
-from counterfoil.core.books import LineKind
-from counterfoil.core.ids import InvoiceId
+from counterfoil.core.books import GrantSource, LineKind
+from counterfoil.core.ids import InvoiceId, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
+from counterfoil.core.wallets import Issue
 from counterfoil.engine import operations
 from counterfoil.engine.house import House
 from counterfoil.sandbox.wire import Request
-from houses import STRIPE_KEY, World, body_of
+from houses import ONE_CREDIT, STRIPE_KEY, World, body_of
 from stories import EitherFirst, a_customer, billed, either_first, funded
 
 SCRIPT = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -55,10 +56,11 @@ def furnish(world: World) -> tuple[EitherFirst, dict[str, str]]:
     story = either_first(world)
     world.clock.step(timedelta(hours=2))
     refused = with_refused_card(world)
+    odd = with_lots_of_every_kind(world, refused)
     world.clock.step(timedelta(hours=1))
     stranger = money_of_a_stranger(world)
     vandal = with_scripts_for_names(world)
-    return story, {"refused": refused, "stranger": stranger, "vandal": vandal}
+    return story, {"refused": refused, "odd": odd, "stranger": stranger, "vandal": vandal}
 
 
 def with_refused_card(world: World) -> str:
@@ -69,6 +71,32 @@ def with_refused_card(world: World) -> str:
     operations.pay(world.ask("POST /v1/payments", "erin-1"), Launch((InvoiceId(invoice),)))
     world.pump()
     return invoice
+
+
+def with_lots_of_every_kind(world: World, invoice: str) -> str:
+    """Erin's wallet gets lots that expire, that are kept for a feature, and one that is taken back: its id."""
+    with world.house.database.snapshot(world.tenant.id) as tx:
+        row = tx.one(
+            """
+            select w.id, w.customer from wallet w join invoice i on i.tenant = w.tenant and i.customer = w.customer
+            where w.tenant = %(tenant)s and i.id = %(id)s
+            """,
+            id=invoice,
+        )
+    assert row is not None
+    wallet, erin, now = WalletId(row["id"]), row["customer"], world.clock.now()
+    lots = (
+        Issue(wallet, GrantSource.PROMOTIONAL, 5 * ONE_CREDIT, 0, None, now, expires_at=now + timedelta(minutes=30)),
+        Issue(wallet, GrantSource.PROMOTIONAL, 20 * ONE_CREDIT, 0, None, now, features=("images", "video")),
+        Issue(wallet, GrantSource.PURCHASE, 40 * ONE_CREDIT, 3_600, "USD", now, expires_at=now + timedelta(days=90)),
+    )
+    route = "POST /v1/wallets/{wallet}/grants"
+    made = [body_of(operations.issue_grant(world.ask(route), erin, each))["id"] for each in lots]
+    body_of(operations.void_grant(world.ask("POST /v1/grants/{grant}/void"), made[1]))
+    body_of(operations.issue_grant(world.ask(route), erin, lots[1]))
+    world.clock.step(timedelta(minutes=31))
+    world.pump()
+    return str(wallet)
 
 
 def money_of_a_stranger(world: World) -> str:

@@ -175,6 +175,7 @@ def test_another_tenants_books_are_not_there_on_any_page(world: World, neighbour
         f"/invoices/{story.invoice}",
         f"/events/{event}",
         f"/events/{event}/payload",
+        f"/wallets/{story.wallet}",
         *(f"/explain/{each}" for each in (story.payment, story.wallet, "INV-000001", "dana@example.com")),
     ]
 
@@ -195,3 +196,4 @@ def test_an_id_of_another_noun_is_not_found_in_a_room(world: World, visitor: Tes
 
     for room in ("customers", "invoices", "events"):
         assert visitor.get(f"/{room}/{story.wallet}").status_code == 404
+    assert visitor.get(f"/wallets/{story.invoice}").status_code == 404

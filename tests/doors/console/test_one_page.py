@@ -10,10 +10,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from counterfoil.console.events import DEPTH_MAX, HIDDEN, SHOWN_MAX, hidden, laid_out
-from counterfoil.core.ids import typeid
-from counterfoil.engine import setup
+from counterfoil.console.wallets import STATEMENT_ROWS
+from counterfoil.core.books import GrantSource
+from counterfoil.core.ids import WalletId, typeid
+from counterfoil.core.wallets import Issue
+from counterfoil.engine import operations, setup
 from counterfoil.engine.explain import explain
-from houses import World
+from houses import ONE_CREDIT, World, body_of
 from stories import either_first
 
 
@@ -52,6 +55,39 @@ def test_a_customer_page_shows_what_is_owed_what_can_be_spent_and_whose_it_is(
     assert "visa 4242" in said
 
 
+def test_a_wallet_page_shows_its_lots_as_bars_and_its_statement_with_the_balance_after_each_row(
+    world: World, visitor: TestClient
+) -> None:
+    story = either_first(world)
+
+    html = visitor.get(f"/wallets/{story.wallet}").text
+    said = text_of(html)
+
+    assert "30.00 granted − 30.00 used − 0.00 held − 0.00 expired = 0.00 available" in said
+    assert 'aria-label="0.00 left, 0.00 held, 30.00 used, 0.00 expired or voided"' in html
+    assert "by credits −30.00 0.00" in said
+    assert "granted +30.00 30.00" in said
+    assert "Can be spent 0.00" in said
+
+
+def test_a_statement_goes_on_where_its_last_page_ended(world: World, visitor: TestClient) -> None:
+    dana = world.customer()
+    wallet = world.credits(dana, 1)
+    for _ in range(STATEMENT_ROWS):
+        issue = Issue(WalletId(wallet), GrantSource.PROMOTIONAL, ONE_CREDIT, 0, None, world.clock.now())
+        body_of(operations.issue_grant(world.ask("grant"), dana, issue))
+
+    first = visitor.get(f"/wallets/{wallet}").text
+    older = re.findall(r'href="(\?after=[^"]+)" rel="next"', first)
+    second = visitor.get(f"/wallets/{wallet}{unescape(older[0])}").text
+
+    assert "granted +1.00 26.00" in text_of(first)
+    assert "granted +1.00 1.00" not in text_of(first)
+    assert "granted +1.00 1.00" in text_of(second)
+    assert 'rel="next"' not in second
+    assert visitor.get(f"/wallets/{wallet}?after=nothing").status_code == 404
+
+
 def test_an_event_page_shows_rule_inputs_effects_duplicates_and_payload(world: World, visitor: TestClient) -> None:
     either_first(world)
 
@@ -68,7 +104,7 @@ def test_every_id_on_a_page_leads_to_a_page(world: World, visitor: TestClient) -
     story = either_first(world)
     paths = {f"/customers/{story.customer}", f"/invoices/{story.invoice}"}
     html = "".join(visitor.get(path).text for path in paths)
-    paths |= set(re.findall(r'href="(/(?:customers|invoices|events|explain)/[^"?]+)"', html))
+    paths |= set(re.findall(r'href="(/(?:customers|invoices|events|wallets|explain)/[^"?]+)"', html))
 
     answers = {path: visitor.get(path, follow_redirects=True).status_code for path in paths}
 

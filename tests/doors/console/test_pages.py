@@ -29,7 +29,8 @@ ROOMS: Final = {
     "events-all": "/events?source=all",
     "event": "/events?kind=charge.succeeded",
     "payment": "/explain/{payment}",
-    "wallet": "/explain/{wallet}",
+    "wallet": "/wallets/{wallet}",
+    "wallet-odd": "/wallets/{odd}",
     "stranger": "/explain/{stranger}",
     "vandal": "/customers/{vandal}",
     "none-found": "/customers?q=nobody",
@@ -239,7 +240,7 @@ FIRST_VISIT_MAX: Final = 120 * 1024
 OURS_MAX: Final = 12 * 1024
 
 
-@pytest.mark.parametrize("room", ["customers", "customer", "invoice", "events-all", "event"])
+@pytest.mark.parametrize("room", ["customers", "customer", "invoice", "wallet-odd", "events-all", "event"])
 def test_a_page_is_light(shown: Shown, room: str) -> None:
     with httpx2.Client(base_url=shown.url, follow_redirects=True) as client:
         client.post("/sign-in", data={"key": shown.world.key})

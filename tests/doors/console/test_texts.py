@@ -13,6 +13,8 @@ import counterfoil.console
 from counterfoil.console import present
 from counterfoil.console.anything import FACTS
 from counterfoil.console.texts import ENGLISH, LANGUAGES, text_in
+from counterfoil.console.wallets import PARTS
+from counterfoil.core.books import Overdraft
 from counterfoil.core.effects import Outcome
 from counterfoil.core.facts import Source
 from counterfoil.core.lifecycle import MACHINES
@@ -30,6 +32,8 @@ MADE_OF_WORDS = {
     *(f"field.{each}" for each in FACTS),
     *(f"room.{each}" for each in ("customers", "invoices", "events")),
     *(f"app.mode.{each}{note}" for each in ("sandbox", "test", "shadow") for note in ("", ".note")),
+    *(f"wallet.part.{each}" for each in PARTS),
+    *(f"wallet.overdraft.{each}" for each in Overdraft),
     *(f"error.{each}{detail}" for each in (403, 404, 405, 422, 500, 503) for detail in ("", ".detail")),
 }
 
@@ -124,6 +128,11 @@ def test_ids_in_a_sentence_lead_to_their_explanation() -> None:
 )
 def test_quantities_lose_only_zeros(written: str, trimmed: str) -> None:
     assert present.trimmed(written) == trimmed
+
+
+def test_changes_wear_their_sign() -> None:
+    assert [present.change(each) for each in ("5.000000", "-0.5", "0")] == ["+5.00", "\u22120.5", "+0"]
+    assert [present.signed(each) for each in ("5.000000", "-0.5")] == ["5.00", "\u22120.5"]
 
 
 def test_what_a_customer_owes_is_written_per_currency() -> None:
