@@ -222,6 +222,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "movement.expired": "expired",
     "movement.taken_back": "taken back",
     "movement.collected": "collected",
+    "movement.promised": "promised",
+    "movement.collected_elsewhere": "collected elsewhere",
     "movement.credits_used": "by credits",
     "movement.returned": "returned",
     "movement.fee": "fee",
