@@ -14,17 +14,28 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from counterfoil.api import errors, health, metrics, webhooks
+from counterfoil.api import errors, health, metrics, spends, webhooks
 from counterfoil.api.auth import Callers
 from counterfoil.api.envelope import Envelope
 from counterfoil.api.metrics import Metrics
 from counterfoil.api.openapi import document
 from counterfoil.api.problems import Problem, answer, of_framework, of_validation
-from counterfoil.api.routes import customers, invoices, methods, operator, payments, purchases, road, wallets
+from counterfoil.api.routes import (
+    customers,
+    invoices,
+    methods,
+    operator,
+    payments,
+    purchases,
+    road,
+    spending,
+    wallets,
+)
 from counterfoil.engine import setup
 from counterfoil.engine.clock import SystemClock
 from counterfoil.engine.house import House
 from counterfoil.engine.intake import IntakeLane
+from counterfoil.engine.spends import Spender
 from counterfoil.store.database import TRANSIENT, CommitUnknown, DatabaseUnavailable
 
 ROUTERS = (
@@ -33,6 +44,7 @@ ROUTERS = (
     wallets.router,
     wallets.lots,
     wallets.units,
+    spending.router,
     invoices.router,
     payments.router,
     purchases.router,
@@ -56,6 +68,7 @@ def create_app(house: House, options: Options | None = None) -> FastAPI:
     app.state.callers = Callers(lambda key: setup.authenticate(house, key))
     app.state.metrics = Metrics(house)
     app.state.intake = IntakeLane(house)
+    app.state.spender = Spender(house)
     return app
 
 
@@ -83,9 +96,10 @@ def without_house() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Take webhooks in until the application stops; what was taken in by then is stored."""
+    """Take webhooks and uses in until the application stops; what was taken in by then is stored."""
     yield
     app.state.intake.close()
+    app.state.spender.close()
 
 
 def _follow(house: House, ahead: timedelta) -> None:
@@ -95,6 +109,7 @@ def _follow(house: House, ahead: timedelta) -> None:
 
 def _bare_routes() -> list[Route]:
     return [
+        Route(spends.PATH, spends.receive, methods=["POST"]),
         Route(webhooks.PATH, webhooks.receive, methods=["POST"]),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),

@@ -23,13 +23,18 @@ class Callers:
 
     def find(self, key: str) -> Caller | None:
         """Give the caller of a key, None when there is none."""
+        fresh = self.fresh(key)
+        if fresh:
+            return fresh
         digest, now = sha256(key.encode()).digest(), time.monotonic()
-        known = self._known.get(digest)
-        if known and now - known[0] < REMEMBERED_S:
-            return known[1]
         caller = self._recognize(key)
         self._remember(digest, now, caller)
         return caller
+
+    def fresh(self, key: str) -> Caller | None:
+        """Give the caller of a key that was recognized a moment ago, None when it has to be asked for."""
+        known = self._known.get(sha256(key.encode()).digest())
+        return known[1] if known and time.monotonic() - known[0] < REMEMBERED_S else None
 
     def _remember(self, digest: bytes, now: float, caller: Caller | None) -> None:
         """Remember from before the database was asked, so that the half second is never longer."""

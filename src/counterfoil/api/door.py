@@ -72,16 +72,25 @@ def _caller(request: Request, scope: str) -> Caller:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Problem(401, "api_key_missing", headers={"WWW-Authenticate": "Bearer"})
-    caller = request.app.state.callers.find(key.strip())
+    caller = refuse_unknown(request.app.state.callers.find(key.strip()))
+    request.state.tenant = caller.tenant
+    refuse_unscoped(caller, scope)
+    return caller
+
+
+def refuse_unknown(caller: Caller | None) -> Caller:
+    """Refuse a key that is nobody's. Raises Problem."""
     if caller is None:
         raise Problem(401, "api_key_unknown", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-    request.state.tenant = caller.tenant
+    return caller
+
+
+def refuse_unscoped(caller: Caller, scope: str) -> None:
+    """Refuse whoever may not. Raises Problem."""
     if scope not in caller.scopes:
         told = f'Bearer error="insufficient_scope", scope="{scope}"'
         detail = f"This API key lacks the scope {scope!r}."
         raise Problem(403, "scope_missing", detail, headers={"WWW-Authenticate": told})
-    found: Caller = caller
-    return found
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:

@@ -151,6 +151,17 @@ REFUSALS: Final = Section(
         Entry(
             "currencies_differ", "Two currencies were mixed.", "Pay, or state the cost, in one currency; never mix two."
         ),
+        Entry(
+            "insufficient_credits",
+            "The wallet's lots can't pay for this use: they are used up, reserved, expired, or not yet in effect when "
+            "it happened. Nothing was drawn.",
+            "Let the customer buy credits, then send the same request again; it may keep its key.",
+        ),
+        Entry(
+            "wallet_in_debt",
+            "More was used of this wallet than was in it, and that is owed before anything else is spent.",
+            "Issue a lot into the wallet, or sell one: it covers the debt first.",
+        ),
         Entry("wallet_not_active", "The wallet is suspended or closed.", "Use an active wallet."),
         Entry("wallet_exists", "The customer has a wallet in this unit already.", "Use that wallet."),
         Entry(

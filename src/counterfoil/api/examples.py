@@ -164,7 +164,41 @@ STATEMENT_ROW: Final = {
     "recorded_at": AT,
     "explain": f"/v1/decisions/dec_{SUFFIX}",
 }
+SPEND: Final[dict[str, Any]] = {
+    "id": "spnd_4xqmz4tv8e9m3fbhx7k2rcw6ya",
+    "object": "spend",
+    "key": "message-81",
+    "wallet": "wlt_01h455vb4pex5vsknk084sn02q",
+    "unit": "usd-credit",
+    "amount": "12.500000",
+    "draws": [{"grant": "grant_01h455vb4pex5vsknk084sn02q", "amount": "12.500000"}],
+    "debt": "0.000000",
+    "written_off": "0.000000",
+    "balance_after": "17.500000",
+    "feature": "chat",
+    "hold": None,
+    "rule": "draw-order@2",
+    "occurred_at": "2026-06-14T04:04:00.000Z",
+    "recorded_at": "2026-06-14T04:04:00.000Z",
+}
+REFUSED_SPEND: Final[dict[str, Any]] = {
+    "type": "/docs/errors#insufficient_credits",
+    "title": "Insufficient credits",
+    "status": 402,
+    "code": "insufficient_credits",
+    "detail": "20.000000 usd-credit were asked for; 17.500000 usd-credit can be spent on it.",
+    "retryable": False,
+    "param": "amount",
+    "remedy": "Let the customer buy credits, then send the same request again.",
+}
 EXAMPLES: Final[dict[str, Any]] = {
+    "Spend": SPEND,
+    "SpendAnswers": {
+        "data": [
+            {"key": "message-81", "status": 201, "spend": SPEND},
+            {"key": "message-82", "status": 402, "error": REFUSED_SPEND},
+        ]
+    },
     "WalletBalance": BALANCE,
     "StatementRow": STATEMENT_ROW,
     "Customer": CUSTOMER,

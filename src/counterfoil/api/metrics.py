@@ -40,6 +40,10 @@ class Metrics:
         self.webhooks = CounterMetric(
             "counterfoil_webhooks", "Webhooks by how they were taken.", ("answer",), registry=self.registry
         )
+        self.spends = CounterMetric(
+            "counterfoil_spends", "Uses by how they ended.", ("answer",), registry=self.registry
+        )
+        self._spent: dict[str, CounterMetric] = {}
         self.registry.register(Road(house))
         # What a route has been counted under before is looked up faster here than by its labels.
         self._counted: dict[tuple[str, str, str], tuple[CounterMetric, Histogram]] = {}
@@ -52,6 +56,13 @@ class Metrics:
             self._counted[method, route, status] = counted
         counted[0].inc()
         counted[1].observe(seconds)
+
+    def spent(self, answer: str) -> None:
+        """Count a use by how it ended: accepted, replayed, or the code of its refusal."""
+        counted = self._spent.get(answer)
+        if counted is None:
+            counted = self._spent[answer] = self.spends.labels(answer)
+        counted.inc()
 
     def text(self) -> bytes:
         """Write everything in Prometheus' text format."""

@@ -107,6 +107,51 @@ class WalletBalance(Answer):
     balance: Units
 
 
+class Draw(Answer):
+    """What one lot paid of a spend, as a decimal string in the wallet's unit."""
+
+    grant: str
+    amount: str
+
+
+class Spend(Answer):
+    """A use that was paid for. Amounts are decimal strings in `unit`; `draws` are in draw order.
+
+    `balance_after` is what the wallet held after it, lots less debt; `hold` the hold that it settled, if there was one.
+    """
+
+    id: str
+    object: Literal["spend"]
+    key: str
+    wallet: str
+    unit: str
+    amount: str
+    draws: list[Draw]
+    debt: str
+    written_off: str
+    balance_after: str
+    feature: str | None
+    hold: str | None
+    rule: str
+    occurred_at: Time
+    recorded_at: Time
+
+
+class SpendAnswer(Answer):
+    """How one use of a list ended: `status` is what it would have been answered alone."""
+
+    key: str | None
+    status: int
+    spend: Spend | None = None
+    error: dict[str, Any] | None = None
+
+
+class SpendAnswers(Answer):
+    """How the uses of a list ended, in the order in which they were sent."""
+
+    data: list[SpendAnswer]
+
+
 class StatementRow(Answer):
     """What one decision moved in a wallet. `id` is the decision, which `explain` shows."""
 
@@ -319,6 +364,7 @@ class ProblemDocument(Answer):
     retryable: bool
     request_id: str
     param: str | None = None
+    remedy: str | None = None
     explain: str | None = None
     errors: list[dict[str, str]] = []
 

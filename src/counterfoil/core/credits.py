@@ -7,7 +7,7 @@ whatever order the rows were read.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from counterfoil.core.books import FREE_SOURCES, Books, Grant, Hold, Leg, Wallet
 from counterfoil.core.ids import HoldId, NewId, WalletId
@@ -22,7 +22,26 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 DrawKey: TypeAlias = tuple[int, int, bool, datetime, bool, datetime, str]
 
 
-def draw_key(grant: Grant, pools: tuple[str, ...] = ()) -> DrawKey:
+class Ranked(Protocol):
+    """What the order of lots depends on: the fields of a `Grant`, and of the spend door's plain record of one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def features(self) -> tuple[str, ...]: ...
+    @property
+    def pool(self) -> str: ...
+
+
+def draw_key(grant: Ranked, pools: tuple[str, ...] = ()) -> DrawKey:
     """Rank a lot: pool, priority, kept for features first, soonest expiry, free before paid, oldest, id.
 
     Total, because ids differ. `pools` are those that the use may draw on, the matching plan's first; lots of no pool
@@ -41,7 +60,7 @@ def draw_key(grant: Grant, pools: tuple[str, ...] = ()) -> DrawKey:
     )
 
 
-def serves(grant: Grant, feature: str | None, pools: tuple[str, ...] = ()) -> bool:
+def serves(grant: Ranked, feature: str | None, pools: tuple[str, ...] = ()) -> bool:
     """Say whether a lot may be used for a feature (None is none in particular) by what may draw on these pools."""
     return (not grant.features or feature in grant.features) and (not grant.pool or grant.pool in pools)
 

@@ -15,6 +15,7 @@ MethodId = NewType("MethodId", str)
 WalletId = NewType("WalletId", str)
 GrantId = NewType("GrantId", str)
 HoldId = NewType("HoldId", str)
+SpendId = NewType("SpendId", str)
 InvoiceId = NewType("InvoiceId", str)
 LineId = NewType("LineId", str)
 PaymentId = NewType("PaymentId", str)
@@ -37,6 +38,8 @@ PREFIXES: Final = {
     "grant": "grant",
     "hold": "hold",
     "invoice": "inv",
+    "spend": "spnd",
+    "flush": "flsh",
     "line": "line",
     "purchase": "prch",
     "payment": "pmt",

@@ -108,7 +108,7 @@ def _net(moves: list[BalanceMove]) -> int:
 QUERIES: Final[dict[str, LiteralString]] = {
     "I1": """
         select tenant, entry, n, of_n, debit, credit, unit, amount, recorded_at
-        from posting
+        from journal
         where tenant = %(tenant)s
         order by entry, n
     """,
@@ -154,9 +154,9 @@ QUERIES: Final[dict[str, LiteralString]] = {
         with moved as (
             select account, unit, sum(amount) as credited
             from (
-                select credit as account, unit, amount from posting where tenant = %(tenant)s
+                select credit as account, unit, amount from journal where tenant = %(tenant)s
                 union all
-                select debit, unit, -amount from posting where tenant = %(tenant)s
+                select debit, unit, -amount from journal where tenant = %(tenant)s
             ) as sides
             where split_part(account, ':', 1) in ('grant', 'receivable', 'deferred_revenue')
             group by account, unit
@@ -248,7 +248,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
     """,
     "I6": """
         select entry as subject, array_agg(distinct unit) as units, max(amount) as largest, min(amount) as smallest
-        from posting
+        from journal
         where tenant = %(tenant)s
         group by entry
         union all
@@ -384,7 +384,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
 }
 
 STANDING: Final[tuple[LiteralString, ...]] = (
-    "select 'posting' as kind, entry, debit, credit, unit, amount, subject from posting where tenant = %(tenant)s",
+    "select 'posting' as kind, entry, debit, credit, unit, amount, subject from journal where tenant = %(tenant)s",
     "select 'customer' as kind, id, account, external_id, provider_ref, paused, deleted_at_provider from customer "
     "where tenant = %(tenant)s",
     "select 'method' as kind, id, customer, provider_ref, fingerprint, is_default, attached from method "

@@ -7,7 +7,7 @@ from counterfoil.store.database import Row, Tx
 
 
 def postings(tx: Tx) -> Iterator[Row]:
-    """Stream every posting in the order it was written."""
+    """Stream every posting in the order it was written, those of spends among them."""
     return tx.stream(POSTINGS)
 
 
@@ -23,7 +23,7 @@ def subjects(tx: Tx) -> Iterator[Row]:
 POSTINGS: Final[LiteralString] = """
     select tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision,
         occurred_at, effective_at, recorded_at
-    from posting
+    from journal
     where tenant = %(tenant)s
     order by position
 """

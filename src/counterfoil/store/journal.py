@@ -1,4 +1,8 @@
-"""Entries in and out of the database. Nothing here updates or deletes: the database would refuse it."""
+"""Entries in and out of the database. Nothing here updates or deletes: the database would refuse it.
+
+The journal has two halves in one shape and one order: postings, whose entries are decided, and draws, which carry their
+own decision (see `store.spends`). The view `journal` is both; read it wherever all of the books are wanted.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -85,8 +89,8 @@ def booked(tx: Tx, keys: Iterable[str]) -> set[str]:
 
 
 def all_postings(tx: Tx) -> Iterator[Row]:
-    """Stream the whole journal of the tenant in the order it was written."""
-    return tx.stream("select * from posting where tenant = %(tenant)s order by position")
+    """Stream the whole journal of the tenant, postings and draws, in the order it was written."""
+    return tx.stream("select * from journal where tenant = %(tenant)s order by position")
 
 
 def postings_about(tx: Tx, subjects: Iterable[str]) -> list[Row]:
@@ -102,7 +106,7 @@ def balance(tx: Tx, account: str, unit: str, until: datetime | None = None) -> i
     row = tx.one(
         """
         select coalesce(sum(case when debit = %(account)s then amount else -amount end), 0) as balance
-        from posting
+        from journal
         where tenant = %(tenant)s and unit = %(unit)s and (debit = %(account)s or credit = %(account)s)
             and (%(until)s::timestamptz is null or effective_at <= %(until)s)
         """,
@@ -119,9 +123,9 @@ def trial_balance(tx: Tx) -> list[Row]:
         """
         select account, unit, sum(debit)::numeric as debit, sum(credit)::numeric as credit
         from (
-            select debit as account, unit, amount as debit, 0 as credit from posting where tenant = %(tenant)s
+            select debit as account, unit, amount as debit, 0 as credit from journal where tenant = %(tenant)s
             union all
-            select credit, unit, 0, amount from posting where tenant = %(tenant)s
+            select credit, unit, 0, amount from journal where tenant = %(tenant)s
         ) as moved
         group by account, unit
         order by unit, account

@@ -558,6 +558,49 @@ end $$;
 create trigger posting_only_grows before update or delete or truncate on posting
 for each statement execute function journal_only_grows();
 
+-- The lean half of the journal: one two-legged row per spend and lot. It carries its own decision (key, request, rule,
+-- flush, balance after it), so there is neither an inbox row nor a decision beside it. A spend's id is made from its
+-- key, so that the primary key is what makes a spend happen once. No foreign key, and no index that a spend does not
+-- need: the hottest table is proved by `verify`.
+create table draw (
+    tenant text not null,
+    spend text not null,
+    n smallint not null check (n between 1 and of_n),
+    of_n smallint not null,
+    debit text not null check (split_part(debit, ':', 1) in ('grant', 'debt', 'overage_written_off')),
+    credit text not null default 'used' check (credit = 'used'),
+    unit text not null,
+    amount bigint not null check (amount > 0),
+    wallet text not null,
+    key text not null,
+    request_hash uuid not null,
+    rule text not null,
+    flush text not null,
+    balance_after bigint not null,
+    feature text,
+    hold text,
+    occurred_at timestamptz not null,
+    recorded_at timestamptz not null,
+    -- Counted with the postings, so that the two halves have one order.
+    position bigint not null default nextval('posting_position_seq'),
+    primary key (tenant, spend, n)
+);
+
+create index draw_of_wallet on draw (tenant, wallet, position);
+
+create trigger draw_only_grows before update or delete or truncate on draw
+for each statement execute function journal_only_grows();
+
+-- The whole journal: both halves, in one shape. A spend is an entry that decided itself. Read as the role that asks.
+create view journal with (security_invoker = true) as
+select tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision, occurred_at, effective_at, recorded_at,
+    position
+from posting
+union all
+select tenant, 'spend:' || spend, n, of_n, debit, credit, unit, amount, spend, spend, occurred_at, recorded_at,
+    recorded_at, position
+from draw;
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- The road: inbox, decisions, orders, and what leaves
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -1067,5 +1110,5 @@ grant usage on all sequences in schema public to counterfoil_app;
 grant delete on work, raw_body, customer_person, command, endpoint_route, master_key to counterfoil_app;
 revoke insert, update, delete on tenant, service_unit from counterfoil_app;
 grant insert on service_unit to counterfoil_app;
-revoke update on posting, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
+revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
 grant update (collecting) on allocation to counterfoil_app;

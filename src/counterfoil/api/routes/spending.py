@@ -1,0 +1,50 @@
+"""Looks at spends. They are taken in by the bare door of `api.spends`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from counterfoil.api import schemas
+from counterfoil.api.call import Asking
+from counterfoil.api.door import Door, declare, json_response
+from counterfoil.api.ids import checked, path_of
+from counterfoil.api.paging import Paged, listed
+from counterfoil.api.problems import not_found
+from counterfoil.engine import looks
+from counterfoil.engine.looks import look
+from counterfoil.engine.spend_views import spend_view
+from counterfoil.store import spends
+
+router = APIRouter(prefix="/v1/spends", tags=["Spends"], route_class=Door)
+
+SpendPath = Annotated[str, path_of("spend", "spnd_01h455vb4pex5vsknk084sn02q")]
+WalletFilter = Annotated[
+    str,
+    Query(
+        max_length=300, description="The wallet whose spends are wanted.", examples=["wlt_01h455vb4pex5vsknk084sn02q"]
+    ),
+]
+
+
+@router.get(
+    "", summary="List a wallet's spends", response_model=schemas.List[schemas.Spend], openapi_extra=declare("read", 404)
+)
+def list_spends(call: Asking, paging: Paged, wallet: WalletFilter) -> Response:
+    """Lists what was spent of a wallet, the newest first."""
+    identity = checked("wallet", wallet, "wallet")
+    if look(call.house, call.tenant, lambda tx: looks.unit_of_wallet(tx, identity)) is None:
+        raise not_found("wallet", wallet, "wallet")
+    page = paging.page("spend")
+    found = look(call.house, call.tenant, lambda tx: spends.of_wallet(tx, identity, page))
+    return json_response(listed([spend_view(each) for each in found], paging.limit))
+
+
+@router.get("/{id}", summary="Show a spend", response_model=schemas.Spend, openapi_extra=declare("read", 404))
+def get_spend(identity: SpendPath, call: Asking) -> Response:
+    """Shows a spend: the lots that paid for it, and what was left after it."""
+    spend = checked("spend", identity)
+    found = look(call.house, call.tenant, lambda tx: spends.by_id(tx, [spend]).get(spend))
+    if found is None:
+        raise not_found("spend", identity)
+    return json_response(spend_view(found))

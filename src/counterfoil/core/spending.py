@@ -1,0 +1,176 @@
+"""What a use draws: the rules of the spend door, over plain records, because machines hammer it.
+
+The records hold what the flush has read under the wallets' locks and change as it goes on, so that the next use sees
+what the one before it took. The order of the lots is the one of `credits.draw_key`; nothing here ranks anything.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from counterfoil.core.books import Overdraft
+from counterfoil.core.credits import draw_key, serves
+from counterfoil.core.lifecycle import WalletStatus
+from counterfoil.core.money import plain
+
+EARLY_MAX: Final = timedelta(minutes=5)
+"""How far ahead of us a caller's clock may run."""
+WRITTEN_OFF: Final = "overage_written_off"
+USED: Final = "used"
+
+
+@dataclass(slots=True)
+class Lot:
+    """A lot that still holds something, with the fields of `books.Grant` that its rank and its use depend on."""
+
+    id: str
+    source: str
+    priority: int
+    effective_at: datetime
+    expires_at: datetime | None
+    created_at: datetime
+    remaining: int
+    held: int
+    features: tuple[str, ...] = ()
+    pool: str = ""
+
+    @property
+    def free(self) -> int:
+        """What can be drawn or reserved now."""
+        return self.remaining - self.held
+
+    def is_live(self, at: datetime) -> bool:
+        """Say whether the lot may be used for what happened at an instant."""
+        return self.effective_at <= at and (self.expires_at is None or at < self.expires_at)
+
+
+@dataclass(slots=True)
+class Purse:
+    """A wallet as a use sees it: may it be spent from, and its lots in draw order. `balance` is lots less debt, now."""
+
+    id: str
+    customer: str
+    unit: str
+    scale: int
+    status: str
+    paused: bool
+    overdraft: str = Overdraft.REFUSE
+    debt_limit: int | None = None
+    debt: int = 0
+    lots: list[Lot] = field(default_factory=list)
+    balance: int = 0
+
+    def fill(self, lots: Iterable[Lot], now: datetime) -> None:
+        """Put the lots in, in whatever order they were read."""
+        self.lots = sorted(lots, key=draw_key)
+        self.balance = sum(lot.remaining for lot in self.lots if lot.is_live(now)) - self.debt
+
+    def written(self, units: int) -> str:
+        """Write scaled units as people do."""
+        return f"{plain(units, self.scale)} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing was drawn and nothing is stored: the same request may succeed later. `code` is in the table of errors."""
+
+    status: int
+    code: str
+    detail: str
+    param: str | None = None
+
+
+@dataclass(slots=True)
+class Cover:
+    """What pays for a use, in draw order: so much of each account, which is a lot's, the wallet's debt or nobody's."""
+
+    draws: list[tuple[str, int]]
+    balance_after: int
+
+
+Covered: TypeAlias = Cover | Refusal
+
+
+def decide_spend(purse: Purse, amount: int, feature: str | None, at: datetime, now: datetime) -> Covered:
+    """Draw a use that happened at `at` from the lots that were live then, and take it out of the purse.
+
+    What expired meanwhile may still be drawn as long as it was not booked away. No lot goes below zero: what the lots
+    do not cover is refused, owed or given away, as the wallet says. What is owed blocks every use but those that may
+    be owed too.
+    """
+    refusal = refuse_closed(purse) or _impossible(amount, at, now)
+    if refusal:
+        return refusal
+    shares, left = _shares(purse, amount, feature, at)
+    beyond = _beyond(purse, left) if left else None
+    if left and beyond is None:
+        return _short(purse, amount, amount - left)
+    draws = take(purse, shares, now)
+    if beyond:
+        draws.append((beyond, left))
+        if beyond != WRITTEN_OFF:
+            purse.debt += left
+            purse.balance -= left
+    return Cover(draws, purse.balance)
+
+
+def take(purse: Purse, shares: Iterable[tuple[Lot, int]], now: datetime) -> list[tuple[str, int]]:
+    """Take shares out of their lots, and name the accounts that they come from."""
+    draws = []
+    for lot, share in shares:
+        lot.remaining -= share
+        if lot.is_live(now):
+            purse.balance -= share
+        draws.append((f"grant:{lot.id}", share))
+    return draws
+
+
+def refuse_closed(purse: Purse) -> Refusal | None:
+    """Refuse whatever a wallet is not open for."""
+    if purse.status != WalletStatus.ACTIVE:
+        return Refusal(402, "wallet_not_active", f"The wallet {purse.id} is {purse.status}.", "wallet")
+    if purse.paused:
+        return Refusal(402, "customer_paused", f"The customer {purse.customer} is paused.", "customer")
+    if purse.debt and purse.overdraft != Overdraft.DEBT:
+        return Refusal(402, "wallet_in_debt", f"{purse.written(purse.debt)} are owed; nothing is spent before that.")
+    return None
+
+
+def _impossible(amount: int, at: datetime, now: datetime) -> Refusal | None:
+    if amount <= 0:
+        return Refusal(422, "invalid_request", "amount: must be more than zero", "amount")
+    if at > now + EARLY_MAX:
+        return Refusal(422, "invalid_request", "occurred_at: lies in the future", "occurred_at")
+    return None
+
+
+def _shares(purse: Purse, amount: int, feature: str | None, at: datetime) -> tuple[list[tuple[Lot, int]], int]:
+    """Give what each lot contributes, and what they leave uncovered."""
+    shares: list[tuple[Lot, int]] = []
+    for lot in purse.lots:
+        free = lot.remaining - lot.held
+        if free <= 0 or lot.effective_at > at or (lot.expires_at is not None and lot.expires_at <= at):
+            continue
+        if (lot.features or lot.pool) and not serves(lot, feature):
+            continue
+        if free >= amount:
+            shares.append((lot, amount))
+            return shares, 0
+        shares.append((lot, free))
+        amount -= free
+    return shares, amount
+
+
+def _beyond(purse: Purse, left: int) -> str | None:
+    """Name the account that pays for what no lot covers, None when nobody does."""
+    if purse.overdraft == Overdraft.WRITE_OFF:
+        return WRITTEN_OFF
+    if purse.overdraft == Overdraft.DEBT and (purse.debt_limit is None or purse.debt + left <= purse.debt_limit):
+        return f"debt:{purse.id}"
+    return None
+
+
+def _short(purse: Purse, amount: int, available: int) -> Refusal:
+    detail = f"{purse.written(amount)} were asked for; {purse.written(available)} can be spent on it."
+    return Refusal(402, "insufficient_credits", detail, "amount")

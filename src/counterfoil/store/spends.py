@@ -1,0 +1,246 @@
+"""Draws in and out of the database, and the wallets that spends are decided on: one statement per table and flush."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from counterfoil.core.spending import Lot, Purse
+from counterfoil.store.database import Row, Tx
+from counterfoil.store.pages import Page
+
+
+@dataclass(slots=True)
+class Spend:
+    """A use that was accepted, as its draws tell it. `draws` are accounts and amounts in draw order, in scaled units.
+
+    `request_hash` is the hex of what was asked for. `replayed` says that it was accepted before.
+    """
+
+    id: str
+    key: str
+    request_hash: str
+    wallet: str
+    unit: str
+    scale: int
+    draws: list[tuple[str, int]]
+    rule: str
+    flush: str
+    balance_after: int
+    feature: str | None
+    hold: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    replayed: bool = False
+
+
+def addresses(
+    tx: Tx, customers: Collection[str], externals: Collection[str]
+) -> tuple[set[str], dict[tuple[str, str], str]]:
+    """Find the open wallets of customers, given by our id or by the caller's own with `ext:` before it.
+
+    Gives which of these customers there are, and the wallets by customer and unit.
+    """
+    rows = tx.rows(
+        """
+        select c.id, 'ext:' || c.external_id as external, w.id as wallet, w.unit
+        from customer c
+        left join wallet w on w.tenant = c.tenant and w.customer = c.id and w.status <> 'closed'
+        where c.tenant = %(tenant)s
+            and (c.id = any (%(customers)s::text[]) or c.external_id = any (%(externals)s::text[]))
+        """,
+        customers=list(customers),
+        externals=list(externals),
+    )
+    names = {name for row in rows for name in (row["id"], row["external"]) if name}
+    found = {(name, row["unit"]): row["wallet"] for row in rows for name in (row["id"], row["external"]) if name}
+    return names, {where: wallet for where, wallet in found.items() if wallet}
+
+
+def lock(tx: Tx, wallets: Iterable[str]) -> None:
+    """Lock wallets until the transaction ends. What is read after this, in another statement, is what they hold."""
+    tx.rows(
+        """
+        select 1 from wallet
+        where tenant = %(tenant)s and id = any (%(wallets)s::text[])
+        order by id
+        for no key update
+        """,
+        wallets=list(wallets),
+    )
+
+
+def purses(tx: Tx, wallets: Iterable[str], now: datetime) -> dict[str, Purse]:
+    """Give wallets with the lots that still hold something, by id. Lock them before."""
+    rows = tx.tuples(
+        """
+        select w.id, w.customer, w.unit, u.scale, w.status, c.paused, w.overdraft, w.debt_limit, w.debt,
+            g.id, g.source, g.priority, g.effective_at, g.expires_at, g.created_at, g.remaining, g.held,
+            g.features, g.pool
+        from wallet w
+        join customer c on c.tenant = w.tenant and c.id = w.customer
+        join service_unit u on u.tenant = w.tenant and u.code = w.unit
+        left join grant_lot g on g.tenant = w.tenant and g.wallet = w.id and g.remaining > 0 and g.voided_at is null
+        where w.tenant = %(tenant)s and w.id = any (%(wallets)s::text[])
+        """,
+        wallets=list(wallets),
+    )
+    found: dict[str, tuple[Purse, list[Lot]]] = {}
+    for row in rows:
+        held = found.get(row[0])
+        if held is None:
+            held = found[row[0]] = Purse(*row[:9]), []
+        if row[9] is not None:
+            held[1].append(Lot(*row[9:]))
+    for purse, lots in found.values():
+        purse.fill(lots, now)
+    return {identity: purse for identity, (purse, _) in found.items()}
+
+
+def move(tx: Tx, lots: Sequence[tuple[Lot, int, int]]) -> int:
+    """Write what lots hold now, each with what remained and what was held of it when it was read; give how many."""
+    return tx.run(
+        """
+        update grant_lot set remaining = lot.remaining, held = lot.held
+        from unnest(%(ids)s::text[], %(remaining)s::bigint[], %(held)s::bigint[], %(remained)s::bigint[],
+            %(was_held)s::bigint[]) as lot (id, remaining, held, remained, was_held)
+        where grant_lot.tenant = %(tenant)s and grant_lot.id = lot.id
+            and grant_lot.remaining = lot.remained and grant_lot.held = lot.was_held
+        """,
+        ids=[lot.id for lot, _, _ in lots],
+        remaining=_numbers(lot.remaining for lot, _, _ in lots),
+        held=_numbers(lot.held for lot, _, _ in lots),
+        remained=_numbers(remained for _, remained, _ in lots),
+        was_held=_numbers(was_held for _, _, was_held in lots),
+    )
+
+
+def owe(tx: Tx, purses: Sequence[tuple[Purse, int]]) -> int:
+    """Write what wallets owe now, each with what it owed when it was read; give how many."""
+    return tx.run(
+        """
+        update wallet set debt = purse.debt
+        from unnest(%(ids)s::text[], %(debts)s::bigint[], %(owed)s::bigint[]) as purse (id, debt, owed)
+        where wallet.tenant = %(tenant)s and wallet.id = purse.id and wallet.debt = purse.owed
+        """,
+        ids=[purse.id for purse, _ in purses],
+        debts=_numbers(purse.debt for purse, _ in purses),
+        owed=_numbers(owed for _, owed in purses),
+    )
+
+
+def put(tx: Tx, spends: Sequence[Spend], flush: str, recorded_at: datetime) -> None:
+    """Insert the draws of spends of one flush, in one statement. Raises UniqueViolation when a key was used before."""
+    rows = [(each, n, debit, amount) for each in spends for n, (debit, amount) in enumerate(each.draws, 1)]
+    tx.run(
+        """
+        insert into draw (tenant, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, flush,
+            balance_after, feature, hold, occurred_at, recorded_at)
+        select %(tenant)s, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, %(flush)s,
+            balance_after, feature, hold, coalesce(occurred_at, %(recorded_at)s), %(recorded_at)s
+        from unnest(%(spends)s::text[], %(n)s::smallint[], %(of_n)s::smallint[], %(debits)s::text[], %(units)s::text[],
+            %(amounts)s::bigint[], %(wallets)s::text[], %(keys)s::text[], %(hashes)s::uuid[], %(rules)s::text[],
+            %(balances)s::bigint[], %(features)s::text[], %(holds)s::text[], %(times)s::timestamptz[]
+        ) as made (spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, balance_after, feature, hold,
+            occurred_at)
+        """,
+        flush=flush,
+        recorded_at=recorded_at,
+        spends=[each.id for each, _, _, _ in rows],
+        n=_numbers(n for _, n, _, _ in rows),
+        of_n=_numbers(len(each.draws) for each, _, _, _ in rows),
+        debits=[debit for _, _, debit, _ in rows],
+        units=[each.unit for each, _, _, _ in rows],
+        amounts=_numbers(amount for _, _, _, amount in rows),
+        wallets=[each.wallet for each, _, _, _ in rows],
+        keys=[each.key for each, _, _, _ in rows],
+        hashes=[each.request_hash for each, _, _, _ in rows],
+        rules=[each.rule for each, _, _, _ in rows],
+        balances=_numbers(each.balance_after for each, _, _, _ in rows),
+        features=_texts(each.feature for each, _, _, _ in rows),
+        holds=_texts(each.hold for each, _, _, _ in rows),
+        times=_texts(
+            None if each.occurred_at is recorded_at else each.occurred_at.isoformat() for each, _, _, _ in rows
+        ),
+    )
+
+
+def _numbers(items: Iterable[int]) -> str:
+    """Write numbers as Postgres reads an array of them."""
+    return f"{{{','.join(map(str, items))}}}"
+
+
+def _texts(items: Iterable[str | None]) -> Any:
+    """Write texts of which some may be missing as Postgres reads an array of them."""
+    given = list(items)
+    if any(given):
+        return given
+    return f"{{{','.join(['null'] * len(given))}}}"
+
+
+def by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Spend]:
+    """Give spends that were accepted, by their ids."""
+    rows = tx.rows(
+        """
+        select d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush, d.balance_after, d.feature,
+            d.hold, d.occurred_at, d.recorded_at,
+            array_agg(d.debit order by d.n) as debits, array_agg(d.amount order by d.n) as amounts
+        from draw d
+        join service_unit u on u.tenant = d.tenant and u.code = d.unit
+        where d.tenant = %(tenant)s and d.spend = any (%(ids)s::text[])
+        group by d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush, d.balance_after, d.feature,
+            d.hold, d.occurred_at, d.recorded_at
+        """,
+        ids=list(ids),
+    )
+    return {row["spend"]: _spend(row) for row in rows}
+
+
+def of_wallet(tx: Tx, wallet: str, page: Page) -> list[Spend]:
+    """Give spends of a wallet, the newest first."""
+    rows = tx.rows(
+        """
+        with page as (
+            select d.spend, d.position from draw d
+            where d.tenant = %(tenant)s and d.wallet = %(wallet)s and d.n = 1
+                and (%(after)s::text is null or d.position < (
+                    select position from draw where tenant = %(tenant)s and spend = %(after)s and n = 1
+                ))
+            order by d.position desc
+            limit %(limit)s + 1
+        )
+        select d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush, d.balance_after, d.feature,
+            d.hold, d.occurred_at, d.recorded_at,
+            array_agg(d.debit order by d.n) as debits, array_agg(d.amount order by d.n) as amounts
+        from page
+        join draw d on d.tenant = %(tenant)s and d.spend = page.spend
+        join service_unit u on u.tenant = d.tenant and u.code = d.unit
+        group by page.position, d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush,
+            d.balance_after, d.feature, d.hold, d.occurred_at, d.recorded_at
+        order by page.position desc
+        """,
+        wallet=wallet,
+        after=page.after,
+        limit=page.limit,
+    )
+    return [_spend(row) for row in rows]
+
+
+def _spend(row: Row) -> Spend:
+    return Spend(
+        id=row["spend"],
+        key=row["key"],
+        request_hash=row["request_hash"].hex,
+        wallet=row["wallet"],
+        unit=row["unit"],
+        scale=row["scale"],
+        draws=list(zip(row["debits"], row["amounts"], strict=True)),
+        rule=row["rule"],
+        flush=row["flush"],
+        balance_after=row["balance_after"],
+        feature=row["feature"],
+        hold=row["hold"],
+        occurred_at=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+        replayed=True,
+    )
