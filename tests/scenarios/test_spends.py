@@ -24,9 +24,9 @@ def spender(world: World) -> Iterator[Spender]:
         yield spender
 
 
-def use(world: World, spender: Spender, amount: str, key: str, wallet: str | None = None) -> Spend | Refusal:
-    where = {"wallet": wallet} if wallet else {"customer": "ext:dana", "unit": "usd-credit"}
-    return spender.spend(world.tenant.id, SpendRequest(key=key, amount=amount, **where)).result()
+def use(world: World, spender: Spender, amount: str, key: str, feature: str | None = None) -> Spend | Refusal:
+    request = SpendRequest(key=key, amount=amount, customer="ext:dana", unit="usd-credit", feature=feature)
+    return spender.spend(world.tenant.id, request).result()
 
 
 def test_a_use_draws_the_lot_and_says_what_is_left(world: World, spender: Spender) -> None:

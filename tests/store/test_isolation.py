@@ -26,6 +26,7 @@ TYPES = {
     "boolean": False,
     "jsonb": "{}",
     "bytea": b"x",
+    "uuid": "0" * 32,
     "ARRAY": "{}",
     "interval": "0",
     "timestamp with time zone": NOW,
@@ -104,6 +105,16 @@ def test_a_tenant_sees_its_own_rows_alone(tables: tuple[str, tuple[str, ...]], t
 
     with as_app(dsn, tenant) as connection:
         assert {name: seen(connection, name) for name in names} == {name: {tenant} for name in names}
+
+
+def test_the_journal_of_both_halves_is_a_tenant_s_own(tables: tuple[str, tuple[str, ...]]) -> None:
+    """A view that read as its owner would show everybody's rows."""
+    dsn, _ = tables
+
+    with as_app(dsn, TENANT) as connection:
+        assert seen(connection, "journal") == {TENANT}
+    with as_app(dsn, None) as connection:
+        assert seen(connection, "journal") == set()
 
 
 def test_no_row_can_be_written_for_another_tenant(tables: tuple[str, tuple[str, ...]]) -> None:

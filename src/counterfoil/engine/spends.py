@@ -218,6 +218,7 @@ class Flush:
         # After the lock, so that a wallet's draws are recorded in the order in which they were taken.
         self.now = self._house.clock.now()
         self._purses = spends.purses(self._tx, wallets, self.now) if wallets else {}
+        self._owed = [(purse, purse.debt) for purse in self._purses.values()]
         self._before = {lot.id: (lot, lot.remaining, lot.held) for purse in self._purses.values() for lot in purse.lots}
 
     def _decide(self, ask: Ask, wallet: str | None, names: set[str]) -> Answer:

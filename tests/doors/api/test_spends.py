@@ -214,6 +214,38 @@ def test_a_wallet_that_was_suspended_is_not_spent_from(api: Caller, wallet: str)
     assert send(api, use(amount="1")).content == before.content
 
 
+def test_what_no_lot_covers_is_owed_up_to_the_limit_and_the_next_lot_covers_it(api: Caller) -> None:
+    body = {"customer": api.customer(), "unit": "usd-credit", "overdraft": "debt", "debt_limit": "5"}
+    wallet = api.made("/v1/wallets", body)["id"]
+    api.made(f"/v1/wallets/{wallet}/grants", {"amount": "1", "source": "promotional"})
+
+    first = send(api, use("use-1", "4"))
+    over = send(api, use("use-2", "2.5"))
+    second = send(api, use("use-3", "2"))
+
+    spends = [first.json(), second.json()]
+    assert [(each["amount"], each["debt"], each["balance_after"]) for each in spends] == [
+        ("4.000000", "3.000000", "-3.000000"),
+        ("2.000000", "2.000000", "-5.000000"),
+    ]
+    assert (over.status_code, over.json()["code"]) == (402, "insufficient_credits")
+    api.made(f"/v1/wallets/{wallet}/grants", {"amount": "7", "source": "promotional"})
+    assert api.get(f"/v1/wallets/{wallet}").json()["available"]["quantity"] == "2.000000"
+
+
+def test_what_no_lot_covers_is_given_away_where_the_wallet_says_so(api: Caller) -> None:
+    body = {"customer": api.customer(), "unit": "usd-credit", "overdraft": "write_off"}
+    wallet = api.made("/v1/wallets", body)["id"]
+    api.made(f"/v1/wallets/{wallet}/grants", {"amount": "1", "source": "promotional"})
+
+    spends = [send(api, use(f"use-{n}", "4")).json() for n in range(2)]
+
+    assert [(each["written_off"], each["balance_after"]) for each in spends] == [
+        ("3.000000", "0.000000"),
+        ("4.000000", "0.000000"),
+    ]
+
+
 def test_uses_are_counted_by_how_they_ended(api: Caller, client: TestClient, wallet: str) -> None:
     send(api, {"spends": [use(amount="20"), use(amount="20"), use("use-2", "11")]})
 
