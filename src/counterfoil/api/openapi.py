@@ -10,6 +10,7 @@ from fastapi import FastAPI
 import counterfoil
 from counterfoil.api.door import ERRORS, MOVES_MONEY
 from counterfoil.api.examples import EXAMPLES, LISTED
+from counterfoil.api.openapi_machines import machine_routes
 from counterfoil.api.schemas import Preview, ProblemDocument, SpendAnswers
 
 Doc = dict[str, Any]
@@ -230,95 +231,6 @@ def _webhook() -> Doc:
     return operation
 
 
-def _spend() -> Doc:
-    """Describe the door that uses come in by."""
-    single = {"key": "message-81", "customer": "ext:user-7012", "unit": "usd-credit", "amount": "12.5"}
-    request: Doc = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["amount"],
-        "properties": {
-            "key": {"type": "string", "maxLength": 255, "description": "Names this one use; or the Idempotency-Key."},
-            "customer": {"type": "string", "description": "`cust_…` or `ext:<your id>`; `unit` says which wallet."},
-            "unit": {"type": "string"},
-            "wallet": {"type": "string", "description": "`wlt_…`, instead of customer and unit."},
-            "amount": {"type": "string", "description": "A plain decimal string in the wallet's unit."},
-            "feature": {"type": "string", "maxLength": 64, "description": "What it was used for."},
-            "occurred_at": {"type": "string", "format": "date-time", "description": "When; now unless told."},
-        },
-    }
-    batch: Doc = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["spends"],
-        "properties": {"spends": {"type": "array", "minItems": 1, "maxItems": 1000, "items": request}},
-    }
-    return {
-        "tags": ["Spends"],
-        "operationId": "create_spends",
-        "summary": "Pay for uses from wallets",
-        "description": "Draws a use from the wallet's lots in draw order, or refuses it. A list of up to 1,000 is "
-        "answered 200 with the answer of each, in order; each has its own key. An accepted key replays its answer for "
-        "ever; what was refused is not kept, and the same key may succeed later.",
-        "security": [{"key": []}],
-        "x-scope": "spend",
-        "x-moves-money": True,
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "description": "The key of a single use, unless it is in the body.",
-                "schema": {"type": "string"},
-                "example": "message-81",
-            },
-            {
-                "name": "dry_run",
-                "in": "query",
-                "required": False,
-                "description": "Decide without doing: answers what would happen, and nothing is kept.",
-                "schema": {"type": "boolean", "default": False},
-                "example": False,
-            },
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"anyOf": [request, batch]}, "example": single}},
-        },
-        "responses": {
-            "201": {
-                "description": "The use is paid for.",
-                "headers": {**REQUEST_ID, **REPLAYED},
-                "content": {
-                    "application/json": {
-                        "schema": {"$ref": "#/components/schemas/Spend"},
-                        "example": EXAMPLES["Spend"],
-                    }
-                },
-            },
-            "200": {
-                "description": "A list: the answer of each. With `dry_run=true`: what would happen.",
-                "headers": REQUEST_ID,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "anyOf": [
-                                {"$ref": "#/components/schemas/SpendAnswers"},
-                                {"$ref": "#/components/schemas/Preview"},
-                            ]
-                        },
-                        "example": EXAMPLES["SpendAnswers"],
-                    }
-                },
-            },
-            **{
-                str(status): {**_problem(status), "headers": REQUEST_ID}
-                for status in (400, 401, 402, 403, 404, 413, 415, 422, 503)
-            },
-        },
-    }
-
-
 def _readiness() -> Doc:
     unready = {"status": "unavailable", "database": "unreachable", "migrations": "unknown"}
     operation = _plain("Operation", "ready", "Say whether it can do its work", "application/json", {"status": "ok"})
@@ -331,7 +243,7 @@ def _readiness() -> Doc:
 
 
 BARE: Final[Doc] = {
-    "/v1/spends": {"post": _spend()},
+    **machine_routes(_problem, REQUEST_ID, REPLAYED),
     "/webhooks/stripe/{endpoint}": {"post": _webhook()},
     "/healthz": {
         "get": _plain("Operation", "live", "Say that the process lives", "application/json", {"status": "ok"})
