@@ -34,9 +34,9 @@ from counterfoil.core.facts import (
     Unfinished,
     Unknown,
 )
-from counterfoil.core.ids import ProviderRef
+from counterfoil.core.ids import GrantId, ProviderRef
 from counterfoil.core.invariants import INVARIANTS, Breach
-from counterfoil.core.journal import Entry, read_account
+from counterfoil.core.journal import USED, Entry, Posting, lot, read_account
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, may_move
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, CreateIntent, Order
@@ -115,6 +115,15 @@ class World:
         assert entry.key not in self.journal, f"{entry.key} was posted twice"
         assert entry.postings, f"{entry.key} is empty"
         self.journal[entry.key] = entry
+
+    def draw(self, grant: str, quantity: int, *, change: bool = False) -> None:
+        """A spend of one lot, as the spend door journals it; with `change` the lot is drawn as well."""
+        if quantity:
+            key = f"spend:{len(self.journal)}"
+            self._post(Entry(key, key, self.now, (Posting(lot(GrantId(grant)), USED, "usd-credit", quantity),)))
+        if change:
+            held = next(each for each in self.books.grants if each.id == grant)
+            self._change(held, replace(held, remaining=held.remaining - quantity))
 
     def _change(self, before: Any, after: Any) -> None:
         if isinstance(after, Case):
@@ -297,7 +306,7 @@ class World:
             "drawn": total("settled", lambda each: each.quantity) + self._drawn(f"grant:{grant.id}"),
             "reserved": total("open", lambda each: each.quantity),
             "recognised": total("settled", lambda each: each.released_minor) + self._moved(grant.id, {"revenue"}),
-            "forgone": self._moved(grant.id, {"breakage", "refund_due"}),
+            "forgone": self._moved(grant.id, {"breakage", "refund_due", "disputed"}),
         }
 
     def _drawn(self, lot: str) -> int:

@@ -54,6 +54,7 @@ WALLET: Final = {
     "available": _credits("30.000000"),
     "overdraft": "debt",
     "debt_limit": _credits("5.000000"),
+    "shortfall": "debt",
     "created_at": AT,
 }
 GRANT: Final = {

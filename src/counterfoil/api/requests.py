@@ -21,7 +21,7 @@ from counterfoil.api.fields import (
     ShortText,
     Strict,
 )
-from counterfoil.core.books import GrantSource, LineKind, Overdraft
+from counterfoil.core.books import GrantSource, LineKind, Overdraft, Shortfall
 
 
 class NoFields(Strict):
@@ -76,15 +76,18 @@ class NewWallet(Strict):
     unit: ShortText
     overdraft: Overdraft = Overdraft.REFUSE
     debt_limit: Quantity | None = None
+    shortfall: Shortfall = Shortfall.DEBT
 
 
 class WalletTerms(Strict):
-    """What happens to use that no lot covers, both terms at once. Only `debt` has a limit; null is any amount."""
+    """The terms of a wallet, all at once. `overdraft` is about use that no lot covers: only `debt` has a limit, null is
+    any amount. `shortfall` is about spent credits whose price is refunded."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overdraft": "debt", "debt_limit": "5"}]})
 
     overdraft: Overdraft
     debt_limit: Quantity | None = None
+    shortfall: Shortfall = Shortfall.DEBT
 
 
 class Cost(Strict):

@@ -73,6 +73,7 @@ class Wallet(Answer):
     available: Units
     overdraft: str
     debt_limit: Units | None
+    shortfall: str
     created_at: Time
 
 

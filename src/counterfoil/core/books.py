@@ -83,6 +83,14 @@ class Overdraft(StrEnum):
     """It is given away, and never taken out of a later lot."""
 
 
+class Shortfall(StrEnum):
+    """What happens to spent credits whose price is refunded or lost in a dispute."""
+
+    DEBT = "debt"
+    """They are owed, whatever the limit of debt: the balance goes below zero, which blocks spending until covered."""
+    FORGIVE = "forgive"
+
+
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """A customer's prepaid promises in one service unit. `moves` counts how often its status changed.
@@ -99,6 +107,7 @@ class Wallet:
     overdraft: Overdraft = Overdraft.REFUSE
     debt_limit: int | None = None
     debt: int = 0
+    shortfall: Shortfall = Shortfall.DEBT
 
 
 class GrantSource(StrEnum):
@@ -125,7 +134,8 @@ class Grant:
     unused, because it expired or was voided.
 
     `features` are what it may be used for, empty is anything. `pool` names the plan or the plan family whose use it
-    serves, '' is none. `steps` counts the lot's own entries, so that each has a key.
+    serves, '' is none. `steps` counts the lot's own entries, so that each has a key. `clawed` is the part of what was
+    used that was taken back since, because its price was refunded.
     """
 
     id: GrantId
@@ -146,6 +156,7 @@ class Grant:
     features: tuple[str, ...] = ()
     pool: str = ""
     steps: int = 0
+    clawed: int = 0
     purchase: PurchaseId | None = None
     """What bought it; a purchase has one lot, for ever."""
 

@@ -13,7 +13,7 @@ from counterfoil.core.books import FREE_SOURCES, Grant, Invoice, Leg, Line, Line
 from counterfoil.core.bought import Purchase
 from counterfoil.core.facts import ChargeFee
 from counterfoil.core.ids import AccountId, CustomerId, GrantId, ProviderRef, WalletId
-from counterfoil.core.money import Money, ServiceUnit
+from counterfoil.core.money import Money, ServiceUnit, share
 
 MONEY_ACCOUNTS: Final = frozenset(
     {
@@ -140,6 +140,9 @@ REFUND_DUE: Final = Account("refund_due")
 ISSUED: Final = Account("issued")
 EXPIRED: Final = Account("expired")
 USED: Final = Account("used")
+WRITTEN_OFF: Final = Account("overage_written_off")
+DISPUTED: Final = Account("disputed")
+DISPUTE_LOSSES: Final = Account("dispute_losses")
 
 
 def grant_issued(grant: Grant, unit: ServiceUnit) -> Entry:
@@ -227,6 +230,45 @@ def recognised(step: Recognised, at: datetime) -> Entry:
     given, taken = (DEFERRED, REVENUE) if step.minor > 0 else (REVENUE, DEFERRED)
     posting = Posting(given, taken, step.lot.cost_currency, abs(step.minor))
     return Entry(f"grant:{step.lot.id}:recognised:{step.lot.steps}", step.lot.id, at, (posting,), effective_at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Clawed:
+    """What is taken back of a lot whose price is given back: the lot and the wallet after it.
+
+    `taken` comes out of its unspent part, `owed` of what was spent becomes debt and `forgiven` of it does not; `lapsed`
+    had left the lot unused before. `price_minor` is what of the lot's price is no longer owed as service by it.
+    """
+
+    lot: Grant
+    wallet: Wallet
+    taken: int
+    owed: int
+    forgiven: int
+    lapsed: int
+    price_minor: int
+
+
+def clawed(step: Clawed, net_minor: int, to: Account, borne_by: Account, at: datetime) -> Entry | None:
+    """Credits are taken back, and `net_minor` of their price is owed back to whoever paid it.
+
+    It comes from what was still owed as service, then from the breakage of what had lapsed, and the rest is borne by
+    what was earned. None when nothing moves.
+    """
+    grant, unit, currency = step.lot, step.wallet.unit.code, step.lot.cost_currency
+    deferred = min(step.price_minor, net_minor)
+    lapsed = min(share(grant.cost_minor, step.lapsed, grant.amount), net_minor - deferred)
+    parts = (
+        Posting(lot(grant.id), ISSUED, unit, step.taken),
+        Posting(wallet_debt(step.wallet.id), ISSUED, unit, step.owed),
+        Posting(WRITTEN_OFF, ISSUED, unit, step.forgiven),
+        Posting(DEFERRED, to, currency, deferred),
+        Posting(BREAKAGE, to, currency, lapsed),
+        Posting(borne_by, to, currency, net_minor - deferred - lapsed),
+        Posting(DEFERRED, REVENUE, currency, step.price_minor - deferred),
+    )
+    postings = tuple(each for each in parts if each.amount)
+    return Entry(f"grant:{grant.id}:clawed:{grant.steps}", grant.id, at, postings) if postings else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ MOVEMENTS: Final = {
     ("grant", "voided"): "taken_back",
     ("grant", "covered"): "debt_covered",
     ("grant", "recognised"): "recognised",
+    ("grant", "clawed"): "taken_back",
     ("invoice", "finalized"): "billed",
     ("invoice", "voided"): "voided",
     ("grant", "reversed"): "taken_back",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from counterfoil.core import journal
-from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Overdraft, Wallet
+from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Overdraft, Shortfall, Wallet
 from counterfoil.core.credits import covering, ending, is_live
 from counterfoil.core.effects import (
     Act,
@@ -39,10 +39,14 @@ RECOGNISE: Final = "recognise@1"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a wallet treats use that no lot covers. `debt_limit` is in scaled units, None is any amount."""
+    """How a wallet treats use that no lot covers, and spent credits whose price is refunded.
+
+    `debt_limit` is in scaled units, None is any amount.
+    """
 
     overdraft: Overdraft = Overdraft.REFUSE
     debt_limit: int | None = None
+    shortfall: Shortfall = Shortfall.DEBT
 
 
 def decide_open_wallet(
@@ -63,6 +67,7 @@ def decide_open_wallet(
         now,
         overdraft=terms.overdraft,
         debt_limit=terms.debt_limit,
+        shortfall=terms.shortfall,
     )
     sentence = f"A wallet in {unit.code} is open."
     why = Why(WALLET, Reason.WALLET_OPENED, sentence, (wallet.id, books.customer.id))
@@ -84,10 +89,11 @@ def decide_wallet_terms(books: Books, wallet: WalletId, terms: Terms) -> Decisio
     about = (wallet, books.customer.id)
     if refusal := _terms_refusal(TERMS, terms):
         return refusal
-    changed = replace(held, overdraft=terms.overdraft, debt_limit=terms.debt_limit)
+    told = "they are owed" if terms.shortfall is Shortfall.DEBT else "they are forgiven"
+    changed = replace(held, overdraft=terms.overdraft, debt_limit=terms.debt_limit, shortfall=terms.shortfall)
     if changed == held:
         return Skip(Why(TERMS, Reason.ALREADY_KNOWN, "The wallet has these terms already.", about))
-    sentence = f"Use that no lot of the wallet covers: {in_words(changed)}."
+    sentence = f"Use that no lot of the wallet covers: {in_words(changed)}; spent credits that are refunded: {told}."
     return Act(Why(TERMS, Reason.WALLET_TERMS_CHANGED, sentence, about), (Change(held, changed),))
 
 

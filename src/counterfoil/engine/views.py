@@ -114,6 +114,7 @@ def wallet_view(wallet: Wallet, grants: Iterable[Grant], now: datetime) -> View:
         "available": quantity(max(0, free - wallet.debt), wallet.unit),
         "overdraft": wallet.overdraft,
         "debt_limit": None if wallet.debt_limit is None else quantity(wallet.debt_limit, wallet.unit),
+        "shortfall": wallet.shortfall,
         "created_at": instant(wallet.created_at),
     }
 

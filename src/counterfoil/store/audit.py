@@ -229,8 +229,9 @@ QUERIES: Final[dict[str, LiteralString]] = {
                     when p.debit = 'deferred_revenue' and p.credit = 'revenue' then p.amount
                     when p.debit = 'revenue' and p.credit = 'deferred_revenue' then -p.amount
                 end) as earned,
-                sum(p.amount) filter (where p.debit = 'deferred_revenue' and p.credit in ('breakage', 'refund_due'))
-                    as forgone
+                sum(p.amount) filter (
+                    where p.debit = 'deferred_revenue' and p.credit in ('breakage', 'refund_due', 'disputed')
+                ) as forgone
             from posting p
             where p.tenant = g.tenant and p.subject = g.id
         ) as own

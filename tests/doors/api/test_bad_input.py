@@ -141,6 +141,7 @@ def test_nothing_that_is_answered_can_be_sent_back_as_a_wish(api: Caller, world:
         "confirm",
         "overdraft",
         "debt_limit",
+        "shortfall",
     }
     tried = 0
     for path, (body, shown) in accepted.items():

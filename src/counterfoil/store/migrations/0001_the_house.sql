@@ -165,6 +165,8 @@ create table wallet (
     overdraft text not null default 'refuse' check (overdraft in ('refuse', 'debt', 'write_off')),
     debt_limit bigint check (debt_limit is null or debt_limit >= 0 and overdraft = 'debt'),
     debt bigint not null default 0 check (debt >= 0),
+    -- What happens to spent credits whose price is refunded: they are owed, or forgiven.
+    shortfall text not null default 'debt' check (shortfall in ('debt', 'forgive')),
     created_at timestamptz not null,
     primary key (tenant, id),
     foreign key (tenant, customer) references customer,
@@ -265,6 +267,8 @@ create table grant_lot (
     pool text not null default '',
     -- Counts the entries of its own, such as what was recognised of it, so that each has a key.
     steps int not null default 0,
+    -- How much of what was used has been taken back since, as debt or forgiven, because its price was refunded.
+    clawed bigint not null default 0 check (clawed >= 0),
     voided_at timestamptz,
     purchase text,
     created_at timestamptz not null,
