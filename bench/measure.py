@@ -7,6 +7,8 @@ from typing import Final, Protocol
 
 CLIENTS: Final = (8, 16)
 """How many clients pgbench is run with; the best of them is what we are compared with."""
+ALONE_TOO: Final = (1, *CLIENTS)
+"""The same where clients stand in each other's way, and one alone may be the best of them."""
 
 
 class Measurement(Protocol):
@@ -16,8 +18,11 @@ class Measurement(Protocol):
     def name(self) -> str:
         """What it is called in tables."""
 
-    def once(self) -> float:
-        """Measure, and give how many per second. Raises AssertionError when something was lost or doubled."""
+    def once(self) -> float | Mapping[str, float]:
+        """Measure, and give how many per second, or several figures by name.
+
+        Raises AssertionError when something was lost or doubled.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,47 +31,72 @@ class Scale:
 
     rounds: int = 5
     pgbench_s: int = 10
+    rivals_s: int = 5
     webhooks: int = 20_000
     posted: int = 10_000
     payments: int = 3_000
     jobs: int = 10_000
+    spends: int = 60_000
+    spends_posted: int = 20_000
+    pages: int = 200
     starts: int = 5
 
 
-QUICK: Final = Scale(rounds=2, pgbench_s=2, webhooks=2_000, posted=1_000, payments=200, jobs=1_000, starts=2)
+QUICK: Final = Scale(
+    rounds=2,
+    pgbench_s=2,
+    rivals_s=1,
+    webhooks=2_000,
+    posted=1_000,
+    payments=200,
+    jobs=1_000,
+    spends=4_000,
+    spends_posted=2_000,
+    pages=20,
+    starts=2,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One of ours over the best of theirs. `target` and `stretch` are what we aim at."""
+    """The best of some figures over the best of others. `target` and `stretch` are what we aim at.
+
+    `at_most` says that less is better, as with latencies.
+    """
 
     id: str
     name: str
-    ours: str
-    theirs: tuple[str, ...]
+    over: tuple[str, ...]
+    under: tuple[str, ...]
     target: float
-    stretch: float
+    stretch: float | None = None
+    at_most: bool = False
+
+    def is_met(self, ratio: float) -> bool:
+        """Say whether a ratio reaches the target."""
+        return ratio <= self.target if self.at_most else ratio >= self.target
 
 
 @dataclass(slots=True)
 class Results:
-    """Rates per second of every round, by name."""
+    """Figures of every round, by name: rates per second, and where the name says so microseconds or counts."""
 
     rates: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, name: str, rate: float) -> None:
-        """Note one round's rate."""
+        """Note one round's figure."""
         self.rates.setdefault(name, []).append(rate)
 
     def medians(self) -> Mapping[str, float]:
-        """Give the median rate of each measurement."""
+        """Give the median of each measurement."""
         return {name: median(rates) for name, rates in self.rates.items()}
 
     def ratio(self, wanted: Ratio) -> float | None:
         """Compare the medians; None where one of the two was not measured."""
         medians = self.medians()
-        theirs = max((medians[name] for name in wanted.theirs if name in medians), default=0.0)
-        return medians[wanted.ours] / theirs if theirs and wanted.ours in medians else None
+        over = max((medians[name] for name in wanted.over if name in medians), default=0.0)
+        under = max((medians[name] for name in wanted.under if name in medians), default=0.0)
+        return over / under if over and under else None
 
 
 def run(measurements: Sequence[Measurement], rounds: int, say: Callable[[str], None]) -> Results:
@@ -74,7 +104,8 @@ def run(measurements: Sequence[Measurement], rounds: int, say: Callable[[str], N
     results = Results()
     for number in range(1, rounds + 1):
         for each in measurements:
-            rate = each.once()
-            results.add(each.name, rate)
-            say(f"round {number}/{rounds}  {each.name:<44} {rate:>10,.0f}/s")
+            measured = each.once()
+            for name, figure in measured.items() if isinstance(measured, Mapping) else [(each.name, measured)]:
+                results.add(name, figure)
+                say(f"round {number}/{rounds}  {name:<58} {figure:>10,.0f}")
     return results

@@ -15,10 +15,26 @@ from counterfoil.store.server import PostgresUnusable, find_postgres
 SCALE: Final = 10
 THREADS: Final = 2
 RATE: Final = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
-INSERT_ONLY: Final = """\\set aid random(1, 100000 * :scale)
-\\set delta random(-5000, 5000)
-insert into pgbench_history (tid, bid, aid, delta, mtime) values (1, 1, :aid, :delta, current_timestamp);
-"""
+SCRIPTS: Final[Mapping[str, str]] = {
+    "insert-only": (
+        "\\set aid random(1, 100000 * :scale)\n\\set delta random(-5000, 5000)\n"
+        "insert into pgbench_history (tid, bid, aid, delta, mtime) values (1, 1, :aid, :delta, current_timestamp);\n"
+    ),
+    "hot-row update": "update pgbench_accounts set abalance = abalance + 1 where aid = 1;\n",
+    "random-row update": (
+        "\\set aid random(1, 10000)\nupdate pgbench_accounts set abalance = abalance + 1 where aid = :aid;\n"
+    ),
+    "select 1": "select 1;\n",
+    "transfer, hot": "select bench_transfer(bench_account_id(1), bench_account_id(2), 1);\n",
+    "transfer, random": (
+        "\\set here random(1, 5000)\n\\set there random(5001, 10000)\n"
+        "select bench_transfer(bench_account_id(:here), bench_account_id(:there), 1);\n"
+    ),
+    "100 transfers, hot": "select bench_transfers(bench_account_id(1), bench_account_id(2), 1, 100);\n",
+}
+"""Scripts beside pgbench's own. The transfers are made by the functions of rivals.py."""
+PER_TRANSACTION: Final[Mapping[str, int]] = {"100 transfers, hot": 100}
+"""How many things one transaction of a script does, where that is not one."""
 
 
 class PgbenchNotFound(Exception):
@@ -46,7 +62,7 @@ def prepare(program: str, dsn: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pgbench:
-    """One of pgbench's scripts with so many clients, statements prepared."""
+    """One script with so many clients, statements prepared. The rate counts what the script does, not transactions."""
 
     program: str
     dsn: str
@@ -60,17 +76,20 @@ class Pgbench:
         return name_of(self.script, self.clients)
 
     def once(self) -> float:
-        """Run it and give its transactions per second."""
+        """Run it and give its rate per second."""
         with TemporaryDirectory() as home:
-            file = Path(home, "insert.sql")
-            file.write_text(INSERT_ONLY)
-            chosen = ("--file", str(file)) if self.script == "insert-only" else ("--builtin", "tpcb-like")
+            file = Path(home, "script.sql")
+            if self.script in SCRIPTS:
+                file.write_text(SCRIPTS[self.script])
+                chosen = ("--file", str(file))
+            else:
+                chosen = ("--builtin", self.script)
             threads = str(min(THREADS, self.clients))
             counts = ("--client", str(self.clients), "--jobs", threads, "--time", str(self.seconds))
             said = _run(self.program, "--no-vacuum", "--protocol", "prepared", *counts, *chosen, self.dsn)
         found = RATE.search(said)
         assert found, f"pgbench said no rate: {said}"
-        return float(found.group(1))
+        return float(found.group(1)) * PER_TRANSACTION.get(self.script, 1)
 
 
 def name_of(script: str, clients: int) -> str:

@@ -1,11 +1,6 @@
 """Webhooks taken in: signed, checked, stored, committed, answered. In process, and over HTTP."""
 
-import asyncio
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from threading import Semaphore
@@ -14,9 +9,10 @@ from typing import Final
 
 import psycopg
 
-from bench.template import MASTER_KEY, SECRET, SLUG, Template, build
+from bench.sender import exchange, post
+from bench.serving import served
+from bench.template import SECRET, SLUG, Template, build
 from counterfoil.engine.clock import SystemClock
-from counterfoil.engine.house import House
 from counterfoil.engine.intake import Accepted, IntakeLane, Rejected
 from counterfoil.providers.stripe.signature import sign
 
@@ -25,7 +21,6 @@ AT_ONCE: Final = 256
 CONNECTIONS: Final = 64
 FIRST: Final = 5_000_000
 """Copies that only webhooks name have numbers from here on; their payments are strangers to us."""
-START_MAX_S: Final = 60.0
 
 Signed = tuple[dict[str, str], bytes]
 
@@ -120,86 +115,14 @@ class OverHttp:
     def once(self) -> float:
         """Post them all."""
         clear_queue(self.dsn)
-        with _served(self.dsn) as port:
-            sent = [_request(port, *each) for each in self.webhooks.take(self.amount)]
-            began = perf_counter()
-            statuses = asyncio.run(_post_all(port, sent))
-            seconds = perf_counter() - began
-        assert statuses == [200] * self.amount, "a webhook was turned away"
+        with served("bench.serving", self.dsn) as port:
+            sent = [_request(*each) for each in self.webhooks.take(self.amount)]
+            answers = exchange(port, sent, CONNECTIONS)
+        assert set(answers.statuses) == {200}, "a webhook was turned away"
         assert stored(self.dsn) == self.amount, "not every webhook was stored once"
         clear_queue(self.dsn)
-        return self.amount / seconds
+        return self.amount / answers.seconds
 
 
-@contextmanager
-def _served(dsn: str) -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = int(listening.getsockname()[1])
-        command = (sys.executable, "-m", "bench.taking", dsn, str(listening.fileno()))
-        process = subprocess.Popen(command, pass_fds=(listening.fileno(),), stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        with process.stdout:
-            try:
-                assert process.stdout.readline() == "ready\n", "the application did not start"
-                yield port
-            finally:
-                process.terminate()
-                process.wait(START_MAX_S)
-
-
-def serve(house: House, descriptor: int) -> None:
-    """Serve the application on a socket that listens already, until told to stop."""
-    import uvicorn
-
-    from counterfoil.api.app import create_app
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            print("ready", flush=True)
-
-    configuration = uvicorn.Config(create_app(house), fd=descriptor, log_level="warning", access_log=False)
-    Server(configuration).run()
-
-
-def _request(port: int, headers: dict[str, str], body: bytes) -> bytes:
-    lines = [
-        f"POST /webhooks/stripe/{SLUG} HTTP/1.1",
-        f"Host: 127.0.0.1:{port}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        *(f"{name}: {value}" for name, value in headers.items()),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-async def _post_all(port: int, sent: list[bytes]) -> list[int]:
-    left = iter(sent)
-    statuses: list[int] = []
-
-    async def post() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for request in left:
-            writer.write(request)
-            statuses.append(await _status(reader))
-        writer.close()
-        await writer.wait_closed()
-
-    await asyncio.gather(*(post() for _ in range(CONNECTIONS)))
-    return statuses
-
-
-async def _status(reader: asyncio.StreamReader) -> int:
-    """Read one answer and give its status."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-    length = next(line for line in head.split("\r\n") if line.startswith("content-length:"))
-    await reader.readexactly(int(length.partition(":")[2]))
-    return int(head.split(" ", 2)[1])
-
-
-if __name__ == "__main__":
-    from bench.quiet import keep_quiet
-
-    assert MASTER_KEY
-    keep_quiet()
-    serve(build(sys.argv[1]), int(sys.argv[2]))
+def _request(headers: dict[str, str], body: bytes) -> bytes:
+    return post(f"/webhooks/stripe/{SLUG}", body, **headers)
