@@ -23,9 +23,9 @@ class Paging:
     cursor: str | None
     limit: int
 
-    def page(self, noun: str) -> Page:
-        """Give the page of a list of `noun`s. Raises Problem on a cursor of another list."""
-        return Page(read_cursor(self.cursor, noun) if self.cursor is not None else None, self.limit)
+    def page(self, *nouns: str) -> Page:
+        """Give the page of a list of these nouns. Raises Problem on a cursor of another list."""
+        return Page(read_cursor(self.cursor, *nouns) if self.cursor is not None else None, self.limit)
 
 
 def paging_of(
@@ -44,14 +44,14 @@ def write_cursor(identity: str) -> str:
     return base64.urlsafe_b64encode(identity.encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, noun: str) -> str:
+def read_cursor(cursor: str, *nouns: str) -> str:
     """Read which row a cursor goes on after."""
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
         identity = base64.b64decode(padded, b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise Problem(422, "cursor_invalid", param="cursor") from error
-    if noun_of(identity) != noun or write_cursor(identity) != cursor:
+    if noun_of(identity) not in nouns or write_cursor(identity) != cursor:
         raise Problem(422, "cursor_invalid", param="cursor")
     return identity
 

@@ -130,6 +130,7 @@ MOVEMENTS: Final = {
     ("purchase", "canceled"): "voided",
     ("leg", "settled"): "collected",
     ("leg", "returned"): "returned",
+    ("spend", ""): "credits_used",
     ("fee", ""): "fee",
     ("suspense", "received"): "in_suspense",
 }

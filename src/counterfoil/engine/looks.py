@@ -111,7 +111,8 @@ def _statement_row(row: Row, unit: ServiceUnit) -> View:
         "entries": list(dict.fromkeys(entry for entry, _ in row["entries"])),
         "effective_at": instant(row["effective_at"]),
         "recorded_at": instant(row["recorded_at"]),
-        "explain": f"/v1/decisions/{row['decision']}",
+        # A spend decided itself.
+        "explain": f"/v1/{'spends' if row['decision'].startswith('spnd_') else 'decisions'}/{row['decision']}",
     }
 
 

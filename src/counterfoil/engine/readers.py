@@ -10,12 +10,14 @@ from counterfoil.core.books import Books, Customer, Leg, Payment
 from counterfoil.core.equation import Explanation, amount_text
 from counterfoil.core.explain import Flow
 from counterfoil.core.explain_purchases import explain_purchase
+from counterfoil.core.explain_spends import explain_spend
 from counterfoil.core.status import legs_for
 from counterfoil.core.story import Step, attribute, title
 from counterfoil.engine import views
+from counterfoil.engine.spend_views import spend_view
 from counterfoil.engine.story_views import case_view, decision_view, notice_view, step_of
 from counterfoil.engine.views import View, instant
-from counterfoil.store import accounts, decisions, stories, subjects
+from counterfoil.store import accounts, decisions, spends, stories, subjects
 from counterfoil.store.database import Tx
 
 
@@ -229,6 +231,19 @@ def _purchase(look: Look, identity: str) -> Told | None:
     return Told(subject, explain_purchase(purchase, wallet, lot), about)
 
 
+def _spend(look: Look, identity: str) -> Told | None:
+    spend = spends.by_id(look.tx, [identity]).get(identity)
+    if spend is None:
+        return None
+    explanation = explain_spend(identity, spend.unit, spend.scale, spend.draws, spend.balance_after)
+    subject = {
+        **spend_view(spend),
+        "title": f"Use of {spend.unit}" + (f" for {spend.feature}" if spend.feature else ""),
+    }
+    # A spend decided itself: no news led to it, and its own entry is all that it posted.
+    return Told(subject, explanation, (identity,), entries=(f"spend:{identity}",))
+
+
 # --- news, decisions, and what else has an id ---
 
 
@@ -327,6 +342,7 @@ READERS: Final[dict[str, Callable[[Look, str], Told | None]]] = {
     "invoice": _invoice,
     "payment": _payment,
     "purchase": _purchase,
+    "spend": _spend,
     "leg": _leg,
     "inbox": _notice,
     "decision": _decision,

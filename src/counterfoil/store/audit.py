@@ -213,17 +213,24 @@ QUERIES: Final[dict[str, LiteralString]] = {
         full join moved m using (account, unit)
     """,
     "I5": """
+        with taken as (
+            select split_part(debit, ':', 2) as lot, sum(amount) as amount
+            from draw
+            where tenant = %(tenant)s and debit like 'grant:%%'
+            group by debit
+        )
         select g.id as lot, g.amount, g.remaining, g.held, g.gone, g.cost_minor, g.released_minor,
             coalesce(sum(h.quantity) filter (where h.status = 'settled'), 0) + (
                 select coalesce(sum(p.amount), 0) from posting p
                 where p.tenant = g.tenant and p.debit = 'grant:' || g.id and p.entry not like 'leg:%%'
                     and split_part(p.credit, ':', 1) in ('used', 'debt')
-            ) as drawn,
+            ) + coalesce(min(taken.amount), 0) as drawn,
             coalesce(sum(h.quantity) filter (where h.status = 'open'), 0) as reserved,
             coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) + coalesce(min(own.earned), 0)
                 as recognised,
             coalesce(min(own.forgone), 0) as forgone
         from grant_lot g
+        left join taken on taken.lot = g.id
         cross join lateral (
             select sum(case
                     when p.debit = 'deferred_revenue' and p.credit = 'revenue' then p.amount

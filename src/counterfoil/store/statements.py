@@ -20,6 +20,10 @@ MOVED: Final[LiteralString] = """
         select p.position, p.decision, p.entry, p.credit, p.effective_at, p.recorded_at, -p.amount
         from posting p join account on p.debit = account.name
         where p.tenant = %(tenant)s
+        union all
+        select d.position, d.spend, 'spend:' || d.spend, d.credit, d.recorded_at, d.recorded_at, -d.amount
+        from draw d
+        where d.tenant = %(tenant)s and d.wallet = %(wallet)s and d.debit <> 'overage_written_off'
     )
 """
 """Every movement of a wallet's lots and of its debt; what is owed to the customer grows with what is credited."""

@@ -189,8 +189,28 @@ def entries_about(tx: Tx, subject_ids: Iterable[str], accounts: Iterable[str] = 
 
 def entries(tx: Tx, keys: Iterable[str]) -> list[Row]:
     """Give the postings of these entries, in the order they were written."""
+    wanted = list(keys)
+    spent = [key.removeprefix(SPEND) for key in wanted if key.startswith(SPEND)]
+    rows = tx.rows(
+        "select * from posting where tenant = %(tenant)s and entry = any (%(keys)s) order by position", keys=wanted
+    )
+    return rows + (_spends(tx, spent) if spent else [])
+
+
+SPEND: Final = "spend:"
+
+
+def _spends(tx: Tx, ids: list[str]) -> list[Row]:
+    """Give the draws of spends as rows of the journal."""
     return tx.rows(
-        "select * from posting where tenant = %(tenant)s and entry = any (%(keys)s) order by position", keys=list(keys)
+        """
+        select 'spend:' || spend as entry, n, of_n, debit, credit, unit, amount, spend as subject, spend as decision,
+            occurred_at, recorded_at as effective_at, recorded_at, position
+        from draw
+        where tenant = %(tenant)s and spend = any (%(ids)s::text[])
+        order by position
+        """,
+        ids=ids,
     )
 
 

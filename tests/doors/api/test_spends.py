@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from counterfoil.store import export, journal
+from counterfoil.store.audit import audit
 from doors.api.caller import Caller, another_tenant, with_scopes
 from houses import World
 
@@ -191,6 +193,41 @@ def test_spends_are_shown_and_listed_page_by_page(api: Caller, wallet: str) -> N
     second = api.get("/v1/spends", wallet=wallet, limit=3, cursor=first["next_cursor"]).json()
     assert first["data"] + second["data"] == made[::-1]
     assert second["next_cursor"] is None
+
+
+def test_a_spend_is_explained_and_stands_in_statement_journal_and_verify(
+    world: World, api: Caller, wallet: str
+) -> None:
+    api.made(f"/v1/wallets/{wallet}/grants", {"amount": "5", "source": "promotional", "priority": 1})
+    made = send(api, use(amount="7")).json()
+    identity = made["id"]
+
+    explained = api.get(f"/v1/explain/{identity}").json()
+    statement = api.get(f"/v1/wallets/{wallet}/statement").json()["data"]
+    after = api.get(f"/v1/wallets/{wallet}/statement", limit=1).json()["next_cursor"]
+    with world.house.database.snapshot(world.tenant.id) as tx:
+        exported = [row for row in export.postings(tx) if row["subject"] == identity]
+        totals = {row["account"]: row["debit"] - row["credit"] for row in journal.trial_balance(tx)}
+        report = audit(tx)
+
+    assert explained["equation"]["text"] == "7.00 used = 5.00 from a lot + 2.00 from a lot (usd-credit)"
+    assert explained["equation"]["adds_up"]
+    assert [len(each["postings"]) for each in explained["entries"]] == [2]
+    first = statement[0]
+    assert (first["id"], first["change"]["quantity"], first["balance"]["quantity"]) == (
+        identity,
+        "-7.000000",
+        "28.000000",
+    )
+    assert first["explain"] == f"/v1/spends/{identity}"
+    assert len(api.get(f"/v1/wallets/{wallet}/statement", cursor=after).json()["data"]) == 2
+    assert api.get(f"/v1/wallets/{wallet}/balance").json()["balance"]["quantity"] == "28.000000"
+    assert [(row["entry"], row["n"], row["amount"]) for row in exported] == [
+        (f"spend:{identity}", 1, 5_000_000),
+        (f"spend:{identity}", 2, 2_000_000),
+    ]
+    assert totals["used"] == -7_000_000
+    assert report.breaches == ()
 
 
 def test_another_organization_sees_and_spends_nothing_of_it(

@@ -89,7 +89,7 @@ def get_balance(identity: WalletPath, call: Asking, at: Instant | None = None) -
 def list_statement(identity: WalletPath, call: Asking, paging: Paged) -> Response:
     """Lists what moved a wallet, each with the balance after it, the newest first. A row once given never changes."""
     _, unit = _wallet(call, identity)
-    page = paging.page("decision")
+    page = paging.page("decision", "spend")
     rows = look(call.house, call.tenant, lambda tx: looks.statement(tx, identity, unit, page))
     return json_response(listed(rows, paging.limit))
 
