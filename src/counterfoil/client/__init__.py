@@ -25,6 +25,7 @@ from counterfoil.client.errors import (
     NotFound,
     Refused,
     SpendClosed,
+    WalletInDebt,
     WalletNotActive,
 )
 from counterfoil.client.exchange import Patience
@@ -61,5 +62,6 @@ __all__ = [
     "Spent",
     "Unbooked",
     "Wallet",
+    "WalletInDebt",
     "WalletNotActive",
 ]

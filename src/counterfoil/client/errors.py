@@ -83,6 +83,10 @@ class CustomerRestricted(Refused):
     """This customer may not spend for now; `detail` says why and `remedy` what lifts it."""
 
 
+class WalletInDebt(Refused):
+    """More was used of this wallet than was in it; new credits cover that first, and until then nothing is spent."""
+
+
 class WalletNotActive(Refused):
     """The wallet is suspended or closed."""
 
@@ -115,6 +119,7 @@ BY_CODE: Final[Mapping[str, type[Refused]]] = {
     "insufficient_credits": InsufficientCredits,
     "customer_restricted": CustomerRestricted,
     "customer_paused": CustomerRestricted,
+    "wallet_in_debt": WalletInDebt,
     "wallet_not_active": WalletNotActive,
     "hold_exceeded": HoldExceeded,
     "hold_not_open": HoldNotOpen,

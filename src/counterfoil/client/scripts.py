@@ -205,15 +205,28 @@ def spending(desk: Desk, wanted: SpendRequest, on_unavailable: OnUnavailable) ->
 
 
 def spending_many(desk: Desk, wanted: Sequence[SpendRequest]) -> Script[tuple[SpendResult, ...]]:
-    """Spend many, in batches of 1,000; each has its own answer, in order. Raises BatchUnavailable."""
+    """Spend many, in batches of 1,000; each has its own answer, in order. Raises BatchUnavailable.
+
+    A spend that was turned away only because too many came at once has `retryable` set, and is sent once more.
+    """
     keyed = [each.keyed(desk.ambient.new_key()) for each in wanted]
     results: list[SpendResult] = []
     for start in range(0, len(keyed), BATCH_MAX):
+        batch = keyed[start : start + BATCH_MAX]
         try:
-            results += yield verbs.spends(keyed[start : start + BATCH_MAX])
+            answers = list((yield verbs.spends(batch)))
+            late = [index for index, each in enumerate(answers) if _may_pass(each)]
+            again = (yield verbs.spends([batch[index] for index in late])) if late else ()
         except CounterfoilUnavailable as error:
             raise BatchUnavailable(error, tuple(results), tuple(keyed[start:])) from error
+        for index, answer in zip(late, again, strict=True):
+            answers[index] = answer
+        results += answers
     return tuple(results)
+
+
+def _may_pass(result: SpendResult) -> bool:
+    return isinstance(result, Refused) and result.retryable
 
 
 def _catching_up_briefly(backlog: Backlog) -> Script[None]:
@@ -229,7 +242,8 @@ def catching_up(backlog: Backlog, patience: Patience | None = None) -> Script[in
         left = list(batch)
         try:
             while left:
-                done += yield from _sending(backlog, left, patience)
+                dealt_with = yield from _sending(backlog, left, patience)
+                done += dealt_with
         except CounterfoilError as error:
             backlog.give_back(left)
             log.warning("%d spends still wait to be booked: %s", len(backlog), error)
@@ -240,20 +254,29 @@ def catching_up(backlog: Backlog, patience: Patience | None = None) -> Script[in
 def _sending(backlog: Backlog, left: list[Unbooked], patience: Patience | None) -> Script[int]:
     """Send the first that waits, or all up to the next that settles a hold. Takes them out once they are answered."""
     if left[0].hold:
-        yield from _settling_late(backlog, left, patience)
-        return 1
+        return (yield from _settling_late(backlog, left, patience))
     plain = next((index for index, each in enumerate(left) if each.hold), len(left))
     results: tuple[SpendResult, ...] = yield replace(
         verbs.spends([each.request for each in left[:plain]]), patience=patience
     )
     sent, left[:plain] = left[:plain], []
+    turned_away = []
     for each, result in zip(sent, results, strict=True):
-        is_refused = isinstance(result, Refused)
-        backlog.tell(each, Fate.REFUSED if is_refused else Fate.BOOKED, result if isinstance(result, Refused) else None)
+        if not isinstance(result, Refused):
+            backlog.tell(each, Fate.BOOKED)
+        elif result.retryable:
+            turned_away.append(each)
+        else:
+            backlog.tell(each, Fate.REFUSED, result)
+    if turned_away:
+        left[:0] = turned_away
+        raise CounterfoilUnavailable(
+            "POST /v1/spends", None, 1, 0.0, f"{len(turned_away)} were turned away as too many"
+        )
     return len(sent)
 
 
-def _settling_late(backlog: Backlog, left: list[Unbooked], patience: Patience | None) -> Script[None]:
+def _settling_late(backlog: Backlog, left: list[Unbooked], patience: Patience | None) -> Script[int]:
     """Settle a hold that could not be settled in time; when it ran out meanwhile, what was used is a spend by itself.
 
     A hold that was settled answers the same key with the same again, so "not open" means that nothing was booked.
@@ -264,10 +287,11 @@ def _settling_late(backlog: Backlog, left: list[Unbooked], patience: Patience | 
         yield replace(verbs.settle(spend.hold, spend.amount, spend.key), patience=patience)
     except HoldNotOpen:
         left[0] = spend.without_hold()
-        return
+        return 0
     except Refused as error:
         left.pop(0)
         backlog.tell(spend, Fate.REFUSED, error)
-        return
+        return 1
     left.pop(0)
     backlog.tell(spend, Fate.BOOKED)
+    return 1

@@ -221,6 +221,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "movement.granted": "granted",
     "movement.expired": "expired",
     "movement.taken_back": "taken back",
+    "movement.debt_covered": "covered debt",
+    "movement.recognised": "earned",
     "movement.collected": "collected",
     "movement.promised": "promised",
     "movement.collected_elsewhere": "collected elsewhere",

@@ -18,7 +18,7 @@ from counterfoil.core.books import Overdraft
 from counterfoil.core.effects import Outcome
 from counterfoil.core.facts import Source
 from counterfoil.core.lifecycle import MACHINES
-from counterfoil.core.story import ENTRY_TITLES, EffectClass
+from counterfoil.core.story import ENTRY_TITLES, MOVEMENTS, EffectClass
 
 ROOM = Path(counterfoil.console.__file__).parent
 TEMPLATES = {path.name: path.read_text() for path in sorted((ROOM / "templates").glob("*.html"))}
@@ -26,7 +26,7 @@ CODE = "\n".join(path.read_text() for path in sorted(ROOM.glob("*.py")) if path.
 MADE_OF_WORDS = {
     *(f"source.{each}" for each in Source),
     *(f"outcome.{each}" for each in Outcome),
-    *(f"movement.{each}" for each in (*ENTRY_TITLES, "settled")),
+    *(f"movement.{each}" for each in (*ENTRY_TITLES, *MOVEMENTS.values(), "settled")),
     *(f"timeline.{each}" for each in EffectClass),
     *(f"timeline.tally.{each}" for each in Outcome),
     *(f"field.{each}" for each in FACTS),
