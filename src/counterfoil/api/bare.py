@@ -135,7 +135,8 @@ def problem_of(refusal: Refusal) -> dict[str, Any]:
     """Give the problem document of a refusal: what happened, and what to do about it."""
     entry = ENTRIES[refusal.code]
     body = problem(refusal.status, refusal.code, refusal.detail, param=refusal.param, retryable=entry.retryable)
-    return body | {"remedy": entry.remedy}
+    sums = {} if refusal.needed is None else {"balance": refusal.balance, "needed": refusal.needed}
+    return body | sums | {"remedy": entry.remedy}
 
 
 async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:

@@ -366,6 +366,8 @@ class ProblemDocument(Answer):
     request_id: str
     param: str | None = None
     remedy: str | None = None
+    balance: str | None = None
+    needed: str | None = None
     explain: str | None = None
     errors: list[dict[str, str]] = []
 

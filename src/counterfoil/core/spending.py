@@ -73,12 +73,17 @@ class Purse:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nothing was drawn and nothing is stored: the same request may succeed later. `code` is in the table of errors."""
+    """Nothing was drawn and nothing is stored: the same request may succeed later. `code` is in the table of errors.
+
+    `balance` is what could be spent on it and `needed` what was asked for, where there was too little.
+    """
 
     status: int
     code: str
     detail: str
     param: str | None = None
+    balance: str | None = None
+    needed: str | None = None
 
 
 @dataclass(slots=True)
@@ -173,4 +178,5 @@ def _beyond(purse: Purse, left: int) -> str | None:
 
 def _short(purse: Purse, amount: int, available: int) -> Refusal:
     detail = f"{purse.written(amount)} were asked for; {purse.written(available)} can be spent on it."
-    return Refusal(402, "insufficient_credits", detail, "amount")
+    sums = {"balance": plain(available, purse.scale), "needed": plain(amount, purse.scale)}
+    return Refusal(402, "insufficient_credits", detail, "amount", **sums)
