@@ -30,7 +30,7 @@ def url(world: World) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(world: World) -> Iterator[Caller]:
     """A caller in process, for setting the scene."""
     with TestClient(create_app(world.house)) as client:

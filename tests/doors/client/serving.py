@@ -106,11 +106,14 @@ def busy() -> httpx2.Response:
     return httpx2.Response(503, text="upstream is busy")
 
 
+NUMBERS = count(1)
+"""Of all tests: their keys meet on one database."""
+
+
 @dataclass(slots=True)
 class KnownAmbient:
     """Clocks and numbers that tests know: keys count up, pauses are half of their bound."""
 
-    numbers: "count[int]" = field(default_factory=lambda: count(1))
     at_s: float = 0.0
 
     def elapsed_s(self) -> float:
@@ -120,7 +123,7 @@ class KnownAmbient:
         return datetime(2026, 6, 14, 4, 4, tzinfo=UTC)
 
     def new_key(self) -> str:
-        return f"key-of-client-{next(self.numbers)}"
+        return f"key-of-client-{next(NUMBERS)}"
 
     def between(self, low: float, high: float) -> float:
         return (low + high) / 2

@@ -28,7 +28,7 @@ UNIT = "usd-credit"
 @pytest.fixture
 def dana(api: Caller, request: pytest.FixtureRequest) -> str:
     """A customer of this test's own, with 10 credits."""
-    customer = api.customer(f"{request.node.name}")
+    customer = api.customer(request.node.name.replace(" ", "-"))
     api.credits(customer, "10")
     return customer
 
