@@ -187,10 +187,10 @@ def test_a_payment_of_an_older_version_says_itself_whether_it_pays_an_invoice(
 
 def test_a_payment_of_a_newer_version_pays_an_invoice_when_the_list_says_so() -> None:
     """Incident: a failed renewal was booked as a top-up, because the payment no longer names its invoice."""
-    fact = fact_of(intent(), ASKED, pays_invoice=True)
+    fact = fact_of(intent(), ASKED, pays={"invoice": "in_7"})
 
     assert isinstance(fact, IntentFact)
-    assert fact.pays_provider_invoice
+    assert (fact.pays_provider_invoice, fact.invoice_ref) == (True, "in_7")
 
 
 @pytest.mark.parametrize("currency", sorted(CURRENCIES))

@@ -17,6 +17,10 @@ from counterfoil.core.money import Money
 
 LEG_MARK: Final = "counterfoil_leg"
 """Metadata key under which our own leg id travels on every provider object that we create."""
+INVOICE_MARK: Final = "counterfoil_invoice"
+"""Metadata key under which the id of our invoice travels on the provider's invoice that mirrors it."""
+LINE_MARK: Final = "counterfoil_line"
+"""Metadata key under which the id of our line travels on the provider's line that mirrors it."""
 
 
 class IntentStatus(StrEnum):
@@ -66,6 +70,8 @@ class IntentFact:
     action_url: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     pays_provider_invoice: bool = False
+    invoice_ref: ProviderRef | None = None
+    """The provider's invoice that it pays, where that is known. A payment may pay several: this is one of them."""
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     session_ref: ProviderRef | None = None
     """The hosted checkout session that the news was about, when it was about one."""
@@ -91,6 +97,12 @@ class CustomerFact:
     deleted: bool = False
     default_method_ref: ProviderRef | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    default_source_ref: ProviderRef | None = None
+    """The default of the time before payment methods, which the provider still charges when there is no other."""
+    currency: str | None = None
+    """The one currency that its invoices are in, once there was one."""
+    balance_minor: int = 0
+    """The provider's own balance, in that currency: below zero the customer has credit, above it owes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,95 @@ class MethodFact:
     last4: str | None = None
     expires: str | None = None
     fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLineFact:
+    """One line of a provider's invoice, in minor units; a credit is below zero. `mark` names our line, if it is one."""
+
+    ref: ProviderRef
+    minor: int
+    description: str = ""
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePaymentFact:
+    """So much of one payment pays, or is to pay, one invoice. `minor` is what it has paid of it, zero while it is open.
+
+    `intent` is the payment as it stands; it may have collected more than this invoice took.
+    """
+
+    ref: ProviderRef
+    status: str
+    minor: int
+    intent: IntentFact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInvoiceFact:
+    """An invoice of the provider's own. `status` is its word: draft, open, paid, void, uncollectible, or deleted.
+
+    Amounts are minor units of its currency. The customer's balance at the provider is negative while it is credit:
+    `starting_balance` is what it was when the invoice was finalized, `ending_balance` what it left, None in a draft.
+    `discount_minor` is what coupons took off, `tax_minor` what was added to the lines; total = lines − discount + tax.
+    """
+
+    ref: ProviderRef
+    status: str
+    currency: str
+    subtotal_minor: int = 0
+    discount_minor: int = 0
+    tax_minor: int = 0
+    total_minor: int = 0
+    due_minor: int = 0
+    paid_minor: int = 0
+    remaining_minor: int = 0
+    starting_balance: int = 0
+    ending_balance: int | None = None
+    customer_ref: ProviderRef | None = None
+    number: str | None = None
+    url: str | None = None
+    lines: tuple[InvoiceLineFact, ...] = ()
+    payments: tuple[InvoicePaymentFact, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def applied_minor(self) -> int:
+        """What the customer's balance paid of it. Below zero: what the customer owed before was added to it."""
+        return 0 if self.ending_balance is None else self.ending_balance - self.starting_balance
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceMoveFact:
+    """One movement of a customer's balance at the provider, in minor units: below zero the customer got credit."""
+
+    ref: ProviderRef
+    kind: str
+    minor: int
+    currency: str
+    invoice_ref: ProviderRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceFact:
+    """Every movement of a customer's balance at the provider, oldest first."""
+
+    ref: ProviderRef
+    customer_ref: ProviderRef
+    moves: tuple[BalanceMoveFact, ...] = ()
+
+
+def balance_ref(customer_ref: ProviderRef) -> ProviderRef:
+    """Name the balance of a provider's customer, which has no id of its own."""
+    return ProviderRef(f"{customer_ref}:balance")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFact:
+    """The provider did what was asked with this object. What it is now has to be looked at."""
+
+    ref: ProviderRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +222,17 @@ class UnreadableFact:
     why: str
 
 
-Fact: TypeAlias = IntentFact | SessionFact | CustomerFact | MethodFact | MissingFact | UnreadableFact
+Fact: TypeAlias = (
+    IntentFact
+    | SessionFact
+    | CustomerFact
+    | MethodFact
+    | ProviderInvoiceFact
+    | BalanceFact
+    | ChangedFact
+    | MissingFact
+    | UnreadableFact
+)
 
 
 class Source(StrEnum):

@@ -8,8 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from counterfoil.core.facts import Fact, IntentFact, IntentStatus
-from counterfoil.core.ids import AccountId, CustomerId, LegId, MethodId, OrderId, ProviderRef
+from counterfoil.core.facts import (
+    INVOICE_MARK,
+    Fact,
+    IntentFact,
+    IntentStatus,
+    MissingFact,
+    ProviderInvoiceFact,
+)
+from counterfoil.core.ids import AccountId, CustomerId, InvoiceId, LegId, LineId, MethodId, OrderId, ProviderRef
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.money import Money
 
@@ -69,7 +76,81 @@ class CancelIntent:
     ref: ProviderRef
 
 
-Instruction: TypeAlias = CreateCustomer | UpdateCustomer | AttachMethod | CreateIntent | ConfirmIntent | CancelIntent
+@dataclass(frozen=True, slots=True)
+class SetDefaultMethod:
+    """Have the provider charge a saved method unless another is named."""
+
+    customer: CustomerId
+    method: MethodId
+
+
+@dataclass(frozen=True, slots=True)
+class CreateInvoice:
+    """Make an empty draft that does not advance by itself, so that its id is stored before it can cost anything."""
+
+    invoice: InvoiceId
+    customer: CustomerId
+    currency: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddInvoiceLine:
+    """Put our line on the draft."""
+
+    invoice: InvoiceId
+    ref: ProviderRef
+    line: LineId
+    amount: Money
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizeInvoice:
+    """Close the draft. The provider applies the customer's balance; with nothing left to pay it is paid at once."""
+
+    invoice: InvoiceId
+    ref: ProviderRef
+
+
+@dataclass(frozen=True, slots=True)
+class PayInvoice:
+    """Collect what remains of an open invoice from a saved method."""
+
+    invoice: InvoiceId
+    ref: ProviderRef
+    method: MethodId
+
+
+@dataclass(frozen=True, slots=True)
+class VoidInvoice:
+    """Take a finalized invoice back; the provider returns what it took of the customer's balance."""
+
+    invoice: InvoiceId
+    ref: ProviderRef
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDraft:
+    """Drop a draft that nobody wants any more."""
+
+    invoice: InvoiceId
+    ref: ProviderRef
+
+
+OnInvoice: TypeAlias = AddInvoiceLine | FinalizeInvoice | PayInvoice | VoidInvoice | DeleteDraft
+"""What is done to an invoice of the provider whose id we hold."""
+Instruction: TypeAlias = (
+    CreateCustomer
+    | UpdateCustomer
+    | AttachMethod
+    | SetDefaultMethod
+    | CreateIntent
+    | ConfirmIntent
+    | CancelIntent
+    | CreateInvoice
+    | OnInvoice
+)
 
 IN_FLIGHT_MAX: Final = timedelta(seconds=90)
 """How long a request without a reply may still be on its way; longer than any time-out of ours."""
@@ -109,6 +190,17 @@ class Order:
         return self.status in (OrderStatus.QUEUED, OrderStatus.SENT, OrderStatus.UNKNOWN)
 
 
+def handle_of(instruction: Instruction) -> tuple[str, ProviderRef] | None:
+    """Give the kind and the id of the provider's object that an instruction is about, None while it has none."""
+    match instruction:
+        case ConfirmIntent(ref=ref) | CancelIntent(ref=ref):
+            return "payment_intent", ref
+        case AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
+            return "invoice", instruction.ref
+        case _:
+            return None
+
+
 def next_try(order: Order) -> Order:
     """Give the order with a fresh key. Only after evidence that the try before had no effect."""
     return replace(order, status=OrderStatus.SENT, try_no=order.try_no + 1, why=None)
@@ -126,7 +218,11 @@ def must_ask_first(order: Order, now: datetime) -> bool:
 
 def confirmed_by(order: Order, fact: Fact) -> bool:
     """Say whether a fact proves that an open order has had its effect at the provider."""
-    if not isinstance(fact, IntentFact) or not order.open:
+    if not order.open:
+        return False
+    if isinstance(order.instruction, CreateInvoice | OnInvoice):
+        return _invoice_shows(order.instruction, fact)
+    if not isinstance(fact, IntentFact):
         return False
     match order.instruction:
         case CreateIntent():
@@ -137,6 +233,33 @@ def confirmed_by(order: Order, fact: Fact) -> bool:
             return fact.ref == ref and fact.status in (IntentStatus.CANCELED, IntentStatus.SUCCEEDED)
         case _:
             return False
+
+
+def _invoice_shows(instruction: CreateInvoice | OnInvoice, fact: Fact) -> bool:
+    """Say whether the provider's invoice, as it stands, shows that an instruction about it has had its effect."""
+    if isinstance(fact, MissingFact):
+        return isinstance(instruction, DeleteDraft) and fact.ref == instruction.ref
+    if not isinstance(fact, ProviderInvoiceFact):
+        return False
+    if isinstance(instruction, CreateInvoice):
+        return fact.metadata.get(INVOICE_MARK) == instruction.invoice
+    if fact.ref != instruction.ref:
+        return False
+    match instruction:
+        case AddInvoiceLine(line=line):
+            return any(each.mark == line for each in fact.lines)
+        case FinalizeInvoice() | DeleteDraft():
+            return fact.status != "draft"
+        case PayInvoice():
+            return fact.status not in ("draft", "open") or is_tried(fact)
+        case VoidInvoice():
+            return fact.status in ("void", "paid", "deleted")
+
+
+def is_tried(fact: ProviderInvoiceFact) -> bool:
+    """Say whether somebody has tried to pay an open invoice: refused, on its way, or waiting for the customer."""
+    intents = [each.intent for each in fact.payments if each.status == "open" and each.intent]
+    return any(not _untried(each) for each in intents)
 
 
 def _untried(fact: IntentFact) -> bool:

@@ -2,9 +2,16 @@
 
 from typing import Final
 
-from counterfoil.core.facts import LEG_MARK
+from counterfoil.core.facts import INVOICE_MARK, LEG_MARK, LINE_MARK
 from counterfoil.core.ids import ProviderRef
-from counterfoil.core.orders import AttachMethod, ConfirmIntent, CreateCustomer, CreateIntent
+from counterfoil.core.orders import (
+    AddInvoiceLine,
+    AttachMethod,
+    ConfirmIntent,
+    CreateCustomer,
+    CreateIntent,
+    CreateInvoice,
+)
 from counterfoil.providers.port import Refs
 from counterfoil.providers.stripe.calls import Params
 
@@ -67,6 +74,31 @@ def confirm_params(instruction: ConfirmIntent, refs: Refs) -> Params:
     """Parameters that collect a payment while the customer is away."""
     method = needed(refs.method_ref, f"payment method {instruction.method}")
     return {"payment_method": method, "off_session": True, "expand": WITH_FEE}
+
+
+def invoice_params(instruction: CreateInvoice, refs: Refs) -> Params:
+    """Parameters of an empty draft: marked as ours, never advancing by itself, without what waits for other bills."""
+    return {
+        "customer": needed(refs.customer_ref, "customer"),
+        "currency": instruction.currency.lower(),
+        "auto_advance": False,
+        "collection_method": "charge_automatically",
+        "pending_invoice_items_behavior": "exclude",
+        "description": instruction.description or None,
+        "metadata": {INVOICE_MARK: instruction.invoice, CUSTOMER_MARK: instruction.customer},
+    }
+
+
+def line_params(instruction: AddInvoiceLine, refs: Refs) -> Params:
+    """Parameters of one line of a draft."""
+    return {
+        "customer": needed(refs.customer_ref, "customer"),
+        "invoice": instruction.ref,
+        "amount": instruction.amount.minor,
+        "currency": instruction.amount.currency.lower(),
+        "description": instruction.description or None,
+        "metadata": {LINE_MARK: instruction.line, INVOICE_MARK: instruction.invoice},
+    }
 
 
 def needed(ref: ProviderRef | None, what: str) -> ProviderRef:

@@ -103,6 +103,13 @@ def _subject(kind: str, payload: Doc, event_ref: ProviderRef) -> tuple[str, Prov
         thing = "refund"
     if thing == "charge" and intent:
         thing = "payment_intent"
+    if thing == "invoice" and own == event_ref:
+        # An invoice that is only announced has no id, and can't be looked at.
+        thing = "upcoming_invoice"
+    if thing == "invoice_payment":
+        # What paid which part of it, the invoice's own payments say.
+        invoice = ref(payload, "invoice")
+        return ("invoice", invoice) if invoice else (thing, own)
     return thing, intent or own
 
 

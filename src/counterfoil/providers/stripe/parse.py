@@ -36,14 +36,14 @@ WHY_MAX: Final = 200
 Parser: TypeAlias = Callable[[Doc], Fact]
 
 
-def fact_of(doc: Doc, asked: ProviderRef, *, pays_invoice: bool = False) -> Fact:
+def fact_of(doc: Doc, asked: ProviderRef, *, pays: Doc | None = None) -> Fact:
     """Give the fact that an object states. `asked` names it where the object itself does not.
 
-    `pays_invoice` is what the invoice payments list said about a payment; from 2025-03-31 on the payment itself
-    does not say.
+    `pays` is the row that the invoice payments list has of a payment; from 2025-03-31 on the payment itself does not
+    say which invoice it belongs to.
     """
     try:
-        return _parser(doc, pays_invoice)(doc)
+        return _parser(doc, pays)(doc)
     except (Unreadable, MoneyError) as error:
         return UnreadableFact(lenient_ref(doc, "id") or asked, str(error)[:WHY_MAX])
 
@@ -79,12 +79,12 @@ def money(doc: Doc, name: str, currency: str) -> Money:
     return Money(minor, currency)
 
 
-def _parser(doc: Doc, pays_invoice: bool) -> Parser:
+def _parser(doc: Doc, pays: Doc | None) -> Parser:
     match doc.get("object"):
         case "payment_intent":
-            return lambda intent: _intent(intent, pays_invoice)
+            return lambda intent: _intent(intent, pays)
         case "checkout.session":
-            return lambda session: _session(session, pays_invoice)
+            return lambda session: _session(session, pays)
         case "customer":
             return _customer
         case "payment_method":
@@ -93,7 +93,7 @@ def _parser(doc: Doc, pays_invoice: bool) -> Parser:
             raise Unreadable(f"object {str(other)[:40]!r} is not one that is read")
 
 
-def _intent(doc: Doc, pays_invoice: bool, session_ref: ProviderRef | None = None) -> IntentFact:
+def _intent(doc: Doc, pays: Doc | None, session_ref: ProviderRef | None = None) -> IntentFact:
     currency = _currency(doc)
     charge = child(doc, "latest_charge")
     last_error = child(doc, "last_payment_error")
@@ -109,18 +109,19 @@ def _intent(doc: Doc, pays_invoice: bool, session_ref: ProviderRef | None = None
         refusal=refusal_of(last_error) if last_error else None,
         action_url=_action_url(child(doc, "next_action")),
         client_secret=text(doc, "client_secret"),
-        pays_provider_invoice=doc.get("invoice") is not None or pays_invoice,
+        pays_provider_invoice=doc.get("invoice") is not None or pays is not None,
+        invoice_ref=lenient_ref(doc, "invoice") or (lenient_ref(pays, "invoice") if pays else None),
         metadata=labels(doc),
         session_ref=session_ref,
         means=_means(child(charge, "payment_method_details")),
     )
 
 
-def _session(doc: Doc, pays_invoice: bool) -> Fact:
+def _session(doc: Doc, pays: Doc | None) -> Fact:
     session_ref = _required_ref(doc)
     intent = intent_of(doc)
     if intent is not None:
-        return _intent(intent, pays_invoice, session_ref)
+        return _intent(intent, pays, session_ref)
     if ref(doc, "payment_intent") is not None:
         raise Unreadable("payment_intent is not expanded")
     return SessionFact(
@@ -138,6 +139,9 @@ def _customer(doc: Doc) -> CustomerFact:
         ref=_required_ref(doc),
         default_method_ref=ref(child(doc, "invoice_settings"), "default_payment_method"),
         metadata=labels(doc),
+        default_source_ref=ref(doc, "default_source"),
+        currency=_currency(doc) if doc.get("currency") else None,
+        balance_minor=whole(doc, "balance") if doc.get("balance") else 0,
     )
 
 

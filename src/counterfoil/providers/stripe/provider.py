@@ -1,6 +1,5 @@
 """One Stripe account behind the provider port. Each verb makes its calls once and gives their answer as a value."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, assert_never
@@ -8,18 +7,26 @@ from typing import Final, assert_never
 from counterfoil.core.facts import LEG_MARK, Done, Fact, MissingFact, Outcome, Refusal, Refused, UnreadableFact
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import (
+    AddInvoiceLine,
     AttachMethod,
     CancelIntent,
     ConfirmIntent,
     CreateCustomer,
     CreateIntent,
+    CreateInvoice,
+    DeleteDraft,
+    FinalizeInvoice,
     Order,
+    PayInvoice,
+    SetDefaultMethod,
     UpdateCustomer,
+    VoidInvoice,
 )
-from counterfoil.providers.port import Changes, ProviderUnavailable, Refs
+from counterfoil.providers.port import Changes, Refs
 from counterfoil.providers.stripe import history
-from counterfoil.providers.stripe.calls import Answer, Caller, Failure, Params, Reply, object_path, path_of
-from counterfoil.providers.stripe.fields import Doc, child, is_ref, labels, lenient_ref, rows, text
+from counterfoil.providers.stripe.bills import BALANCE, INVOICE
+from counterfoil.providers.stripe.calls import Caller, Failure, Params, object_path, path_of
+from counterfoil.providers.stripe.fields import Doc, child, is_ref, labels, lenient_ref, rows
 from counterfoil.providers.stripe.instructions import (
     CUSTOMER_MARK,
     WITH_FEE,
@@ -32,7 +39,9 @@ from counterfoil.providers.stripe.instructions import (
     needed,
     token_params,
 )
-from counterfoil.providers.stripe.outcomes import RESOURCE_MISSING, in_words, is_missing, is_not_covered, outcome_of
+from counterfoil.providers.stripe.invoicing import Invoicing
+from counterfoil.providers.stripe.lists import doc_of, listed
+from counterfoil.providers.stripe.outcomes import RESOURCE_MISSING, is_missing, is_not_covered, outcome_of
 from counterfoil.providers.stripe.parse import CUSTOMER, INTENT, METHOD, SESSION, fact_of, intent_of, says_its_invoice
 
 COLLECTIONS: Final = {
@@ -45,13 +54,12 @@ EXPANDED: Final = {INTENT: WITH_FEE, SESSION: tuple(f"payment_intent.{field}" fo
 OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
 """Kinds of subject that are looked at through their payment, whose id is then the subject's."""
 
+BALANCE_SUFFIX: Final = ":balance"
+"""How the name of a customer's balance ends, after the customer's id."""
 UNNAMED: Final = ProviderRef("")
 """The id of an object that was to be made and came back without one."""
 CLOCKS_APART: Final = timedelta(hours=1)
 """How much earlier than ours the provider's clock may say that something was made."""
-PAGE: Final = 100
-PAGES_MAX: Final = 10
-"""How far down a customer's payments we look for one of ours. It is looked for within days, so it is near the top."""
 
 
 class StripeProvider:
@@ -59,6 +67,7 @@ class StripeProvider:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
+        self._invoicing = Invoicing(caller, self._look)
 
     def fetch(self, kind: str, ref: ProviderRef) -> Fact:
         """Give the current object: a payment, hosted checkout, customer or method, or the payment of a charge, refund
@@ -67,15 +76,19 @@ class StripeProvider:
             return MissingFact(ref)
         if kind in OF_A_PAYMENT and ref.startswith("pi_"):
             return self.fetch(INTENT, ref)
+        if kind == INVOICE:
+            return self._invoicing.fetch(ref)
+        if kind == BALANCE:
+            return self._invoicing.balance(ProviderRef(ref.removesuffix(BALANCE_SUFFIX)))
         if kind not in COLLECTIONS:
             return UnreadableFact(ref, f"objects of kind {kind[:40]} are not fetched")
         expand = EXPANDED.get(kind)
         answer = self._caller.get(object_path(COLLECTIONS[kind], ref), {"expand": expand} if expand else {})
         if isinstance(answer, Failure) and is_missing(answer):
             return MissingFact(ref)
-        doc = _doc(answer)
+        doc = doc_of(answer)
         intent = doc if kind == INTENT else intent_of(doc)
-        return fact_of(doc, ref, pays_invoice=intent is not None and self._pays_invoice(intent))
+        return fact_of(doc, ref, pays=self._invoice_paid_by(intent) if intent is not None else None)
 
     def execute(self, order: Order, refs: Refs) -> Outcome:
         """Send an order under its key."""
@@ -96,6 +109,13 @@ class StripeProvider:
             case CancelIntent() as cancel:
                 path = object_path("payment_intents", cancel.ref, "cancel")
                 return self._post(path, {"expand": WITH_FEE}, order.key, cancel.ref)
+            case SetDefaultMethod():
+                path = object_path("customers", needed(refs.customer_ref, "customer"))
+                return without_words(self._post(path, default_params(needed(refs.method_ref, "method")), order.key))
+            case CreateInvoice() as invoice:
+                return self._invoicing.create(invoice, refs, order.key)
+            case AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
+                return self._invoicing.execute(order.instruction, refs, order.key)
             case other:
                 assert_never(other)
 
@@ -109,7 +129,7 @@ class StripeProvider:
         match order.instruction:
             case CreateCustomer() as create:
                 return self._find_customer(create, order, refs)
-            case UpdateCustomer():
+            case UpdateCustomer() | SetDefaultMethod():
                 return self.fetch(CUSTOMER, needed(refs.customer_ref, "customer"))
             case AttachMethod() as attach:
                 return self._find_method(attach, refs)
@@ -117,6 +137,12 @@ class StripeProvider:
                 return self._find_intent(intent, refs)
             case ConfirmIntent(ref=intent_ref) | CancelIntent(ref=intent_ref):
                 return self.fetch(INTENT, intent_ref)
+            case CreateInvoice() as invoice:
+                return self._invoicing.find(invoice, refs)
+            case AddInvoiceLine() as line:
+                return self._invoicing.find_line(line)
+            case FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
+                return self._invoicing.fetch(order.instruction.ref)
             case other:
                 assert_never(other)
 
@@ -155,8 +181,8 @@ class StripeProvider:
         """Look among those with the address first, which are few; it may have changed or gone since the try."""
         since = int((order.queued_at - CLOCKS_APART).timestamp())
         params: list[Params] = [{"email": refs.email}] if refs.email else []
-        for listed in (*params, {"created": {"gte": since}}):
-            for customer in self._listed(path_of("customers"), listed):
+        for wanted in (*params, {"created": {"gte": since}}):
+            for customer in listed(self._caller, path_of("customers"), wanted):
                 if labels(customer).get(CUSTOMER_MARK) == create.customer:
                     return fact_of(customer, UNNAMED)
         return None
@@ -169,7 +195,7 @@ class StripeProvider:
         answer = self._caller.get(object_path("payment_methods", ProviderRef(attach.token)))
         if isinstance(answer, Failure) and is_missing(answer):
             return None
-        method = _doc(answer)
+        method = doc_of(answer)
         if lenient_ref(method, "customer") != customer_ref:
             return None
         if attach.make_default and not self._is_default(attach.token, customer_ref):
@@ -177,43 +203,38 @@ class StripeProvider:
         return fact_of(method, ProviderRef(attach.token))
 
     def _is_default(self, method: str, customer_ref: ProviderRef) -> bool:
-        customer = _doc(self._caller.get(object_path("customers", customer_ref)))
+        customer = doc_of(self._caller.get(object_path("customers", customer_ref)))
         return lenient_ref(child(customer, "invoice_settings"), "default_payment_method") == method
 
     def _find_intent(self, intent: CreateIntent, refs: Refs) -> Fact | None:
         params = {"customer": needed(refs.customer_ref, "customer")}
-        for listed in self._listed(path_of("payment_intents"), params):
-            found = lenient_ref(listed, "id")
-            if labels(listed).get(LEG_MARK) == intent.leg and found is not None:
+        for each in listed(self._caller, path_of("payment_intents"), params):
+            found = lenient_ref(each, "id")
+            if labels(each).get(LEG_MARK) == intent.leg and found is not None:
                 return self.fetch(INTENT, found)
         return None
 
-    def _listed(self, path: str, params: Params) -> Iterator[Doc]:
-        """Give the objects of a list, newest first. Raises ProviderUnavailable on a list without an end in sight."""
-        below: dict[str, object] = {}
-        for _ in range(PAGES_MAX):
-            page = _doc(self._caller.get(path, {**params, "limit": PAGE, **below}))
-            found = rows(page, "data")
-            yield from found
-            if page.get("has_more") is not True or not found:
-                return
-            below = {"starting_after": text(found[-1], "id")}
-        raise ProviderUnavailable(f"not found among the newest {PAGE * PAGES_MAX} objects, and there are more")
+    def _look(self, ref: ProviderRef) -> Fact:
+        """Look at a payment of a provider's invoice."""
+        answer = self._caller.get(object_path(COLLECTIONS[INTENT], ref), {"expand": WITH_FEE})
+        if isinstance(answer, Failure) and is_missing(answer):
+            return MissingFact(ref)
+        return fact_of(doc_of(answer), ref)
 
-    def _pays_invoice(self, intent: Doc) -> bool:
-        """Say whether a payment belongs to an invoice of the provider, paid or not.
+    def _invoice_paid_by(self, intent: Doc) -> Doc | None:
+        """Give the row that says which invoice of the provider a payment belongs to, paid or not, None when to none.
 
         Payments that we made carry our mark and never do. From 2025-03-31 on others don't say it themselves, so the
         list of invoice payments is asked. When that fails the question stays open: to go on as if the payment stood
         alone is how money is credited twice. Only a provider that has no such list has no such invoices.
         """
         if says_its_invoice(intent) or LEG_MARK in labels(intent):
-            return False
+            return None
         payment = {"type": INTENT, "payment_intent": intent.get("id")}
         answer = self._caller.get(path_of("invoice_payments"), {"payment": payment, "limit": 1})
         if isinstance(answer, Failure) and is_not_covered(answer):
-            return False
-        return bool(rows(_doc(answer), "data"))
+            return None
+        return next(iter(rows(doc_of(answer), "data")), None)
 
 
 def is_method_id(token: str) -> bool:
@@ -226,14 +247,3 @@ def without_words(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Refused):
         return replace(outcome, refusal=replace(outcome.refusal, message=""))
     return outcome
-
-
-def _doc(answer: Answer) -> Doc:
-    """Give the object of an answer to a question. Raises ProviderUnavailable when there is none."""
-    match answer:
-        case Reply(doc):
-            return doc
-        case Failure():
-            raise ProviderUnavailable(in_words(answer))
-        case other:
-            assert_never(other)
