@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from counterfoil.core.books import Books, Case, Leg, leg_by_ref
+from counterfoil.core.books import Books, Case, Leg, leg_by_ref, with_changes
 from counterfoil.core.customers import decide_method_fact
 from counterfoil.core.effects import Act, Change, Decision, Effect, Observe, Park, Reason, Skip, Why
 from counterfoil.core.facts import (
@@ -13,7 +13,9 @@ from counterfoil.core.facts import (
     Fact,
     IntentFact,
     MethodFact,
+    MissingFact,
     Outcome,
+    ProviderInvoiceFact,
     Refusal,
     Refused,
     Unfinished,
@@ -23,14 +25,24 @@ from counterfoil.core.ids import CaseId, NewId
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import (
     STORED_ERROR,
+    AddInvoiceLine,
     AttachMethod,
     CancelIntent,
     ConfirmIntent,
     CreateCustomer,
     CreateIntent,
+    CreateInvoice,
+    DeleteDraft,
+    FinalizeInvoice,
+    OnInvoice,
     Order,
+    PayInvoice,
+    SetDefaultMethod,
     UpdateCustomer,
+    VoidInvoice,
+    handle_of,
 )
+from counterfoil.core.provider_invoices import decide_create_refused, decide_provider_invoice, gone
 from counterfoil.core.settlement import decide_intent, refuse_leg
 
 RULE: Final = "read-reply@1"
@@ -55,14 +67,14 @@ def decide_reply(
         case Done(fact):
             closed = _closed(order, OrderStatus.DONE, None)
             if stale:
-                return _superseded(order, closed)
+                return _superseded(order, closed, now)
             return _with_order(_done(books, closed, fact, now, new_id), order, closed)
         case Refused(refusal) if refusal.code == OTHER_VALUES and isinstance(order.instruction, CreateCustomer):
             return _unknown(order, STORED_ERROR, now)
         case Refused(refusal, fact):
             closed = _closed(order, OrderStatus.REFUSED, refusal.decline_code or refusal.code)
             if stale and fact:
-                return _superseded(order, closed)
+                return _superseded(order, closed, now)
             return _with_order(_refused(books, closed, refusal, fact, now, new_id), order, closed)
         case Unfinished(why):
             requeued = replace(order, status=OrderStatus.QUEUED, why=why)
@@ -72,10 +84,16 @@ def decide_reply(
             return _unknown(order, why, now)
 
 
-def _superseded(order: Order, closed: Order) -> Decision:
+def _superseded(order: Order, closed: Order, now: datetime) -> Decision:
     sentence = "The provider answered, but a newer look at the same object was applied before; only the order closes."
     why = _why(order, Reason.SUPERSEDED, sentence)
-    return Act(why, (Change(order, closed),)) if closed != order else Skip(why)
+    if closed == order:
+        return Skip(why)
+    effects: tuple[Effect, ...] = (Change(order, closed),)
+    if isinstance(order.instruction, OnInvoice):
+        # That look was taken while this step was under way, so it could not say what comes next.
+        effects += (Observe(order.account, "invoice", order.instruction.ref, now, "a step of it was answered"),)
+    return Act(why, effects)
 
 
 def _closed(order: Order, status: OrderStatus, why: str | None) -> Order:
@@ -102,9 +120,9 @@ def _unknown(order: Order, why: str, now: datetime) -> Decision:
     """No usable reply: nothing is concluded. A handle is looked at again; without one the order itself comes back."""
     unknown = replace(order, status=OrderStatus.UNKNOWN, why=why)
     effects: tuple[Effect, ...] = (Change(order, unknown),)
-    if isinstance(order.instruction, ConfirmIntent | CancelIntent):
-        ref = order.instruction.ref
-        effects += (Observe(order.account, "payment_intent", ref, now + LOOK_AGAIN, "the reply to our call was lost"),)
+    handle = handle_of(order.instruction)
+    if handle:
+        effects += (Observe(order.account, *handle, now + LOOK_AGAIN, "the reply to our call was lost"),)
     sentence = (
         "The provider's reply was lost. It may have had its effect, so nothing is concluded until we have looked."
     )
@@ -128,6 +146,23 @@ def _done(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) 
             if isinstance(fact, IntentFact):
                 return decide_intent(books, fact, now, new_id)
             return _odd_reply(books, order, now, new_id)
+        case SetDefaultMethod():
+            return Skip(_why(order, Reason.METHOD_SAVED, "The provider charges this method unless another is named."))
+        case CreateInvoice() | AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
+            return _invoice_stepped(books, order, fact, None, now, new_id)
+
+
+def _invoice_stepped(
+    books: Books, order: Order, fact: Fact | None, refusal: Refusal | None, now: datetime, new_id: NewId
+) -> Decision:
+    """A step of a provider's invoice was taken or refused: what the invoice is now says what it means."""
+    books = with_changes(books, (order,))
+    if isinstance(order.instruction, CreateInvoice) and refusal:
+        return decide_create_refused(books, order.instruction.invoice, refusal, now, new_id)
+    seen = gone(books, fact.ref) if isinstance(fact, MissingFact) else fact
+    if isinstance(seen, ProviderInvoiceFact):
+        return decide_provider_invoice(books, seen, now, new_id, refusal)
+    return _odd_reply(books, order, now, new_id)
 
 
 def _customer_made(books: Books, order: Order, fact: Fact) -> Decision:
@@ -213,6 +248,11 @@ def _refused(books: Books, order: Order, refusal: Refusal, fact: Fact | None, no
         case UpdateCustomer():
             sentence = f"The provider refused to change its copy of the customer's name and e-mail ({code})."
             return _customer_refused(books, order, order.id, sentence, now, new_id)
+        case SetDefaultMethod():
+            sentence = f"The provider would not make the method the default ({code}); it is named with each payment."
+            return Skip(_why(order, Reason.METHOD_REFUSED, sentence))
+        case CreateInvoice() | AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
+            return _invoice_stepped(books, order, fact, refusal, now, new_id)
 
 
 def _customer_refused(

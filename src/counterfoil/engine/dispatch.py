@@ -1,7 +1,8 @@
 """The flow of an order: take it, call the provider under its key, record the outcome as news and decide it.
 
     Take ─→ [Ask] ─→ Send ─→ Record
-                       └─→ Look ─→ Record (a replay's reply may be old: the object is looked at instead)
+                       └─→ Look ─→ Record (a replay's reply may be old, and a provider's invoice decides itself what a
+                                           step made of it: the object is looked at instead)
 
 Orders leave only after the commit that made them, and only through the gates: an account in `observe` mode and a paused
 tenant, account or customer keep them queued.
@@ -11,23 +12,40 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from counterfoil.core.books import Books
-from counterfoil.core.facts import Done, Fact, IntentFact, Outcome, Refused, Source, Unfinished, Unknown
+from counterfoil.core.facts import (
+    Done,
+    Fact,
+    IntentFact,
+    MissingFact,
+    Outcome,
+    ProviderInvoiceFact,
+    Refused,
+    Source,
+    Unfinished,
+    Unknown,
+)
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import (
     CancelIntent,
     ConfirmIntent,
     CreateCustomer,
     CreateIntent,
+    CreateInvoice,
+    DeleteDraft,
+    OnInvoice,
     Order,
+    PayInvoice,
+    SetDefaultMethod,
     UpdateCustomer,
     confirmed_by,
+    handle_of,
     must_ask_first,
     next_try,
 )
 from counterfoil.core.replies import decide_reply
 from counterfoil.engine.answers import fix_answers
 from counterfoil.engine.apply import apply
-from counterfoil.engine.decide import Moment, books_for_intent
+from counterfoil.engine.decide import Moment, books_for_intent, books_for_invoice
 from counterfoil.engine.house import House
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.notices import backoff, report, status_of
@@ -83,9 +101,8 @@ class Take:
 
 
 def _number(tx: Tx, order: Order) -> int:
-    if isinstance(order.instruction, ConfirmIntent | CancelIntent):
-        return inbox.number_observation(tx, order.account, "payment_intent", order.instruction.ref)
-    return 0
+    handle = handle_of(order.instruction)
+    return inbox.number_observation(tx, order.account, *handle) if handle else 0
 
 
 def _gated(tx: Tx, house: House, order: Order) -> bool:
@@ -114,7 +131,7 @@ def _refs(tx: Tx, order: Order) -> Refs | None:
             return None  # of two that are under way at once, the older values could arrive last
         case CreateIntent(method=method) if method:
             refs = replace(refs, method_ref=subjects.method_ref(tx, method))
-        case ConfirmIntent(method=method):
+        case ConfirmIntent(method=method) | PayInvoice(method=method) | SetDefaultMethod(method=method):
             refs = replace(refs, method_ref=subjects.method_ref(tx, method))
         case _:
             pass
@@ -143,8 +160,9 @@ class Ask:
 
     def _evidence(self, house: House) -> Fact | None:
         provider = house.provider(self.claim.tenant, self.order.account)
-        if isinstance(self.order.instruction, ConfirmIntent | CancelIntent):
-            fact = provider.fetch("payment_intent", self.order.instruction.ref)
+        handle = handle_of(self.order.instruction)
+        if handle:
+            fact = provider.fetch(*handle)
             return fact if confirmed_by(self.order, fact) else None
         return provider.find(self.order, self.refs)
 
@@ -190,14 +208,18 @@ class Send:
         if self.replayed and isinstance(outcome, Unfinished):
             # "Busy" after a lost reply says nothing about what the lost one did.
             return Record(self.claim, self.order, Unknown(outcome.why), self.number)
-        if self.replayed and self.number and isinstance(outcome, Done | Refused):
+        must_look = self.replayed or isinstance(self.order.instruction, OnInvoice)
+        if must_look and self.number and isinstance(outcome, Done | Refused):
             return Look(self.claim, self.order, outcome)
         return Record(self.claim, self.order, outcome, self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look at the object itself: a replayed reply is the first one's, and may be older than what we know."""
+    """Look at the object itself: a replayed reply is the first one's, and may be older than what we know.
+
+    After every step of a provider's invoice, too: what it is now decides, never what the step was to make of it.
+    """
 
     claim: Claim
     order: Order
@@ -206,18 +228,23 @@ class Look:
 
     def run(self, house: House) -> Phase | None:
         """One transaction for the number, then one provider call."""
-        assert isinstance(self.order.instruction, ConfirmIntent | CancelIntent)
-        ref = self.order.instruction.ref
+        handle = handle_of(self.order.instruction)
+        assert handle is not None, "a look at nothing"
         number = house.transact(
-            self.claim.tenant, lambda tx: inbox.number_observation(tx, self.order.account, "payment_intent", ref)
+            self.claim.tenant, lambda tx: inbox.number_observation(tx, self.order.account, *handle)
         )
         try:
-            fact = house.provider(self.claim.tenant, self.order.account).fetch("payment_intent", ref)
+            fact = house.provider(self.claim.tenant, self.order.account).fetch(*handle)
         except ProviderUnavailable:
             return Record(self.claim, self.order, Unknown("no_reply"), 0)
-        if not isinstance(fact, IntentFact):
+        if not isinstance(fact, IntentFact | ProviderInvoiceFact) and not _is_dropped(self.order, fact):
             return Record(self.claim, self.order, Unknown("no_reply"), 0)
         return Record(self.claim, self.order, replace(self.outcome, fact=fact), number)
+
+
+def _is_dropped(order: Order, fact: Fact) -> bool:
+    """Say whether an object is missing because it was to be dropped."""
+    return isinstance(order.instruction, DeleteDraft) and isinstance(fact, MissingFact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,10 +324,13 @@ class Record:
         return row
 
     def _books(self, tx: Tx) -> Books | None:
+        fact = getattr(self.outcome, "fact", None)
+        if isinstance(self.order.instruction, CreateInvoice | OnInvoice):
+            return books_for_invoice(tx, self.order.customer, self.order.subject, fact)
         payment = subjects.payment_of_leg(tx, self.order.subject)
         if payment is None:
             return load_books(tx, self.order.customer, Scope())
-        return books_for_intent(tx, self.order.customer, payment, getattr(self.outcome, "fact", None))
+        return books_for_intent(tx, self.order.customer, payment, fact)
 
     def _stale(self, tx: Tx) -> bool:
         """Say whether a newer look at the object was applied while this call was under way."""
@@ -309,8 +339,9 @@ class Record:
 
     def _remember(self, tx: Tx, moment: Moment) -> None:
         fact = getattr(self.outcome, "fact", None)
-        if fact is not None and self.number:
-            seen = Observation(self.order.account, "payment_intent", fact.ref, self.number, *status_of(fact))
+        handle = handle_of(self.order.instruction)
+        if fact is not None and handle and self.number:
+            seen = Observation(self.order.account, handle[0], fact.ref, self.number, *status_of(fact))
             inbox.apply_observation(tx, seen, moment.now)
 
     def _leave_queue(self, tx: Tx, house: House) -> None:

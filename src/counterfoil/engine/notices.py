@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from counterfoil.core.effects import Defer, Reason, Skip, Why, outcome_of
-from counterfoil.core.facts import Fact, IntentFact, MissingFact, Notice, Source, UnreadableFact
+from counterfoil.core.facts import Fact, IntentFact, MissingFact, Notice, ProviderInvoiceFact, Source, UnreadableFact
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.strangers import Hint, decide_gave_up, decide_quarantined, misrouted
 from counterfoil.engine.answers import fix_answers
@@ -263,7 +263,7 @@ def observation(seen: Seen) -> Observation:
 
 def status_of(fact: Fact) -> tuple[str, Fact]:
     """Give the word and the fact that are remembered of an observation."""
-    return (fact.status if isinstance(fact, IntentFact) else type(fact).__name__, fact)
+    return (fact.status if isinstance(fact, IntentFact | ProviderInvoiceFact) else type(fact).__name__, fact)
 
 
 def _hint(row: Row) -> Hint:
