@@ -37,6 +37,7 @@ EVENT_KINDS: Final = (
     "customer.subscription.updated",
     "customer.updated",
     "invoice.created",
+    "invoice.deleted",
     "invoice.finalization_failed",
     "invoice.finalized",
     "invoice.marked_uncollectible",
