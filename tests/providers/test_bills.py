@@ -141,9 +141,7 @@ def test_only_web_addresses_become_links(url: object) -> None:
     assert parsed(hosted_invoice_url=url).url is None
 
 
-INVOICES = [
-    path for path in recorded_events() if path.stem.startswith("invoice_") and "payment_paid" not in path.stem
-]
+INVOICES = [path for path in recorded_events() if path.stem.startswith("invoice_") and "payment_paid" not in path.stem]
 
 
 @pytest.mark.parametrize("path", INVOICES, ids=lambda path: f"{path.parent.name}/{path.stem}")

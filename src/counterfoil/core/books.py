@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
-from counterfoil.core.bought import Purchase
+from counterfoil.core.bought import Collector, Purchase
 from counterfoil.core.ids import (
     AccountId,
     CaseId,
@@ -42,7 +42,8 @@ from counterfoil.core.orders import Order
 class Customer:
     """Who pays. `provider_ref` is its id at the provider account, None until one was made or named.
 
-    `erased_at` is when its personal data were erased; they never come back.
+    `erased_at` is when its personal data were erased; they never come back. `currency` is the one that the provider
+    bills in, once it has billed this customer anything.
     """
 
     id: CustomerId
@@ -53,6 +54,7 @@ class Customer:
     paused: bool = False
     deleted_at_provider: bool = False
     erased_at: datetime | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,9 @@ class Line:
 class Invoice:
     """What a customer owes. `paid_minor` is what settled legs paid; due = total − paid, never below zero.
 
-    `collect_at_due` asks the scheduler to launch the payment when `due_at` comes.
+    `collect_at_due` asks the scheduler to launch the payment when `due_at` comes. One that the provider collects
+    mirrors its invoice `provider_ref`: its number is the provider's, and the provider's coupons took `discount_minor`
+    off its lines; total = lines − discount.
     """
 
     id: InvoiceId
@@ -248,6 +252,9 @@ class Invoice:
     paid_at: datetime | None = None
     paid_with: str | None = None
     voided_at: datetime | None = None
+    collector: Collector = Collector.OURS
+    provider_ref: ProviderRef | None = None
+    discount_minor: int = 0
 
     @property
     def due_minor(self) -> int:
@@ -267,6 +274,10 @@ class LegKind(StrEnum):
 
     CREDIT = "credit"
     PROVIDER = "provider"
+    BALANCE = "balance"
+    """The customer's own balance at the provider, which the provider applied."""
+    EXTERNAL = "external"
+    """Money that somebody else took, of which the provider was only told."""
 
 
 class Confirmation(StrEnum):

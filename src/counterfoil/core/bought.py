@@ -52,6 +52,9 @@ class Purchase:
     only net buys credits. Three facts are kept apart: `authorized_at` (the money is promised), `settled_at` (it is
     there) and `fulfilled_at` (the credits were given, as the lot `grant`). `invoice` and `line` are what bills it.
     `failures` counts refused tries. `clawed` is the quantity that was taken back, `refunded_minor` what was paid back.
+    What was paid is made of balance, card and external parts; the provider's coupons took `discount_minor` off. The
+    balance part is below zero when what the customer owed there before was collected with it. `given_up_at` is when it
+    was given up: its invoice is taken back at the provider, and only then it is over.
     """
 
     id: PurchaseId
@@ -80,6 +83,7 @@ class Purchase:
     balance_minor: int = 0
     card_minor: int = 0
     external_minor: int = 0
+    discount_minor: int = 0
     provider_ref: ProviderRef | None = None
     grant: GrantId | None = None
     authorized_at: datetime | None = None
@@ -94,6 +98,7 @@ class Purchase:
     clawed: int = 0
     description: str = ""
     external_id: str | None = None
+    given_up_at: datetime | None = None
 
     @property
     def gross_minor(self) -> int:

@@ -144,7 +144,7 @@ def decide_method_fact(
         last4=fact.last4,
         expires=fact.expires,
         fingerprint=fact.fingerprint,
-        is_default=make_default or (held.is_default if held else not any(each.attached for each in books.methods)),
+        is_default=make_default or (held is not None and held.is_default),
     )
     if after == held:
         return Skip(

@@ -11,7 +11,7 @@ from typing import Final
 
 from counterfoil.core.books import FREE_SOURCES, Grant, Invoice, Leg, Line, LineKind, Wallet
 from counterfoil.core.bought import Purchase
-from counterfoil.core.facts import ChargeFee
+from counterfoil.core.facts import BalanceMoveFact, ChargeFee
 from counterfoil.core.ids import AccountId, CustomerId, GrantId, ProviderRef, WalletId
 from counterfoil.core.money import Money, ServiceUnit, share
 
@@ -104,6 +104,11 @@ def receivable(customer: CustomerId) -> Account:
 def customer_balance(customer: CustomerId) -> Account:
     """Money of a customer that pays no invoice yet."""
     return Account("customer_balance", customer)
+
+
+def provider_balance(customer: CustomerId) -> Account:
+    """What the provider's own books say a customer has there in credit, or, below zero, owes."""
+    return Account("customer_balance_provider", customer)
 
 
 def suspense(ref: ProviderRef) -> Account:
@@ -288,14 +293,21 @@ def debt_covered(covered: Covered, at: datetime) -> Entry:
 
 
 def invoice_finalized(invoice: Invoice, lines: tuple[Line, ...], now: datetime) -> Entry:
-    """The customer owes the total; each line's net is earned by its kind and its tax is owed on."""
-    postings = [posting for line in lines for posting in _earned(invoice, line)]
+    """The customer owes the total; each line's net is earned by its kind and its tax is owed on.
+
+    What the provider's coupons took off is earned by nobody; it comes off the lines in their order.
+    """
+    postings, left = [], invoice.discount_minor
+    for line in lines:
+        off = min(left, line.net_minor)
+        postings += _earned(invoice, line, off)
+        left -= off
     return Entry(f"invoice:{invoice.id}:finalized", invoice.id, now, tuple(postings))
 
 
-def _earned(invoice: Invoice, line: Line) -> list[Posting]:
+def _earned(invoice: Invoice, line: Line, discount_minor: int) -> list[Posting]:
     owed = receivable(invoice.customer)
-    parts = ((EARNED_BY[line.kind], line.net_minor), (TAX, line.tax_minor))
+    parts = ((EARNED_BY[line.kind], line.net_minor - discount_minor), (TAX, line.tax_minor))
     return [Posting(owed, account, invoice.currency, minor) for account, minor in parts if minor]
 
 
@@ -376,6 +388,44 @@ def provider_leg_settled(leg: Leg, customer: CustomerId, received: Received, now
     )
     postings = tuple(posting for posting in parts if posting.amount)
     return Entry(f"leg:{leg.id}:settled", leg.id, now, postings)
+
+
+# --- what the provider collects by its own invoices ---
+
+
+def balance_leg_settled(leg: Leg, customer: CustomerId, now: datetime) -> Entry:
+    """The provider applied the customer's balance: that much less is owed, and that much less is credited there."""
+    posting = Posting(provider_balance(customer), receivable(customer), leg.currency, leg.received_minor)
+    return Entry(f"leg:{leg.id}:settled", leg.id, now, (posting,))
+
+
+def balance_leg_returned(leg: Leg, customer: CustomerId, now: datetime) -> Entry:
+    """The way back of `balance_leg_settled`: the provider returned what it had taken of the balance."""
+    posting = Posting(receivable(customer), provider_balance(customer), leg.currency, leg.received_minor)
+    return Entry(f"leg:{leg.id}:returned", leg.id, now, (posting,))
+
+
+def external_leg_settled(leg: Leg, customer: CustomerId, now: datetime) -> Entry:
+    """Somebody else has the money; the provider was told that it came."""
+    posting = Posting(EXTERNAL, receivable(customer), leg.currency, leg.received_minor)
+    return Entry(f"leg:{leg.id}:settled", leg.id, now, (posting,))
+
+
+def provider_invoice_collected(leg: Leg, customer: CustomerId, received: Received, now: datetime) -> Entry:
+    """The provider has the money of its own invoice; the rest is on the customer's balance there."""
+    parts = (
+        Posting(received.source, receivable(customer), leg.currency, received.owed_minor),
+        Posting(received.source, provider_balance(customer), leg.currency, received.kept_minor),
+    )
+    postings = tuple(posting for posting in parts if posting.amount)
+    return Entry(f"leg:{leg.id}:settled", leg.id, now, postings)
+
+
+def provider_balance_moved(move: BalanceMoveFact, customer: CustomerId, now: datetime) -> Entry:
+    """The provider credited the customer for service that was paid for and not had, or took such a credit away."""
+    theirs = provider_balance(customer)
+    debit, credit = (DEFERRED, theirs) if move.minor < 0 else (theirs, DEFERRED)
+    return Entry(f"balance:{move.ref}", customer, now, (Posting(debit, credit, move.currency, abs(move.minor)),))
 
 
 def money_unexplained(account: AccountId, ref: ProviderRef, money: Money, now: datetime) -> Entry:

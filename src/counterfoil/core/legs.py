@@ -270,6 +270,10 @@ def means_of(books: Books, leg: Leg) -> str:
     """Say in words what pays a leg: credits, what the provider says was charged, else the method it was asked for."""
     if leg.kind is LegKind.CREDIT:
         return "credits"
+    if leg.kind is LegKind.BALANCE:
+        return "balance"
+    if leg.kind is LegKind.EXTERNAL:
+        return "outside the provider"
     if leg.means:
         return leg.means
     method = next((each for each in books.methods if each.id == leg.method), None)

@@ -15,7 +15,6 @@ from counterfoil.core.books import (
     Leg,
     LegKind,
     Line,
-    MethodId,
     Payment,
     invoice_of,
     leg_by_ref,
@@ -24,7 +23,7 @@ from counterfoil.core.books import (
 )
 from counterfoil.core.effects import Allocate, Change, Effect, Notify, Observe, Post, changes_of
 from counterfoil.core.facts import IntentFact, IntentStatus, InvoicePaymentFact, ProviderInvoiceFact, balance_ref
-from counterfoil.core.ids import InvoiceId, LegId, NewId, PaymentId
+from counterfoil.core.ids import InvoiceId, LegId, MethodId, NewId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus, may_move
 from counterfoil.core.status import IN_FLIGHT, legs_for
 
@@ -63,7 +62,9 @@ def open_mirror(steps: Steps, invoice: InvoiceId, fact: ProviderInvoiceFact) -> 
         total_minor=fact.total_minor,
         discount_minor=fact.discount_minor,
     )
-    steps.add(Change(held, opened), *_posted(journal.invoice_finalized(opened, lines_of(steps.books, invoice), steps.now)))
+    steps.add(
+        Change(held, opened), *_posted(journal.invoice_finalized(opened, lines_of(steps.books, invoice), steps.now))
+    )
     steps.add(told(opened, "finalized"))
     if fact.starting_balance or fact.ending_balance:
         look_at_balance(steps)

@@ -14,7 +14,7 @@ from typing import Final
 from counterfoil.core import journal, mirrors, purchases
 from counterfoil.core.books import (
     Books,
-    Collector,
+    Case,
     Invoice,
     Leg,
     LegKind,
@@ -23,10 +23,24 @@ from counterfoil.core.books import (
     default_method,
     invoice_of,
 )
-from counterfoil.core.bought import Purchase
-from counterfoil.core.effects import Act, Change, Decision, Effect, Instruct, Observe, Park, Post, Reason, Skip, Timer, Why
-from counterfoil.core.facts import INVOICE_MARK, IntentStatus, ProviderInvoiceFact, Refusal
-from counterfoil.core.ids import InvoiceId, NewId, OrderId, ProviderRef, PurchaseId
+from counterfoil.core.bought import Collector, Purchase
+from counterfoil.core.effects import (
+    Act,
+    Change,
+    Decision,
+    Defer,
+    Effect,
+    Instruct,
+    Observe,
+    Park,
+    Post,
+    Reason,
+    Skip,
+    Timer,
+    Why,
+)
+from counterfoil.core.facts import INVOICE_MARK, IntentFact, IntentStatus, ProviderInvoiceFact, Refusal
+from counterfoil.core.ids import AccountId, CaseId, InvoiceId, NewId, OrderId, ProviderRef, PurchaseId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PurchaseStatus
 from counterfoil.core.mirrors import Steps
 from counterfoil.core.money import Money
@@ -81,9 +95,9 @@ class _Scene:
         return next(each for each in self.steps.books.purchases if each.id == self.purchase)
 
     @property
-    def line(self) -> Line:
-        """The line that bills the purchase."""
-        return mirrors.lines_of(self.steps.books, self.invoice)[0]
+    def lines(self) -> tuple[Line, ...]:
+        """The lines that bill the purchase."""
+        return mirrors.lines_of(self.steps.books, self.invoice)
 
     @property
     def is_wanted(self) -> bool:
@@ -97,7 +111,7 @@ class _Scene:
 
     def instruct(self, instruction: Instruction) -> None:
         """Order a step, unless it was ordered before: each step has one order for ever, and so one key."""
-        if not self.orders(type(instruction)):
+        if not any(each.instruction == instruction for each in self.orders(type(instruction))):
             self.steps.add(_order(self.mirror, instruction, self.steps.now, self.steps.new_id))
 
 
@@ -148,7 +162,7 @@ def _close_proven(scene: _Scene) -> None:
 
 def _mismatch(scene: _Scene) -> str | None:
     """Compare the provider's invoice with the purchase's own row, before any of it is believed."""
-    fact, line = scene.fact, scene.line
+    fact, lines = scene.fact, scene.lines
     if fact.status == "deleted":
         return None
     if fact.currency != scene.mirror.currency:
@@ -156,15 +170,23 @@ def _mismatch(scene: _Scene) -> str | None:
     ours = scene.steps.books.customer.provider_ref
     if fact.customer_ref and ours and fact.customer_ref != ours:
         return f"It belongs to the provider's customer {fact.customer_ref}, not to {ours}."
-    if not fact.lines:
-        return "Its line is gone." if _is_done(scene, AddInvoiceLine) and fact.status != "void" else None
-    asked = Money(line.net_minor, fact.currency)
-    if [each.mark for each in fact.lines] != [line.id] or fact.subtotal_minor != line.net_minor:
-        return f"It bills {Money(fact.subtotal_minor, fact.currency)} by {len(fact.lines)} lines, not {asked} by ours."
-    if fact.tax_minor != line.tax_minor:
-        tax = Money(line.tax_minor, fact.currency)
-        return f"It adds {Money(fact.tax_minor, fact.currency)} of tax, {tax} was asked for."
+    ours_there = {each.mark: each.minor for each in fact.lines}
+    if len(ours_there) < len(fact.lines) or not ours_there.items() <= {(each.id, each.net_minor) for each in lines}:
+        return f"It bills {Money(fact.subtotal_minor, fact.currency)} by lines that are not as we asked for them."
+    if fact.status == "draft":
+        lost = [
+            each for each in scene.orders(AddInvoiceLine) if each.status is OrderStatus.DONE and _is_off(each, fact)
+        ]
+        return "A line that was on it is gone." if lost else None
+    net, tax = sum(each.net_minor for each in lines), sum(each.tax_minor for each in lines)
+    if (fact.subtotal_minor, fact.tax_minor) != (net, tax):
+        theirs = f"{Money(fact.subtotal_minor, fact.currency)} and {Money(fact.tax_minor, fact.currency)} of tax"
+        return f"It bills {theirs}, we asked for {Money(net, fact.currency)} and {Money(tax, fact.currency)}."
     return _sum_mismatch(fact) if fact.status == "paid" else None
+
+
+def _is_off(order: Order, fact: ProviderInvoiceFact) -> bool:
+    return isinstance(order.instruction, AddInvoiceLine) and order.instruction.line not in {m.mark for m in fact.lines}
 
 
 def _sum_mismatch(fact: ProviderInvoiceFact) -> str | None:
@@ -173,10 +195,6 @@ def _sum_mismatch(fact: ProviderInvoiceFact) -> str | None:
         return None
     parts = f"{Money(fact.applied_minor, fact.currency)} of balance and {Money(fact.paid_minor, fact.currency)}"
     return f"It is paid, and {parts} do not make {Money(fact.total_minor, fact.currency)}."
-
-
-def _is_done(scene: _Scene, kind: type) -> bool:
-    return any(each.status is OrderStatus.DONE for each in scene.orders(kind))
 
 
 def _held(scene: _Scene, wrong: str) -> Decision:
@@ -224,10 +242,10 @@ def _draft(scene: _Scene) -> tuple[Reason, str]:
     if not scene.is_wanted:
         scene.instruct(DeleteDraft(scene.invoice, ref))
         return Reason.PROVIDER_INVOICE_UNWANTED, f"Draft {ref} is not wanted any more; the provider is to drop it."
-    if not scene.fact.lines:
-        line = scene.line
-        amount = Money(line.net_minor, scene.mirror.currency)
-        scene.instruct(AddInvoiceLine(scene.invoice, ref, line.id, amount, line.description))
+    missing = next((each for each in scene.lines if each.id not in {there.mark for there in scene.fact.lines}), None)
+    if missing:
+        amount = Money(missing.net_minor, scene.mirror.currency)
+        scene.instruct(AddInvoiceLine(scene.invoice, ref, missing.id, amount, missing.description))
         return Reason.PROVIDER_INVOICE_STEP, f"Draft {ref} is there and can cost nothing yet; its line is added."
     scene.instruct(FinalizeInvoice(scene.invoice, ref))
     return Reason.PROVIDER_INVOICE_STEP, f"Draft {ref} bills what was asked for; it is finalized, then looked at again."
@@ -254,7 +272,10 @@ def _open(scene: _Scene, refusal: Refusal | None) -> tuple[Reason, str]:
     scene.instruct(PayInvoice(scene.invoice, fact.ref, method.id))
     rest = Money(fact.remaining_minor, fact.currency)
     balance = f"the balance paid {Money(fact.applied_minor, fact.currency)}, " if fact.applied_minor > 0 else ""
-    return Reason.PROVIDER_INVOICE_OPEN, f"Invoice {fact.ref} is open: {balance}{rest} are collected from {method.provider_ref}."
+    return (
+        Reason.PROVIDER_INVOICE_OPEN,
+        f"Invoice {fact.ref} is open: {balance}{rest} are collected from {method.provider_ref}.",
+    )
 
 
 def _method(scene: _Scene) -> Method | None:
@@ -330,9 +351,15 @@ def _paid(scene: _Scene) -> tuple[Reason, str]:
     steps.add(*purchases.fulfil(steps.books, scene.bought, paid, steps.now, steps.new_id))
     parts = _in_words(paid)
     if not scene.orders(PayInvoice) and not was_open:
-        return Reason.PAID_AT_FINALIZE, f"Invoice {fact.ref} came back paid when it was finalized: {parts}. Nothing was charged."
+        return (
+            Reason.PAID_AT_FINALIZE,
+            f"Invoice {fact.ref} came back paid when it was finalized: {parts}. Nothing was charged.",
+        )
     if any(each.status is OrderStatus.REFUSED for each in scene.orders(PayInvoice)):
-        return Reason.PAID_ALREADY, f"Paying invoice {fact.ref} was refused, and a fresh look says that it is paid: {parts}."
+        return (
+            Reason.PAID_ALREADY,
+            f"Paying invoice {fact.ref} was refused, and a fresh look says that it is paid: {parts}.",
+        )
     return Reason.PROVIDER_INVOICE_PAID, f"Invoice {fact.ref} is paid: {parts}."
 
 
@@ -357,7 +384,9 @@ def _in_words(paid: Paid) -> str:
         ("the card", paid.card_minor),
         ("outside the provider", paid.external_minor),
     )
-    return " and ".join(f"{Money(minor, paid.currency)} by {name}" for name, minor in parts if minor) or "nothing was due"
+    return (
+        " and ".join(f"{Money(minor, paid.currency)} by {name}" for name, minor in parts if minor) or "nothing was due"
+    )
 
 
 def taken_back(scene: _Scene) -> tuple[Reason, str]:
@@ -372,9 +401,37 @@ def taken_back(scene: _Scene) -> tuple[Reason, str]:
 def end_purchase(steps: Steps, purchase: Purchase, failure: tuple[str, str] | None) -> None:
     """End a purchase that nobody paid: as failed when the provider refused it, else as canceled."""
     if failure and purchase.status in WANTED:
-        steps.add(*purchases.fail(steps.books, purchase, *failure, steps.now))
+        steps.add(*purchases.fail(purchase, *failure))
     elif purchase.status in WANTED or purchase.status is PurchaseStatus.HELD:
         steps.add(*purchases.cancel(steps.books, purchase, steps.now))
+
+
+# --- news that is not about an invoice of ours ---
+
+
+def look_at_invoice(account: AccountId, fact: IntentFact, invoice_ref: ProviderRef, now: datetime) -> Decision:
+    """A payment of an invoice says less than the invoice itself: that is looked at, and decides."""
+    sentence = f"Payment {fact.ref} pays invoice {invoice_ref} of the provider; the invoice is looked at."
+    look = Observe(account, "invoice", invoice_ref, now, "a payment of it was heard of")
+    return Act(Why(RULE, Reason.PROVIDER_INVOICE, sentence, (fact.ref, invoice_ref)), (look,))
+
+
+def decide_strange_invoice(fact: ProviderInvoiceFact, occurred_at: datetime, now: datetime, new_id: NewId) -> Decision:
+    """Say what an invoice means that mirrors none of ours. A mark on it proves nothing: anybody can write one."""
+    if INVOICE_MARK not in fact.metadata:
+        return _skip(fact, Reason.NOT_OURS, f"Invoice {fact.ref} is the provider's own and bills nothing of ours.")
+    if now - occurred_at < COMMIT_LAG_MAX:
+        sentence = f"Invoice {fact.ref} carries our mark but is not on our books yet; it is looked at again."
+        return Defer(Why(RULE, Reason.TOO_YOUNG, sentence, (fact.ref,), inputs_of(fact)), now + RETRY_AFTER)
+    if fact.status != "paid":
+        return _skip(fact, Reason.NOT_OURS, f"Invoice {fact.ref} carries a mark of ours and is none that we asked for.")
+    sentence = f"Invoice {fact.ref} is paid and carries a mark of ours, and we never asked for it. Nothing was given."
+    case = Case(CaseId(new_id("case")), Reason.MONEY_UNEXPLAINED, fact.ref, sentence, now)
+    return Park(Why(RULE, Reason.MONEY_UNEXPLAINED, sentence, (fact.ref,), inputs_of(fact)), (Change(None, case),))
+
+
+COMMIT_LAG_MAX: Final = timedelta(seconds=60)
+RETRY_AFTER: Final = timedelta(seconds=5)
 
 
 # --- given up ---

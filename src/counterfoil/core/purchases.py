@@ -23,7 +23,10 @@ OPEN = frozenset({PurchaseStatus.PENDING, PurchaseStatus.AUTHORIZED, PurchaseSta
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What was paid for a purchase, by whom, and of what it was composed. Amounts are minor units."""
+    """What was paid for a purchase, by whom, and of what it was composed. Amounts are minor units.
+
+    `minor` is the whole price; the parts make it, what coupons took off included.
+    """
 
     minor: int
     currency: str
@@ -31,6 +34,7 @@ class Paid:
     balance_minor: int = 0
     card_minor: int = 0
     external_minor: int = 0
+    discount_minor: int = 0
 
     @property
     def money(self) -> Money:
@@ -91,6 +95,7 @@ def settle(purchase: Purchase, paid: Paid, now: datetime) -> tuple[Effect, ...]:
         balance_minor=paid.balance_minor,
         card_minor=paid.card_minor,
         external_minor=paid.external_minor,
+        discount_minor=paid.discount_minor,
         failure_code=None,
         failure_text=None,
     )
@@ -122,7 +127,7 @@ def give(books: Books, purchase: Purchase, now: datetime, new_id: NewId) -> tupl
         source=GrantSource.PROMOTIONAL if is_free else GrantSource.PURCHASE,
         amount=purchase.quantity,
         remaining=purchase.quantity,
-        cost_minor=purchase.net_minor,
+        cost_minor=max(0, purchase.net_minor - purchase.discount_minor),
         cost_currency=purchase.currency,
         effective_at=now,
         created_at=now,
@@ -185,12 +190,18 @@ def _failed(books: Books, purchase: Purchase, invoice: Invoice) -> tuple[Effect,
     """Count a refused try, once, with what the provider said."""
     refused = [leg for leg in legs_for(books, invoice.id) if leg.status is LegStatus.REFUSED]
     last = max(refused, key=lambda leg: (leg.created_at, leg.position, leg.id), default=None)
+    code, text = (last.refusal_code, last.refusal_text) if last else (None, None)
+    return fail(purchase, code or "refused", text or "")
+
+
+def fail(purchase: Purchase, code: str, text: str) -> tuple[Effect, ...]:
+    """Count a refusal that ends the try: nothing was paid."""
     failed = replace(
         purchase,
         status=PurchaseStatus.FAILED,
         failures=purchase.failures + 1,
-        failure_code=last.refusal_code if last else None,
-        failure_text=last.refusal_text if last else None,
+        failure_code=code,
+        failure_text=text or None,
     )
     return (Change(purchase, failed), told(failed, "failed", f":{failed.failures}"))
 

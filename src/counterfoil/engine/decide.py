@@ -3,29 +3,42 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from counterfoil.core import customers, invoicing, launch, settlement, strangers, wallets
+from counterfoil.core import (
+    customers,
+    invoicing,
+    launch,
+    provider_balances,
+    provider_invoices,
+    settlement,
+    strangers,
+    wallets,
+)
 from counterfoil.core.books import Books
 from counterfoil.core.effects import Decision, Reason, Skip, Why
 from counterfoil.core.facts import (
+    INVOICE_MARK,
     LEG_MARK,
+    BalanceFact,
+    ChangedFact,
     CustomerFact,
     Fact,
     IntentFact,
     MethodFact,
     MissingFact,
     Notice,
+    ProviderInvoiceFact,
     SessionFact,
     Source,
     UnreadableFact,
 )
-from counterfoil.core.ids import AccountId, CustomerId, GrantId, InvoiceId, NewId, PaymentId, ProviderRef
+from counterfoil.core.ids import AccountId, CustomerId, GrantId, InvoiceId, NewId, PaymentId, ProviderRef, PurchaseId
 from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import journal, subjects
+from counterfoil.store import journal, mirrors, subjects
 from counterfoil.store.database import Row, Tx
 
-FETCHED = frozenset({"payment_intent", "checkout.session", "customer", "payment_method"})
+FETCHED = frozenset({"payment_intent", "checkout.session", "customer", "payment_method", "invoice", "customer_balance"})
 """Kinds of provider objects whose current state is fetched before deciding. News of other kinds needs no look."""
 
 
@@ -59,6 +72,14 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
         case SessionFact():
             sentence = f"Checkout {fact.ref} is {fact.status} and has no payment yet; nothing is owed through it."
             return Ruling(Skip(Why(settlement.RULE, Reason.SESSION_WITHOUT_PAYMENT, sentence, (fact.ref,))))
+        case ProviderInvoiceFact():
+            return _invoice(tx, row, fact, moment)
+        case BalanceFact():
+            return _balance(tx, row, fact, moment)
+        case ChangedFact():
+            raise AssertionError("a change is looked at before it is decided")
+        case MissingFact() if row["subject_kind"] == "invoice":
+            return _missing_invoice(tx, row, fact, moment)
         case MissingFact():
             hint, customer = _hint(tx, row)
             return Ruling(strangers.decide_missing(hint, moment.now, moment.new_id), customer)
@@ -96,6 +117,11 @@ def _intent(tx: Tx, row: Row, fact: IntentFact, moment: Moment) -> Ruling:
     marked = fact.metadata.get(LEG_MARK)
     if leg is None and marked:
         leg = subjects.leg_of_mark(tx, account, marked)
+    paid = mirrors.of_ref(tx, account, fact.invoice_ref) if fact.invoice_ref else None
+    if paid and fact.invoice_ref:
+        return Ruling(
+            provider_invoices.look_at_invoice(AccountId(account), fact, fact.invoice_ref, moment.now), paid["customer"]
+        )
     if leg is None:
         held = _held(tx, row, fact)
         occurred_at = row["occurred_at"]
@@ -127,6 +153,59 @@ def scope_of_intent(payment: str, fact: Fact | None) -> Scope:
     refs = tuple(str(ref) for ref in (fact.ref,) if ref) if fact else ()
     fees = (str(fact.charge_fee.ref),) if isinstance(fact, IntentFact) and fact.charge_fee else ()
     return Scope(payments=(payment,), refs=refs, fees=fees)
+
+
+# --- invoices of the provider's own, and its customers' balances ---
+
+
+def _invoice(tx: Tx, row: Row, fact: ProviderInvoiceFact, moment: Moment) -> Ruling:
+    account, mark = row["account"], fact.metadata.get(INVOICE_MARK)
+    found = mirrors.of_ref(tx, account, fact.ref) or (mirrors.of_mark(tx, account, mark) if mark else None)
+    if found is None:
+        decision = provider_invoices.decide_strange_invoice(fact, row["occurred_at"], moment.now, moment.new_id)
+        return Ruling(decision, _owner(tx, account, fact.customer_ref))
+    books = books_for_invoice(tx, found["customer"], found["id"], fact)
+    decision = provider_invoices.decide_provider_invoice(books, fact, moment.now, moment.new_id)
+    return Ruling(decision, found["customer"])
+
+
+def _missing_invoice(tx: Tx, row: Row, fact: MissingFact, moment: Moment) -> Ruling:
+    """Read a draft that was dropped as what it is; any other invoice that is not there is a question."""
+    found = mirrors.of_ref(tx, row["account"], fact.ref)
+    books = books_for_invoice(tx, found["customer"], found["id"], fact) if found else None
+    dropped = provider_invoices.gone(books, fact.ref) if books else None
+    if found and books and dropped:
+        decision = provider_invoices.decide_provider_invoice(books, dropped, moment.now, moment.new_id)
+        return Ruling(decision, found["customer"])
+    hint, customer = _hint(tx, row)
+    return Ruling(strangers.decide_missing(hint, moment.now, moment.new_id), customer)
+
+
+def books_for_invoice(tx: Tx, customer: str, invoice: str, fact: Fact | None) -> Books:
+    """Read the books that news of a provider's invoice may touch."""
+    intents = [each.intent for each in fact.payments if each.intent] if isinstance(fact, ProviderInvoiceFact) else []
+    fees = tuple(str(each.charge_fee.ref) for each in intents if each.charge_fee)
+    purchase = mirrors.purchase_of(tx, invoice)
+    refs = (*(str(each.ref) for each in intents), *((purchase,) if purchase else ()))
+    books = load_books(tx, customer, Scope(invoices=(invoice,), refs=refs, fees=fees))
+    assert books is not None, "an invoice whose customer is gone"
+    return books
+
+
+def _owner(tx: Tx, account: str, ref: ProviderRef | None) -> str | None:
+    return subjects.customer_of_ref(tx, account, ref) if ref else None
+
+
+def _balance(tx: Tx, row: Row, fact: BalanceFact, moment: Moment) -> Ruling:
+    owner = _owner(tx, row["account"], fact.customer_ref)
+    books = load_books(tx, owner, Scope()) if owner else None
+    if books is None:
+        return Ruling(_unknown_customer(fact.customer_ref))
+    keys = journal.booked(tx, [f"balance:{each.ref}" for each in fact.moves])
+    booked = {key.partition(":")[2] for key in keys}
+    named = [each.invoice_ref for each in fact.moves if each.invoice_ref]
+    foreign = {ProviderRef(each) for each in mirrors.unbooked(tx, row["account"], named)}
+    return Ruling(provider_balances.decide_balance(books, fact, booked, foreign, moment.now), owner)
 
 
 # --- customers and methods ---
@@ -170,6 +249,11 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             books = load_books(tx, customer, Scope(payments=(subject,)))
             assert books is not None
             return Ruling(invoicing.decide_release(books, PaymentId(subject), moment.now, moment.new_id), customer)
+        case provider_invoices.ABANDON_TIMER:
+            books = load_books(tx, customer, Scope(purchases=(subject,)))
+            assert books is not None
+            decision = provider_invoices.decide_give_up(books, PurchaseId(subject), moment.now, moment.new_id)
+            return Ruling(decision, customer)
         case wallets.END_TIMER:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None

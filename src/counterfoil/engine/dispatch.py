@@ -230,9 +230,7 @@ class Look:
         """One transaction for the number, then one provider call."""
         handle = handle_of(self.order.instruction)
         assert handle is not None, "a look at nothing"
-        number = house.transact(
-            self.claim.tenant, lambda tx: inbox.number_observation(tx, self.order.account, *handle)
-        )
+        number = house.transact(self.claim.tenant, lambda tx: inbox.number_observation(tx, self.order.account, *handle))
         try:
             fact = house.provider(self.claim.tenant, self.order.account).fetch(*handle)
         except ProviderUnavailable:

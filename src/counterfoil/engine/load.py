@@ -19,7 +19,7 @@ from counterfoil.core.books import (
     Payment,
     Wallet,
 )
-from counterfoil.core.bought import Purchase
+from counterfoil.core.bought import Collector, Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import Order
 from counterfoil.store import cases, decisions, journal, subjects
@@ -103,6 +103,7 @@ def _read(
     leg_ids = [str(each.id) for each in legs]
     lines = subjects.lines(tx, [each.id for each in invoices]) if invoices else ()
     purchases = _with_billed(tx, bought, lines)
+    mirrors = [each.id for each in invoices if each.collector is Collector.PROVIDER]
     lots = [*lots, *(each.grant for each in purchases if each.grant)]
     grants = subjects.grants(tx, [each.id for each in wallets], leg_ids, lots) if wallets else ()
     return Shelves(
@@ -115,7 +116,7 @@ def _read(
         payments=_by(payments, "customer"),
         legs=_by(legs, "payment"),
         allocations=_by(subjects.allocations(tx, leg_ids) if legs else (), "leg"),
-        orders=_by(subjects.orders(tx, leg_ids) if legs else (), "subject"),
+        orders=_by(subjects.orders(tx, [*leg_ids, *mirrors]) if legs or mirrors else (), "subject"),
         purchases=_by(purchases, "customer"),
     )
 
@@ -157,7 +158,7 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         payments=payments,
         legs=legs,
         allocations=_under(shelves.allocations, leg_ids),
-        orders=_by_id(_under(shelves.orders, leg_ids)),
+        orders=_by_id(_under(shelves.orders, [*leg_ids, *(each.id for each in invoices)])),
         purchases=_under(shelves.purchases, [customer.id]),
         suspense=tuple((ProviderRef(ref), beside.suspense[ref]) for ref in scope.refs if ref in beside.suspense),
         questions=frozenset(each for each in beside.questions if each[1] in scope.refs),

@@ -49,7 +49,8 @@ class Asked:
     request: Request
 
 
-def _no_books(noun: str, identity: str) -> Refuse:
+def no_books(noun: str, identity: str) -> Refuse:
+    """Refuse a command about something that is not there."""
     sentence = f"There is no {noun} {identity}."
     return Refuse(Why(f"find-{noun}@1", Reason.NOT_FOUND, sentence), noun)
 
@@ -62,7 +63,7 @@ def _with_books(
     noun: str, identity: str, rule: Callable[[Books, Moment], Decision]
 ) -> Callable[[Tx, Books | None, Moment], Decision]:
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
-        return rule(books, moment) if books else _no_books(noun, identity)
+        return rule(books, moment) if books else no_books(noun, identity)
 
     return decide
 
@@ -89,7 +90,7 @@ def create_customer(asked: Asked, wanted: NewCustomer) -> Result:
         held = accounts.accounts(tx, asked.house.box)
         account = next((each.id for each in held if wanted.account in (None, each.id)), None)
         if account is None:
-            return _no_books("account", wanted.account or "default")
+            return no_books("account", wanted.account or "default")
         taken = _taken(tx, account, wanted)
         if taken:
             return taken
@@ -152,9 +153,9 @@ def open_wallet(
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         unit = accounts.unit(tx, unit_code)
         if books is None:
-            return _no_books("customer", customer)
+            return no_books("customer", customer)
         if unit is None:
-            return _no_books("unit", unit_code)
+            return no_books("unit", unit_code)
         return wallets.decide_open_wallet(books, unit, moment.now, moment.new_id, terms_in(unit))
 
     def answer(tx: Tx, applied: Applied) -> Answer:
@@ -180,7 +181,7 @@ def issue_grant(asked: Asked, customer: str, issue: Issue) -> Result:
 
 def void_grant(asked: Asked, grant: str) -> Result:
     """Take back what is left of a lot."""
-    customer = _customer(asked, "grant", grant)
+    customer = owner_of(asked, "grant", grant)
 
     def rule(books: Books, moment: Moment) -> Decision:
         return wallets.decide_void_grant(books, GrantId(grant), moment.now)
@@ -203,7 +204,7 @@ def move_wallet(asked: Asked, wallet: str, to: WalletStatus) -> Result:
 
 
 def _on_wallet(asked: Asked, wallet: str, rule: Callable[[Books, Moment], Decision]) -> Result:
-    customer = _customer(asked, "wallet", wallet)
+    customer = owner_of(asked, "wallet", wallet)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         return Answer(200, plain(looks.wallet(tx, asked.house, wallet)))
@@ -264,7 +265,7 @@ def finalize_invoice(asked: Asked, invoice: str) -> Result:
 
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         if books is None:
-            return _no_books("invoice", invoice)
+            return no_books("invoice", invoice)
         held = invoice_of(books, InvoiceId(invoice))
         # A number is taken only for a draft that will be finalized, so that the series has no gaps.
         fits = held is not None and held.status is InvoiceStatus.DRAFT and any(books.lines)
@@ -288,7 +289,7 @@ def _on_invoice(asked: Asked, invoice: str, rule: Callable[[Books, Moment], Deci
 
 
 def _run_on_invoice(asked: Asked, invoice: str, decide: Callable[[Tx, Books | None, Moment], Decision]) -> Result:
-    customer = _customer(asked, "invoice", invoice)
+    customer = owner_of(asked, "invoice", invoice)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         return invoice_answer(tx, customer or "", invoice, 200)
@@ -311,11 +312,11 @@ def invoice_answer(tx: Tx, customer: str, invoice: str, status: int) -> Answer:
 
 def pay(asked: Asked, wanted: Launch) -> Result:
     """Launch the payment of one or several invoices, or claim one that the host application made."""
-    customer = _customer(asked, "invoice", wanted.invoices[0]) if wanted.invoices else None
+    customer = owner_of(asked, "invoice", wanted.invoices[0]) if wanted.invoices else None
 
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         if books is None:
-            return _no_books("invoice", wanted.invoices[0] if wanted.invoices else "")
+            return no_books("invoice", wanted.invoices[0] if wanted.invoices else "")
         taken = wanted.provider_ref and subjects.leg_of_ref(tx, books.customer.account, [wanted.provider_ref])
         if taken:
             sentence = f"{wanted.provider_ref} is claimed by payment {taken['payment']} already."
@@ -328,7 +329,7 @@ def pay(asked: Asked, wanted: Launch) -> Result:
 
 def cancel_payment(asked: Asked, payment: str) -> Result:
     """Give a payment up."""
-    customer = _customer(asked, "payment", payment)
+    customer = owner_of(asked, "payment", payment)
 
     def rule(books: Books, moment: Moment) -> Decision:
         return invoicing.decide_cancel(books, PaymentId(payment), moment.now, moment.new_id)
@@ -365,7 +366,8 @@ def _payment_answered(customer: str | None) -> Callable[[Tx, Applied], Answer]:
 # --- shared ---
 
 
-def _customer(asked: Asked, noun: str, identity: str) -> str | None:
+def owner_of(asked: Asked, noun: str, identity: str) -> str | None:
+    """Give the customer whose subject this is, None when there is no such subject."""
     with asked.house.database.transaction(asked.tenant) as tx:
         return subjects.customer_of(tx, noun, identity)
 

@@ -8,6 +8,7 @@ only makes news. A second sweep right after finds nothing new.
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from counterfoil.core.facts import Source
 from counterfoil.engine.apply import LOOKED_AT, enqueue_news
@@ -16,7 +17,7 @@ from counterfoil.engine.intake import store
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
 from counterfoil.providers.port import Changes, ProviderUnavailable
-from counterfoil.store import sweeps, work
+from counterfoil.store import mirrors, sweeps, work
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.work import Claim
@@ -100,12 +101,21 @@ class Revisit:
         legs = sweeps.open_legs(tx, self.claim.id, now)
         for leg in legs:
             enqueue_news(tx, _look(house, self.claim, leg["provider_ref"], now), now)
+        invoices = mirrors.open_there(tx, self.claim.id, now)
+        for invoice in invoices:
+            enqueue_news(tx, _look(house, self.claim, invoice["provider_ref"], now), now)
         requeued = sweeps.requeue_lost(tx, self.claim.id, now)
-        return Report(self.report.events_seen, self.report.events_new, len(legs), requeued, self.report.cursor)
+        return Report(
+            self.report.events_seen, self.report.events_new, len(legs) + len(invoices), requeued, self.report.cursor
+        )
+
+
+KINDS: Final = {"cs": "checkout.session", "in": "invoice"}
+"""What kind of object an id at the provider names, by how it begins; all others are payments."""
 
 
 def _look(house: House, claim: Claim, ref: str, now: datetime) -> News:
-    kind = "checkout.session" if ref.startswith("cs_") else "payment_intent"
+    kind = KINDS.get(ref.partition("_")[0], "payment_intent")
     return News(
         id=house.new_id("inbox"),
         source=Source.POLL,

@@ -145,7 +145,8 @@ def decide_all(house: House, phases: Sequence[Decide]) -> Sequence[Phase | None]
 def _is_fit(phase: Decide) -> bool:
     if phase.gave_up or phase.misrouted:
         return False
-    return phase.seen is None or isinstance(phase.seen.fact, IntentFact)
+    # A payment of a provider's invoice is no leg of its own: the invoice decides.
+    return phase.seen is None or (isinstance(phase.seen.fact, IntentFact) and not phase.seen.fact.pays_provider_invoice)
 
 
 def _decide_all(tx: Tx, house: House, phases: Sequence[Decide]) -> dict[Claim, Phase | None]:

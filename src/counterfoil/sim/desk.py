@@ -12,9 +12,10 @@ from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import USD_CREDIT
 from counterfoil.core.wallets import Issue
-from counterfoil.engine import commands, operations
+from counterfoil.engine import commands, operations, topups
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
+from counterfoil.engine.topups import TopUp
 from counterfoil.sim.site import Site
 
 CALLER = "key_simulated"
@@ -115,6 +116,19 @@ class Desk:
     def cancel(self, payment: str, key: str | None = None) -> Result:
         """Give a payment up."""
         return operations.cancel_payment(self._asked("POST /v1/payments/cancel", key, payment), payment)
+
+    def top_up(
+        self, customer: str, wallet: str, minor: int, key: str | None = None, method: str | None = None, units: int = 0
+    ) -> Result:
+        """Buy as many credits as they cost, by an invoice of the provider's."""
+        quantity = units or minor * 10**USD_CREDIT.scale // (USD_CREDIT.face_minor or 1)
+        wanted = TopUp(wallet, quantity, "USD", minor, method=method, description="Credits")
+        asked = self._asked("POST /v1/purchases", key, customer, wallet, minor, units, method)
+        return topups.top_up(asked, customer, wanted)
+
+    def give_up(self, purchase: str, key: str | None = None) -> Result:
+        """Give a purchase up that is not paid."""
+        return topups.give_up(self._asked("POST /v1/purchases/cancel", key, purchase), purchase)
 
     def look(self, result: Result) -> Result:
         """Read the answer of a command as it is by now."""

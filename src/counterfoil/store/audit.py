@@ -163,7 +163,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
         ),
         billed as (
             -- What a purchase is sold for is owed as service from the moment it is billed, or promised by others.
-            select p.*, case p.settlement
+            select p.*, coalesce(i.discount_minor, 0) as off, case p.settlement
                 when 'invoice' then coalesce(i.status in ('open', 'paid', 'uncollectible'), false)
                 else p.authorized_at is not null and p.canceled_at is null
             end as is_billed
@@ -198,12 +198,16 @@ QUERIES: Final[dict[str, LiteralString]] = {
                 union all
                 -- Sold and not given yet, or given before it was sold.
                 select b.currency, case
-                    when b.is_billed and g.id is null then b.net_minor
+                    when b.is_billed and g.id is null then b.net_minor - b.off
                     when not b.is_billed and g.voided_at is null then -coalesce(g.cost_minor, 0)
                     else 0
                 end
                 from billed b
                 left join grant_lot g on g.tenant = b.tenant and g.id = b.grant_lot
+                union all
+                -- What the provider credited for service that was not had, and what it took back of such credit.
+                select unit, case when credit = 'deferred_revenue' then amount else -amount end from posting
+                where tenant = %(tenant)s and entry like 'balance:%%'
             ) as owed
             group by currency
         )
@@ -338,7 +342,8 @@ QUERIES: Final[dict[str, LiteralString]] = {
     """,
     "I13": """
         select i.id as invoice, i.status, i.payment_status, i.total_minor as total, i.paid_minor as paid, i.paid_at,
-            i.paid_with, coalesce(sum(l.net_minor + l.tax_minor), 0) as lines
+            i.paid_with, coalesce(sum(l.net_minor + l.tax_minor), 0) - i.discount_minor as lines,
+            i.discount_minor > 0 as is_discounted
         from invoice i
         left join invoice_line l on l.tenant = i.tenant and l.invoice = i.id
         where i.tenant = %(tenant)s
@@ -400,10 +405,10 @@ STANDING: Final[tuple[LiteralString, ...]] = (
     "select 'wallet' as kind, id, customer, unit, status from wallet where tenant = %(tenant)s",
     "select 'lot' as kind, id, wallet, source, amount, remaining, held, gone, cost_minor, released_minor "
     "from grant_lot where tenant = %(tenant)s",
-    "select 'invoice' as kind, id, customer, currency, status, payment_status, total_minor, paid_minor, paid_with "
-    "from invoice where tenant = %(tenant)s",
+    "select 'invoice' as kind, id, customer, currency, status, payment_status, total_minor, paid_minor, paid_with, "
+    "collector, provider_ref, discount_minor from invoice where tenant = %(tenant)s",
     "select 'purchase' as kind, id, customer, wallet, settlement, status, quantity, currency, net_minor, fee_minor, "
-    "invoice, line, grant_lot, failures, balance_minor, card_minor, external_minor from purchase "
+    "invoice, line, grant_lot, failures, balance_minor, card_minor, external_minor, discount_minor from purchase "
     "where tenant = %(tenant)s",
     "select 'payment' as kind, id, customer, status, amount_minor, currency from payment where tenant = %(tenant)s",
     "select 'leg' as kind, l.id, payment, l.kind as means, status, amount_minor, wallet, quantity, provider_ref, "
