@@ -34,12 +34,13 @@ def hear(fact: MethodFact | CustomerFact, held: Books | None = None, **how: Any)
 # --- methods ---
 
 
-def test_the_first_method_is_the_default_and_a_later_one_only_when_it_is_asked_for() -> None:
+def test_a_method_is_the_default_only_when_that_was_asked_for() -> None:
+    """That the first one is what is charged without a default is another rule, which then makes it the default."""
     _, first = hear(NEW, books(methods=()))
     _, later = hear(NEW)
     _, chosen = hear(NEW, make_default=True)
 
-    assert [each.is_default for each in first.books.methods] == [True]
+    assert [each.is_default for each in first.books.methods] == [False]
     assert {each.provider_ref: each.is_default for each in later.books.methods} == {"pm_card1": True, "pm_new": False}
     assert {each.provider_ref: each.is_default for each in chosen.books.methods} == {"pm_card1": False, "pm_new": True}
 

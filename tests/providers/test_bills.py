@@ -77,7 +77,7 @@ def test_an_open_invoice_is_read_whole() -> None:
         customer_ref=ProviderRef("cus_1"),
         number="ABC-0001",
         url="https://invoice.example/in_1",
-        lines=(InvoiceLineFact(ProviderRef("il_1"), 5000, "Credits", "line_1"),),
+        lines=(InvoiceLineFact(ProviderRef("il_1"), 5000, "line_1"),),
         metadata={"counterfoil_invoice": "inv_1"},
     )
 

@@ -13,16 +13,22 @@ from core.factories import ACCOUNT, CUSTOMER, NOW, declined, grant, invoice, met
 from counterfoil.core import effects, facts
 from counterfoil.core.effects import Change, Instruct, Post
 from counterfoil.core.facts import (
+    BalanceFact,
+    BalanceMoveFact,
+    ChangedFact,
     ChargeFee,
     CustomerFact,
     Done,
     Fact,
     IntentFact,
     IntentStatus,
+    InvoiceLineFact,
+    InvoicePaymentFact,
     MethodFact,
     MissingFact,
     Notice,
     Outcome,
+    ProviderInvoiceFact,
     Refusal,
     Refused,
     SessionFact,
@@ -35,14 +41,21 @@ from counterfoil.core.journal import Account, Entry, Posting
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.money import CURRENCIES, Money
 from counterfoil.core.orders import (
+    AddInvoiceLine,
     AttachMethod,
     CancelIntent,
     ConfirmIntent,
     CreateCustomer,
     CreateIntent,
+    CreateInvoice,
+    DeleteDraft,
+    FinalizeInvoice,
     Instruction,
     Order,
+    PayInvoice,
+    SetDefaultMethod,
     UpdateCustomer,
+    VoidInvoice,
 )
 from counterfoil.store.codec import MODULES, decode, encode, storable, to_json
 
@@ -69,11 +82,20 @@ INTENTS = st.builds(
     NO_METADATA,
     MAYBE,
 )
+WHOLE = st.integers(-(2**40), 2**40)
+LINES = st.lists(st.builds(InvoiceLineFact, WORDS, WHOLE, MAYBE), max_size=2).map(tuple)
+PAID = st.lists(st.builds(InvoicePaymentFact, WORDS, WORDS, WHOLE, st.none() | INTENTS), max_size=2).map(tuple)
+MOVES = st.builds(BalanceMoveFact, WORDS, WORDS, WHOLE, WORDS, MAYBE)
 FACTS: st.SearchStrategy[Fact] = st.one_of(
     INTENTS,
     st.builds(SessionFact, WORDS, WORDS, WORDS),
     st.builds(CustomerFact, WORDS, st.booleans(), MAYBE),
     st.builds(MethodFact, WORDS, WORDS, MAYBE, MAYBE, MAYBE, MAYBE, MAYBE),
+    st.builds(
+        ProviderInvoiceFact, WORDS, WORDS, WORDS, *[WHOLE] * 8, st.none() | WHOLE, MAYBE, MAYBE, MAYBE, LINES, PAID
+    ),
+    st.builds(BalanceFact, WORDS, WORDS, st.lists(MOVES, max_size=2).map(tuple)),
+    st.builds(ChangedFact, WORDS),
     st.builds(MissingFact, WORDS),
     st.builds(UnreadableFact, WORDS, WORDS),
 )
@@ -90,6 +112,13 @@ INSTRUCTIONS: st.SearchStrategy[Instruction] = st.one_of(
     st.builds(CreateIntent, WORDS, WORDS, MONEY, MAYBE, WORDS),
     st.builds(ConfirmIntent, WORDS, WORDS, WORDS),
     st.builds(CancelIntent, WORDS, WORDS),
+    st.builds(SetDefaultMethod, WORDS, WORDS),
+    st.builds(CreateInvoice, WORDS, WORDS, WORDS, WORDS),
+    st.builds(AddInvoiceLine, WORDS, WORDS, WORDS, MONEY, WORDS),
+    st.builds(FinalizeInvoice, WORDS, WORDS),
+    st.builds(PayInvoice, WORDS, WORDS, WORDS),
+    st.builds(VoidInvoice, WORDS, WORDS),
+    st.builds(DeleteDraft, WORDS, WORDS),
 )
 NOTICES = st.builds(Notice, WORDS, WORDS, WORDS, WORDS, TIMES, st.booleans(), MAYBE, WORDS, WORDS, MAYBE)
 
@@ -104,10 +133,11 @@ def test_what_is_stored_comes_back(value: Any) -> None:
 
 
 def test_every_member_of_the_stored_unions_is_among_the_examples() -> None:
-    made: list[type] = [*get_args(Fact), *get_args(Outcome), *get_args(Instruction), Notice]
+    parts = (Refusal, ChargeFee, InvoiceLineFact, InvoicePaymentFact, BalanceMoveFact)
+    made: list[type] = [*get_args(Fact), *get_args(Outcome), *get_args(Instruction), Notice, *parts]
 
     assert {name for name, each in vars(facts).items() if is_dataclass(each) and each.__module__ == facts.__name__} == {
-        each.__name__ for each in (*made, Refusal, ChargeFee) if each.__module__ == facts.__name__
+        each.__name__ for each in made if each.__module__ == facts.__name__
     }
 
 

@@ -70,13 +70,13 @@ class IntentFact:
     action_url: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     pays_provider_invoice: bool = False
-    invoice_ref: ProviderRef | None = None
-    """The provider's invoice that it pays, where that is known. A payment may pay several: this is one of them."""
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     session_ref: ProviderRef | None = None
     """The hosted checkout session that the news was about, when it was about one."""
     means: str | None = None
     """What the newest charge was taken from, in words: `visa 4242`."""
+    invoice_ref: ProviderRef | None = None
+    """The provider's invoice that it pays, where that is known. A payment may pay several: this is one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,6 @@ class InvoiceLineFact:
 
     ref: ProviderRef
     minor: int
-    description: str = ""
     mark: str | None = None
 
 

@@ -14,7 +14,6 @@ from typing import Final
 from counterfoil.core import journal, mirrors, purchases
 from counterfoil.core.books import (
     Books,
-    Case,
     Invoice,
     Leg,
     LegKind,
@@ -28,10 +27,8 @@ from counterfoil.core.effects import (
     Act,
     Change,
     Decision,
-    Defer,
     Effect,
     Instruct,
-    Observe,
     Park,
     Post,
     Reason,
@@ -39,8 +36,8 @@ from counterfoil.core.effects import (
     Timer,
     Why,
 )
-from counterfoil.core.facts import INVOICE_MARK, IntentFact, IntentStatus, ProviderInvoiceFact, Refusal
-from counterfoil.core.ids import AccountId, CaseId, InvoiceId, NewId, OrderId, ProviderRef, PurchaseId
+from counterfoil.core.facts import INVOICE_MARK, IntentStatus, ProviderInvoiceFact, Refusal
+from counterfoil.core.ids import InvoiceId, NewId, OrderId, PurchaseId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PurchaseStatus
 from counterfoil.core.mirrors import Steps
 from counterfoil.core.money import Money
@@ -60,7 +57,6 @@ from counterfoil.core.purchases import Paid
 from counterfoil.core.status import legs_for
 
 RULE: Final = "follow-provider-invoice@1"
-GIVE_UP: Final = "give-up-purchase@1"
 ABANDON_TIMER: Final = "abandon-purchase"
 ABANDONED_AFTER: Final = timedelta(hours=24)
 """How long a purchase may stay unpaid at the provider before its invoice is taken back."""
@@ -404,86 +400,6 @@ def end_purchase(steps: Steps, purchase: Purchase, failure: tuple[str, str] | No
         steps.add(*purchases.fail(purchase, *failure))
     elif purchase.status in WANTED or purchase.status is PurchaseStatus.HELD:
         steps.add(*purchases.cancel(steps.books, purchase, steps.now))
-
-
-# --- news that is not about an invoice of ours ---
-
-
-def look_at_invoice(account: AccountId, fact: IntentFact, invoice_ref: ProviderRef, now: datetime) -> Decision:
-    """A payment of an invoice says less than the invoice itself: that is looked at, and decides."""
-    sentence = f"Payment {fact.ref} pays invoice {invoice_ref} of the provider; the invoice is looked at."
-    look = Observe(account, "invoice", invoice_ref, now, "a payment of it was heard of")
-    return Act(Why(RULE, Reason.PROVIDER_INVOICE, sentence, (fact.ref, invoice_ref)), (look,))
-
-
-def decide_strange_invoice(fact: ProviderInvoiceFact, occurred_at: datetime, now: datetime, new_id: NewId) -> Decision:
-    """Say what an invoice means that mirrors none of ours. A mark on it proves nothing: anybody can write one."""
-    if INVOICE_MARK not in fact.metadata:
-        return _skip(fact, Reason.NOT_OURS, f"Invoice {fact.ref} is the provider's own and bills nothing of ours.")
-    if now - occurred_at < COMMIT_LAG_MAX:
-        sentence = f"Invoice {fact.ref} carries our mark but is not on our books yet; it is looked at again."
-        return Defer(Why(RULE, Reason.TOO_YOUNG, sentence, (fact.ref,), inputs_of(fact)), now + RETRY_AFTER)
-    if fact.status != "paid":
-        return _skip(fact, Reason.NOT_OURS, f"Invoice {fact.ref} carries a mark of ours and is none that we asked for.")
-    sentence = f"Invoice {fact.ref} is paid and carries a mark of ours, and we never asked for it. Nothing was given."
-    case = Case(CaseId(new_id("case")), Reason.MONEY_UNEXPLAINED, fact.ref, sentence, now)
-    return Park(Why(RULE, Reason.MONEY_UNEXPLAINED, sentence, (fact.ref,), inputs_of(fact)), (Change(None, case),))
-
-
-COMMIT_LAG_MAX: Final = timedelta(seconds=60)
-RETRY_AFTER: Final = timedelta(seconds=5)
-
-
-# --- given up ---
-
-
-def decide_give_up(books: Books, purchase: PurchaseId, now: datetime, new_id: NewId) -> Decision:
-    """Give a purchase up that is not paid. Its invoice is taken back at the provider first; only that ends it."""
-    held = next((each for each in books.purchases if each.id == purchase), None)
-    if held is None or held.status not in WANTED or held.invoice is None or held.given_up_at:
-        sentence = "The purchase is settled or over, or was given up before."
-        return Skip(Why(GIVE_UP, Reason.TIMER_OBSOLETE, sentence, (purchase,)))
-    steps = Steps(books, now, new_id)
-    given_up = replace(held, given_up_at=now)
-    steps.add(Change(held, given_up))
-    invoice = steps.invoice(held.invoice)
-    if invoice.provider_ref:
-        steps.add(Observe(invoice.account, "invoice", invoice.provider_ref, now, "its purchase was given up"))
-    _end_unsent(steps, given_up, invoice)
-    sentence = "The purchase was not paid in time; what the provider made for it is taken back."
-    return Act(Why(GIVE_UP, Reason.PROVIDER_INVOICE_UNWANTED, sentence, (purchase, invoice.id)), tuple(steps.effects))
-
-
-def _end_unsent(steps: Steps, purchase: Purchase, invoice: Invoice) -> None:
-    """End a purchase at once whose draft was never asked for."""
-    creates = [each for each in steps.books.orders if each.subject == invoice.id]
-    unsent = [each for each in creates if each.status is OrderStatus.QUEUED and each.sent_at is None]
-    if invoice.provider_ref or len(unsent) != len(creates):
-        return
-    steps.add(*(Change(each, replace(each, status=OrderStatus.CANCELED)) for each in unsent))
-    mirrors.take_back(steps, invoice.id)
-    end_purchase(steps, purchase, None)
-
-
-def decide_create_refused(books: Books, invoice: InvoiceId, refusal: Refusal, now: datetime, new_id: NewId) -> Decision:
-    """The provider would not even make the draft: the purchase failed, and nothing is there."""
-    steps = Steps(books, now, new_id)
-    code = refusal.decline_code or refusal.code
-    purchase = next(each for each in books.purchases if each.invoice == invoice)
-    mirrors.take_back(steps, invoice)
-    end_purchase(steps, purchase, (code, refusal.message))
-    sentence = f"The provider refused to make the invoice ({code}); nothing was charged."
-    why = Why(RULE, Reason.PROVIDER_INVOICE_GONE, sentence, (purchase.id, invoice))
-    return Act(why, tuple(steps.effects)) if steps.effects else Skip(why)
-
-
-def gone(books: Books, ref: ProviderRef) -> ProviderInvoiceFact | None:
-    """Read that the provider does not know an invoice as what it means: dropped, if that was asked for. Else None."""
-    invoice = next((each for each in books.invoices if each.provider_ref == ref), None)
-    asked = any(
-        invoice and each.subject == invoice.id and isinstance(each.instruction, DeleteDraft) for each in books.orders
-    )
-    return ProviderInvoiceFact(ref, "deleted", invoice.currency) if invoice and asked else None
 
 
 # --- words ---

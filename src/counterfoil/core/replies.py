@@ -21,6 +21,7 @@ from counterfoil.core.facts import (
     Unfinished,
     Unknown,
 )
+from counterfoil.core.given_up import decide_create_refused, gone
 from counterfoil.core.ids import CaseId, NewId
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import (
@@ -42,7 +43,7 @@ from counterfoil.core.orders import (
     VoidInvoice,
     handle_of,
 )
-from counterfoil.core.provider_invoices import decide_create_refused, decide_provider_invoice, gone
+from counterfoil.core.provider_invoices import decide_provider_invoice
 from counterfoil.core.settlement import decide_intent, refuse_leg
 
 RULE: Final = "read-reply@1"

@@ -7,8 +7,16 @@ from typing import Final
 from counterfoil.core import journal
 from counterfoil.core.books import Case
 from counterfoil.core.effects import Act, Change, Decision, Defer, Effect, Observe, Park, Post, Reason, Skip, Why
-from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus, Notice
+from counterfoil.core.facts import (
+    INVOICE_MARK,
+    LEG_MARK,
+    IntentFact,
+    IntentStatus,
+    Notice,
+    ProviderInvoiceFact,
+)
 from counterfoil.core.ids import AccountId, CaseId, CustomerId, NewId, ProviderRef
+from counterfoil.core.provider_invoices import inputs_of as invoice_inputs
 from counterfoil.core.settlement import inputs_of
 
 
@@ -85,7 +93,42 @@ def _stranger_why(reason: Reason, sentence: str, fact: IntentFact) -> Why:
     return Why("unknown-money@1", reason, sentence, (fact.ref,), inputs_of(fact))
 
 
+# --- invoices of the provider's own ---
+
+
+def look_at_invoice(account: AccountId, fact: IntentFact, invoice_ref: ProviderRef, now: datetime) -> Decision:
+    """A payment of an invoice says less than the invoice itself: that is looked at, and decides."""
+    sentence = f"Payment {fact.ref} pays invoice {invoice_ref} of the provider; the invoice is looked at."
+    look = Observe(account, "invoice", invoice_ref, now, "a payment of it was heard of")
+    return Act(Why(INVOICES, Reason.PROVIDER_INVOICE, sentence, (fact.ref, invoice_ref)), (look,))
+
+
+def decide_strange_invoice(fact: ProviderInvoiceFact, occurred_at: datetime, now: datetime, new_id: NewId) -> Decision:
+    """Say what an invoice means that mirrors none of ours. A mark on it proves nothing: anybody can write one."""
+    if INVOICE_MARK not in fact.metadata:
+        return _no_invoice(
+            fact, Reason.NOT_OURS, f"Invoice {fact.ref} is the provider's own and bills nothing of ours."
+        )
+    if now - occurred_at < COMMIT_LAG_MAX:
+        sentence = f"Invoice {fact.ref} carries our mark but is not on our books yet; it is looked at again."
+        return Defer(Why(INVOICES, Reason.TOO_YOUNG, sentence, (fact.ref,), invoice_inputs(fact)), now + RETRY_AFTER)
+    if fact.status != "paid":
+        return _no_invoice(
+            fact, Reason.NOT_OURS, f"Invoice {fact.ref} carries a mark of ours and is none that we asked for."
+        )
+    sentence = f"Invoice {fact.ref} is paid and carries a mark of ours, and we never asked for it. Nothing was given."
+    case = Case(CaseId(new_id("case")), Reason.MONEY_UNEXPLAINED, fact.ref, sentence, now)
+    return Park(
+        Why(INVOICES, Reason.MONEY_UNEXPLAINED, sentence, (fact.ref,), invoice_inputs(fact)), (Change(None, case),)
+    )
+
+
+def _no_invoice(fact: ProviderInvoiceFact, sentence: str) -> Skip:
+    return Skip(Why(INVOICES, Reason.NOT_OURS, sentence, (fact.ref,), invoice_inputs(fact)))
+
+
 NEWS: Final = "read-news@1"
+INVOICES: Final = "read-provider-invoice@1"
 MONEY_KINDS: Final = frozenset({"payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"})
 """Events that say money moved: when their object can't be found, a person is asked."""
 UNREAD: Final = frozenset({"refund", "dispute"})

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from counterfoil.core import (
     customers,
+    given_up,
     invoicing,
     launch,
     provider_balances,
@@ -120,7 +121,7 @@ def _intent(tx: Tx, row: Row, fact: IntentFact, moment: Moment) -> Ruling:
     paid = mirrors.of_ref(tx, account, fact.invoice_ref) if fact.invoice_ref else None
     if paid and fact.invoice_ref:
         return Ruling(
-            provider_invoices.look_at_invoice(AccountId(account), fact, fact.invoice_ref, moment.now), paid["customer"]
+            strangers.look_at_invoice(AccountId(account), fact, fact.invoice_ref, moment.now), paid["customer"]
         )
     if leg is None:
         held = _held(tx, row, fact)
@@ -162,7 +163,7 @@ def _invoice(tx: Tx, row: Row, fact: ProviderInvoiceFact, moment: Moment) -> Rul
     account, mark = row["account"], fact.metadata.get(INVOICE_MARK)
     found = mirrors.of_ref(tx, account, fact.ref) or (mirrors.of_mark(tx, account, mark) if mark else None)
     if found is None:
-        decision = provider_invoices.decide_strange_invoice(fact, row["occurred_at"], moment.now, moment.new_id)
+        decision = strangers.decide_strange_invoice(fact, row["occurred_at"], moment.now, moment.new_id)
         return Ruling(decision, _owner(tx, account, fact.customer_ref))
     books = books_for_invoice(tx, found["customer"], found["id"], fact)
     decision = provider_invoices.decide_provider_invoice(books, fact, moment.now, moment.new_id)
@@ -173,7 +174,7 @@ def _missing_invoice(tx: Tx, row: Row, fact: MissingFact, moment: Moment) -> Rul
     """Read a draft that was dropped as what it is; any other invoice that is not there is a question."""
     found = mirrors.of_ref(tx, row["account"], fact.ref)
     books = books_for_invoice(tx, found["customer"], found["id"], fact) if found else None
-    dropped = provider_invoices.gone(books, fact.ref) if books else None
+    dropped = given_up.gone(books, fact.ref) if books else None
     if found and books and dropped:
         decision = provider_invoices.decide_provider_invoice(books, dropped, moment.now, moment.new_id)
         return Ruling(decision, found["customer"])
@@ -252,7 +253,7 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
         case provider_invoices.ABANDON_TIMER:
             books = load_books(tx, customer, Scope(purchases=(subject,)))
             assert books is not None
-            decision = provider_invoices.decide_give_up(books, PurchaseId(subject), moment.now, moment.new_id)
+            decision = given_up.decide_give_up(books, PurchaseId(subject), moment.now, moment.new_id)
             return Ruling(decision, customer)
         case wallets.END_TIMER:
             books = load_books(tx, customer, Scope(grants=(subject,)))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from counterfoil.core import provider_invoices, topups
+from counterfoil.core import given_up, topups
 from counterfoil.core.books import Books
 from counterfoil.core.bought import Collector, Purchase, Settlement
 from counterfoil.core.effects import Decision
@@ -55,7 +55,7 @@ def give_up(asked: Asked, purchase: str) -> Result:
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         if books is None:
             return no_books("purchase", purchase)
-        return provider_invoices.decide_give_up(books, PurchaseId(purchase), moment.now, moment.new_id)
+        return given_up.decide_give_up(books, PurchaseId(purchase), moment.now, moment.new_id)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         return Answer(202, plain(looks.purchase(tx, purchase)))

@@ -96,6 +96,8 @@ create table customer (
     deleted_at_provider boolean not null default false,
     -- When its personal data were erased, for ever.
     erased_at timestamptz,
+    -- What the provider bills in, once it has billed anything: it never changes.
+    currency text check (currency ~ '^[A-Z]{3}$'),
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, external_id),
@@ -201,9 +203,10 @@ create table purchase (
     line text,
     invoice_at timestamptz,
     method text,
-    balance_minor bigint not null check (balance_minor >= 0),
+    balance_minor bigint not null,
     card_minor bigint not null check (card_minor >= 0),
     external_minor bigint not null check (external_minor >= 0),
+    discount_minor bigint not null check (discount_minor >= 0),
     provider_ref text,
     grant_lot text,
     authorized_at timestamptz,
@@ -218,6 +221,7 @@ create table purchase (
     clawed bigint not null check (clawed between 0 and quantity),
     description text not null,
     external_id text,
+    given_up_at timestamptz,
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, external_id),
@@ -239,7 +243,7 @@ create table purchase (
     check (settled_at is null or authorized_at is not null),
     check ((grant_lot is null) = (fulfilled_at is null)),
     check (fulfilled_at is null or grant_timing = 'at_purchase' or settled_at is not null),
-    check (settled_at is null or settlement = 'promotional' or balance_minor + card_minor + external_minor > 0),
+    check (settled_at is null or settlement = 'promotional' or balance_minor + card_minor + external_minor + discount_minor > 0),
     check (status <> 'canceled' or canceled_at is not null),
     check ((status = 'voided') = (voided_at is not null))
 );
@@ -304,9 +308,13 @@ create table invoice (
     paid_at timestamptz,
     paid_with text,
     voided_at timestamptz,
+    -- Who collects it: we, or the provider by an invoice of its own, which this one mirrors under the provider's number.
+    collector text not null check (collector in ('ours', 'provider')),
+    provider_ref text,
+    discount_minor bigint not null check (discount_minor >= 0),
     created_at timestamptz not null,
     primary key (tenant, id),
-    unique (tenant, number),
+    unique (tenant, account, provider_ref),
     foreign key (tenant, customer) references customer,
     foreign key (tenant, account) references provider_account,
     check ((number is not null) = (finalized_at is not null)),
@@ -314,7 +322,8 @@ create table invoice (
     check ((status = 'void') = (voided_at is not null)),
     -- A draft and a void invoice owe nothing; an open one still owes something.
     check (status not in ('draft', 'void') or paid_minor = 0),
-    check (status not in ('open', 'uncollectible') or paid_minor < total_minor),
+    check (status not in ('open', 'uncollectible') or paid_minor < total_minor or discount_minor > 0),
+    check (collector = 'provider' or (provider_ref is null and discount_minor = 0)),
     -- Paid is one fact: status, amount, date and means are there together, or none of them.
     check (
         (status = 'paid') = (paid_at is not null)
@@ -323,7 +332,11 @@ create table invoice (
     )
 );
 
+create unique index invoice_number on invoice (tenant, number) where collector = 'ours';
 create index invoice_of_customer on invoice (tenant, customer, created_at);
+-- What a sweep looks at again: an invoice of the provider's that is not over there.
+create index invoice_open_there on invoice (tenant, account)
+where collector = 'provider' and status in ('draft', 'open') and provider_ref is not null;
 
 create table invoice_line (
     tenant text not null,
@@ -385,7 +398,7 @@ create table leg (
     tenant text not null,
     id text not null,
     payment text not null,
-    kind text not null check (kind in ('credit', 'provider')),
+    kind text not null check (kind in ('credit', 'provider', 'balance', 'external')),
     status text not null,
     amount_minor bigint not null check (amount_minor > 0),
     currency text not null check (currency ~ '^[A-Z]{3}$'),

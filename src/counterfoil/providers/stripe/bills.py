@@ -25,7 +25,6 @@ from counterfoil.providers.stripe.fields import Doc, Unreadable, child, labels, 
 
 INVOICE: Final = "invoice"
 BALANCE: Final = "customer_balance"
-DESCRIPTION_MAX: Final = 500
 
 
 def invoice_fact(doc: Doc, asked: ProviderRef, payments: Iterable[Doc], intents: Mapping[str, Fact]) -> Fact:
@@ -120,8 +119,7 @@ def _paid_in_all(doc: Doc) -> int:
 
 
 def _line(doc: Doc) -> InvoiceLineFact:
-    description = (text(doc, "description") or "")[:DESCRIPTION_MAX]
-    return InvoiceLineFact(_required(doc), whole(doc, "amount"), description, labels(doc).get(LINE_MARK))
+    return InvoiceLineFact(_required(doc), whole(doc, "amount"), labels(doc).get(LINE_MARK))
 
 
 def _payment(row: Doc, intents: Mapping[str, Fact]) -> InvoicePaymentFact:
