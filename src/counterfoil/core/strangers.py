@@ -106,21 +106,16 @@ def look_at_invoice(account: AccountId, fact: IntentFact, invoice_ref: ProviderR
 def decide_strange_invoice(fact: ProviderInvoiceFact, occurred_at: datetime, now: datetime, new_id: NewId) -> Decision:
     """Say what an invoice means that mirrors none of ours. A mark on it proves nothing: anybody can write one."""
     if INVOICE_MARK not in fact.metadata:
-        return _no_invoice(
-            fact, Reason.NOT_OURS, f"Invoice {fact.ref} is the provider's own and bills nothing of ours."
-        )
+        return _no_invoice(fact, f"Invoice {fact.ref} is the provider's own and bills nothing of ours.")
     if now - occurred_at < COMMIT_LAG_MAX:
         sentence = f"Invoice {fact.ref} carries our mark but is not on our books yet; it is looked at again."
         return Defer(Why(INVOICES, Reason.TOO_YOUNG, sentence, (fact.ref,), invoice_inputs(fact)), now + RETRY_AFTER)
     if fact.status != "paid":
-        return _no_invoice(
-            fact, Reason.NOT_OURS, f"Invoice {fact.ref} carries a mark of ours and is none that we asked for."
-        )
+        return _no_invoice(fact, f"Invoice {fact.ref} carries a mark of ours and is none that we asked for.")
     sentence = f"Invoice {fact.ref} is paid and carries a mark of ours, and we never asked for it. Nothing was given."
     case = Case(CaseId(new_id("case")), Reason.MONEY_UNEXPLAINED, fact.ref, sentence, now)
-    return Park(
-        Why(INVOICES, Reason.MONEY_UNEXPLAINED, sentence, (fact.ref,), invoice_inputs(fact)), (Change(None, case),)
-    )
+    why = Why(INVOICES, Reason.MONEY_UNEXPLAINED, sentence, (fact.ref,), invoice_inputs(fact))
+    return Park(why, (Change(None, case),))
 
 
 def _no_invoice(fact: ProviderInvoiceFact, sentence: str) -> Skip:
