@@ -230,6 +230,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "movement.returned": "returned",
     "movement.fee": "fee",
     "movement.in_suspense": "in suspense",
+    "movement.balance_moved": "balance at the provider",
     "movement.settled": "settled",
     "field.status": "Status",
     "field.customer": "Customer",

@@ -395,6 +395,7 @@ FLOW_WORDS: Final = {
     "collected": ("collected", "payment"),
     "promised": ("promised", "purchase"),
     "collected_elsewhere": ("collected elsewhere", "purchase"),
+    "balance_used": ("paid by the balance at the provider", "payment"),
     "claimed": ("claimed from suspense", "payment"),
     "returned": ("returned credits", "payment"),
     "surplus": ("surplus", "payment"),

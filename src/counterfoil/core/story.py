@@ -133,6 +133,7 @@ MOVEMENTS: Final = {
     ("spend", ""): "credits_used",
     ("fee", ""): "fee",
     ("suspense", "received"): "in_suspense",
+    ("balance", ""): "balance_moved",
 }
 """What an entry is, by the kind of its key and the word after its subject. Credits that pay are `credits_used`."""
 
@@ -264,6 +265,9 @@ ENTRY_TITLES: Final = {
     "returned": "Credits returned",
     "fee": "Provider's fee",
     "in_suspense": "Money without a known purpose",
+    "balance_moved": "Balance at the provider moved",
+    "recognised": "Revenue recognised",
+    "debt_covered": "Debt covered",
 }
 
 

@@ -165,6 +165,8 @@ OWED: Final = {
     ("leg", "returned"): "returned",
     ("leg", "clearing"): "collected",
     ("leg", "suspense"): "claimed",
+    ("leg", "customer_balance_provider"): "balance_used",
+    ("leg", "clearing_external"): "collected_elsewhere",
     ("leg", "deferred_revenue"): "credits_used",
     ("leg", "promotion_cost"): "credits_used",
 }
