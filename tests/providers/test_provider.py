@@ -110,7 +110,7 @@ def test_a_hosted_checkout_without_a_payment_asks_nothing_more() -> None:
     assert len(provider.asked) == 1
 
 
-@pytest.mark.parametrize("kind", ["refund", "dispute", "charge", "invoice", "balance", "x" * 300])
+@pytest.mark.parametrize("kind", ["refund", "dispute", "charge", "invoiceitem", "balance", "x" * 300])
 def test_what_is_not_fetched_costs_no_call(kind: str) -> None:
     provider = always(TimeoutError())
 
