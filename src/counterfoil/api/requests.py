@@ -116,7 +116,7 @@ class NewGrant(Strict):
     expires_at: Instant | None = None
 
 
-class Correction(Strict):
+class WrongSpend(Strict):
     """How much of a spend is taken back, in its unit; all that is left of it when nothing is said."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"amount": "2.5"}]})

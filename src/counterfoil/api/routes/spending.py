@@ -12,7 +12,7 @@ from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.ids import checked, path_of
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
-from counterfoil.api.requests import Correction
+from counterfoil.api.requests import WrongSpend
 from counterfoil.engine import corrections, looks
 from counterfoil.engine.looks import look
 from counterfoil.engine.spend_views import spend_view
@@ -59,7 +59,7 @@ def get_spend(identity: SpendPath, call: Asking) -> Response:
     response_model=schemas.Correction,
     openapi_extra=declare("write", 404, 409, moves_money=True),
 )
-async def correct_spend(identity: SpendPath, command: Commanding, body: Correction | None = None) -> Response:
+async def correct_spend(identity: SpendPath, command: Commanding, body: WrongSpend | None = None) -> Response:
     """Gives back what was drawn for a use that did not happen: what was owed is owed no more, then the lots get their
     share, the last drawn first. The share of a lot that has expired since expires at once."""
     spend = checked("spend", identity)
