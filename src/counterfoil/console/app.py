@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from counterfoil.console import anything, customers, events, finding, invoices, signing, wallets
+from counterfoil.console import anything, customers, events, finding, invoices, purchases, signing, wallets
 from counterfoil.console.guard import Guard
 from counterfoil.console.render import page
 from counterfoil.console.texts import ENGLISH
@@ -94,6 +94,7 @@ def _routes() -> list[Route | Mount]:
         Route("/invoices", _signed_in(invoices.listing)),
         Route("/invoices/{id}", _signed_in(invoices.one)),
         Route("/wallets/{id}", _signed_in(wallets.one)),
+        Route("/purchases/{id}", _signed_in(purchases.one)),
         Route("/events", _signed_in(events.listing)),
         Route("/events/{id}", _signed_in(events.one)),
         Route("/events/{id}/payload", _signed_in(events.payload)),

@@ -16,7 +16,13 @@ from counterfoil.engine.views import formatted
 ID_HEAD: Final = 10
 ID_TAIL: Final = 4
 ID_MAX: Final = 20
-ROOMS: Final = {"customer": "customers", "invoice": "invoices", "wallet": "wallets", "inbox": "events"}
+ROOMS: Final = {
+    "customer": "customers",
+    "invoice": "invoices",
+    "wallet": "wallets",
+    "purchase": "purchases",
+    "inbox": "events",
+}
 
 
 def when(at: str | datetime | None, pattern: str = "d MMM y HH:mm", locale: str = "en_GB") -> str:
@@ -126,6 +132,11 @@ def is_id(value: object) -> bool:
     return isinstance(value, str) and (noun_of(value) is not None or bool(PROVIDER_ID.fullmatch(value)))
 
 
+def is_spend(identity: str) -> bool:
+    """Say whether an id is of a spend, which decided itself."""
+    return noun_of(identity) == "spend"
+
+
 ANY_ID: Final = re.compile(r"\b([a-z]{2,5}(?:_test|_live)?_[0-9A-Za-z]{8,})\b")
 PROVIDER_ID: Final = re.compile(r"(?:pi|ch|py|cus|pm|evt|re|dp|du|cs(?:_test|_live)?)_[0-9A-Za-z]{8,}")
 
@@ -133,10 +144,10 @@ TONES: Final = {
     "ok": {"paid", "succeeded", "settled", "applied", "done", "active", "resolved", "attached"},
     "warn": {
         *("requires_action", "parked", "waiting", "pending", "past_due", "refused", "unknown", "suspended"),
-        *("uncollectible", "reserved"),
+        *("uncollectible", "reserved", "held"),
     },
     "bad": {"failed"},
-    "info": {"open", "processing", "queued", "sent"},
+    "info": {"open", "processing", "queued", "sent", "authorized", "scheduled"},
 }
 """Which shape and colour a status wears; whatever is not here is muted. The word always stands beside the shape."""
 

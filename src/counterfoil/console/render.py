@@ -20,6 +20,11 @@ from counterfoil.engine.house import House
 THEME_COOKIE: Final = "counterfoil_theme"
 THEMES: Final = frozenset({"light", "dark"})
 LANGUAGE: Final = "en"
+FILTERS: Final = (
+    *("when", "day", "iso", "short", "owed", "tone", "words", "owner", "bare", "total", "trimmed", "signed", "change"),
+    *("is_id", "is_spend", "linked", "field", "breakable"),
+)
+"""What templates may ask of `present`."""
 
 
 @cache
@@ -40,10 +45,7 @@ def templates() -> Environment:
         "entry_title": entry_title,
         "language": LANGUAGE,
     }
-    names = (
-        "when day iso short owed tone words owner bare total is_id linked trimmed signed change field breakable".split()
-    )
-    made.filters |= {name: getattr(present, name) for name in names}
+    made.filters |= {name: getattr(present, name) for name in FILTERS}
     made.filters["json"] = partial(json.dumps, ensure_ascii=False)
     return made
 

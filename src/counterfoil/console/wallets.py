@@ -18,6 +18,7 @@ from counterfoil.store.database import Tx
 from counterfoil.store.pages import Filter, Page
 
 LOTS_SHOWN: Final = 50
+PURCHASES_SHOWN: Final = 10
 STATEMENT_ROWS: Final = 25
 WHOLE: Final = 100
 
@@ -51,6 +52,7 @@ def one(request: Request, visitor: Visitor) -> Response:
             "wallet": held,
             "customer": (person["name"] or person["email"]) if person else None,
             "lots": looks.grants(tx, Page(limit=LOTS_SHOWN), Filter(parent=identity), unit[1]),
+            "purchases": looks.purchases(tx, Page(limit=PURCHASES_SHOWN), Filter(parent=identity)),
             "statement": looks.statement(tx, identity, unit[1], Page(after, STATEMENT_ROWS)),
         }
 

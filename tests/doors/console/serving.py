@@ -16,9 +16,12 @@ from counterfoil.core.ids import InvoiceId, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.wallets import Issue
-from counterfoil.engine import operations
+from counterfoil.engine import operations, topups
 from counterfoil.engine.house import House
+from counterfoil.engine.spends import Spender, SpendRequest
+from counterfoil.engine.topups import TopUp
 from counterfoil.sandbox.wire import Request
+from counterfoil.store.spends import Spend
 from houses import ONE_CREDIT, STRIPE_KEY, World, body_of
 from stories import EitherFirst, a_customer, billed, either_first, funded
 
@@ -60,7 +63,9 @@ def furnish(world: World) -> tuple[EitherFirst, dict[str, str]]:
     world.clock.step(timedelta(hours=1))
     stranger = money_of_a_stranger(world)
     vandal = with_scripts_for_names(world)
-    return story, {"refused": refused, "odd": odd, "stranger": stranger, "vandal": vandal}
+    world.clock.step(timedelta(hours=1))
+    bought = bought_with_a_balance(world, story.customer, story.wallet)
+    return story, {"refused": refused, "odd": odd, "bought": bought, "stranger": stranger, "vandal": vandal}
 
 
 def with_refused_card(world: World) -> str:
@@ -94,9 +99,32 @@ def with_lots_of_every_kind(world: World, invoice: str) -> str:
     made = [body_of(operations.issue_grant(world.ask(route), erin, each))["id"] for each in lots]
     body_of(operations.void_grant(world.ask("POST /v1/grants/{grant}/void"), made[1]))
     body_of(operations.issue_grant(world.ask(route), erin, lots[1]))
+    used_up_in_small_pieces(world, wallet)
     world.clock.step(timedelta(minutes=31))
     world.pump()
     return str(wallet)
+
+
+def used_up_in_small_pieces(world: World, wallet: str) -> None:
+    """Thirty uses, some of them of a feature that has a lot of its own."""
+    uses = [
+        SpendRequest(key=f"use-{number}", wallet=wallet, amount="0.85", feature="images" if number % 3 else "chat")
+        for number in range(30)
+    ]
+    with Spender(world.house) as spender:
+        answers = spender.spend_all(world.tenant.id, uses).result()
+    assert all(isinstance(each, Spend) for each in answers)
+
+
+def bought_with_a_balance(world: World, customer: str, wallet: str) -> str:
+    """Dana has 20 dollars of credit at the provider and buys credits for 50: the purchase's id."""
+    held = person_of(world, customer)["customer"]
+    stripe(world, f"/v1/customers/{held}/balance_transactions", "amount=-2000&currency=usd&description=Downgrade")
+    wanted = TopUp(wallet, 50 * ONE_CREDIT, "USD", 5_000, description="50 credits")
+    route = "POST /v1/purchases"
+    purchase: str = body_of(topups.top_up(world.ask(route, "top-up-1"), customer, wanted))["id"]
+    world.pump()
+    return purchase
 
 
 def money_of_a_stranger(world: World) -> str:

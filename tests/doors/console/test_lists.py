@@ -196,4 +196,5 @@ def test_an_id_of_another_noun_is_not_found_in_a_room(world: World, visitor: Tes
 
     for room in ("customers", "invoices", "events"):
         assert visitor.get(f"/{room}/{story.wallet}").status_code == 404
-    assert visitor.get(f"/wallets/{story.invoice}").status_code == 404
+    for room in ("wallets", "purchases"):
+        assert visitor.get(f"/{room}/{story.invoice}").status_code == 404

@@ -16,6 +16,7 @@ from counterfoil.core.ids import WalletId, typeid
 from counterfoil.core.wallets import Issue
 from counterfoil.engine import operations, setup
 from counterfoil.engine.explain import explain
+from doors.console.serving import bought_with_a_balance
 from houses import ONE_CREDIT, World, body_of
 from stories import either_first
 
@@ -68,6 +69,19 @@ def test_a_wallet_page_shows_its_lots_as_bars_and_its_statement_with_the_balance
     assert "by credits −30.00 0.00" in said
     assert "granted +30.00 30.00" in said
     assert "Can be spent 0.00" in said
+
+
+def test_a_purchase_page_says_what_paid_it_and_keeps_three_facts_apart(world: World, visitor: TestClient) -> None:
+    """The price is $50: the balance at the provider paid $20 of it, and the card 30."""
+    story = either_first(world)
+    purchase = bought_with_a_balance(world, story.customer, story.wallet)
+
+    said = text_of(visitor.get(f"/purchases/{purchase}").text)
+
+    assert "50.00 to pay = 30.00 through the provider + 20.00 from the customer's balance + 0.00 not paid" in said
+    assert all(f"{each} 14 Jun 2026" in said for each in ("promised", "settled", "credits given"))
+    assert "50.00 usd-credit" in said
+    assert f"/purchases/{purchase}" in visitor.get(f"/wallets/{story.wallet}").text
 
 
 def test_a_statement_goes_on_where_its_last_page_ended(world: World, visitor: TestClient) -> None:

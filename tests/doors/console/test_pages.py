@@ -31,6 +31,7 @@ ROOMS: Final = {
     "payment": "/explain/{payment}",
     "wallet": "/wallets/{wallet}",
     "wallet-odd": "/wallets/{odd}",
+    "purchase": "/purchases/{bought}",
     "stranger": "/explain/{stranger}",
     "vandal": "/customers/{vandal}",
     "none-found": "/customers?q=nobody",
@@ -240,7 +241,7 @@ FIRST_VISIT_MAX: Final = 120 * 1024
 OURS_MAX: Final = 12 * 1024
 
 
-@pytest.mark.parametrize("room", ["customers", "customer", "invoice", "wallet-odd", "events-all", "event"])
+@pytest.mark.parametrize("room", ["customers", "customer", "invoice", "wallet-odd", "purchase", "events-all", "event"])
 def test_a_page_is_light(shown: Shown, room: str) -> None:
     with httpx2.Client(base_url=shown.url, follow_redirects=True) as client:
         client.post("/sign-in", data={"key": shown.world.key})

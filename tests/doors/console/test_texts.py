@@ -15,6 +15,7 @@ from counterfoil.console.anything import FACTS
 from counterfoil.console.texts import ENGLISH, LANGUAGES, text_in
 from counterfoil.console.wallets import PARTS
 from counterfoil.core.books import Overdraft
+from counterfoil.core.bought import GrantTiming, Settlement
 from counterfoil.core.effects import Outcome
 from counterfoil.core.facts import Source
 from counterfoil.core.lifecycle import MACHINES
@@ -32,6 +33,9 @@ MADE_OF_WORDS = {
     *(f"field.{each}" for each in FACTS),
     *(f"room.{each}" for each in ("customers", "invoices", "events")),
     *(f"app.mode.{each}{note}" for each in ("sandbox", "test", "shadow") for note in ("", ".note")),
+    *(f"purchase.when.{each}" for each in GrantTiming),
+    *(f"purchase.settlement.{each}" for each in Settlement),
+    *(f"purchase.{each}" for each in ("authorized", "settled", "fulfilled")),
     *(f"wallet.part.{each}" for each in PARTS),
     *(f"wallet.overdraft.{each}" for each in Overdraft),
     *(f"error.{each}{detail}" for each in (403, 404, 405, 422, 500, 503) for detail in ("", ".detail")),
