@@ -127,6 +127,21 @@ class Billing:
         """
         return self._run(scripts.spending_many(self._desk, wanted))
 
+    # --- setting the scene ---
+
+    def declare_unit(self, code: str, scale: int = 6) -> None:
+        """Declare a unit that wallets can count, to `scale` decimal places. Doing it again is no change."""
+        self.ask(verbs.declare_unit(code, scale))
+
+    def sign_up(self, external_id: str, unit: str, *, name: str | None = None, email: str | None = None) -> Wallet:
+        """Make sure that a customer of yours and its wallet are there, and give the wallet. `ext:<your id>` names the
+        customer from then on."""
+        return self._run(scripts.signing_up(external_id, unit, name, email))
+
+    def grant(self, wallet: str, amount: Quantity, *, key: str, expires_at: datetime | None = None) -> None:
+        """Give credits that nobody paid for. `key` names the one reason, such as `welcome-7012`: it happens once."""
+        self.ask(verbs.grant(wallet, amount, key, expires_at))
+
     # --- reading ---
 
     def wallet(self, customer: str, unit: str) -> Wallet | None:

@@ -20,7 +20,8 @@ JSON: Final = "application/json"
 class Ask(Generic[T]):
     """What is asked for and how its answer is read. `key` is one for all tries, so that it happens once.
 
-    Everything this client posts carries a key, so repeating any of it is safe. `patience` None means the client's own.
+    Everything this client posts carries a key, or is there once by its own name, so repeating any of it is safe.
+    `patience` None means the client's own.
     """
 
     method: str

@@ -16,11 +16,12 @@ from counterfoil.client.errors import (
     CounterfoilUnavailable,
     HoldExceeded,
     HoldNotOpen,
+    NotFound,
     Refused,
     SpendClosed,
 )
 from counterfoil.client.exchange import Ask, Patience
-from counterfoil.client.values import Hold, Quantity, Spent, quantity_text
+from counterfoil.client.values import Hold, Quantity, Spent, Wallet, quantity_text
 from counterfoil.client.verbs import BATCH_MAX, SpendRequest, SpendResult
 
 T = TypeVar("T")
@@ -184,6 +185,35 @@ def _unbooked(
 ) -> Unbooked:
     when = wanted.occurred_at or desk.ambient.now()
     return Unbooked(key, wanted.customer, wanted.unit, amount, wanted.feature, when, hold, Fate.WAITING, error)
+
+
+TAKEN: Final = frozenset({"external_id_taken", "wallet_exists"})
+"""What is answered when it was made before: by somebody quicker, or by a try whose answer was lost."""
+
+
+def signing_up(external_id: str, unit: str, name: str | None, email: str | None) -> Script[Wallet]:
+    """Make sure that a customer and its wallet are there. Doing it again is no change."""
+    customer = f"ext:{external_id}"
+    try:
+        wallets: tuple[Wallet, ...] = yield verbs.list_wallets(customer)
+    except NotFound:
+        try:
+            yield verbs.create_customer(external_id, name, email)
+        except Refused as error:
+            if error.code not in TAKEN:
+                raise
+        wallets = ()
+    found = next((each for each in wallets if each.unit == unit), None)
+    if found is not None:
+        return found
+    try:
+        opened: Wallet = yield verbs.open_wallet(customer, unit)
+    except Refused as error:
+        if error.code not in TAKEN:
+            raise
+        wallets = yield verbs.list_wallets(customer)
+        return next(each for each in wallets if each.unit == unit)
+    return opened
 
 
 def spending(desk: Desk, wanted: SpendRequest, on_unavailable: OnUnavailable) -> Script[Spent | Unbooked]:

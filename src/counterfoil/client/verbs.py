@@ -134,6 +134,33 @@ def explain(identity: str) -> Ask[Mapping[str, Any]]:
     return Ask("GET", f"/v1/explain/{_part(identity)}", dict)
 
 
+def create_customer(external_id: str, name: str | None, email: str | None) -> Ask[Mapping[str, Any]]:
+    """Create a customer by the application's own id of it, which is there once."""
+    body = _given(external_id=external_id, name=name, email=email)
+    return Ask("POST", "/v1/customers", dict, body=body)
+
+
+def open_wallet(customer: str, unit: str) -> Ask[values.Wallet]:
+    """Open a wallet. A customer has one per unit."""
+    body = {"customer": customer, "unit": unit}
+    return Ask("POST", "/v1/wallets", values.read_wallet, body=body)
+
+
+def declare_unit(code: str, scale: int) -> Ask[Mapping[str, Any]]:
+    """Declare what a wallet can count. Declaring the same again is no change."""
+    return Ask("POST", "/v1/units", dict, body={"code": code, "scale": scale})
+
+
+def grant(wallet: str, amount: Quantity, key: str, expires_at: datetime | None) -> Ask[Mapping[str, Any]]:
+    """Give credits that nobody paid for."""
+    body = _given(
+        amount=quantity_text(amount),
+        source="promotional",
+        expires_at=expires_at.isoformat() if expires_at else None,
+    )
+    return Ask("POST", f"/v1/wallets/{_part(wallet)}/grants", dict, key, body)
+
+
 def purchase(customer: str, pack: str, key: str, more: Mapping[str, Any]) -> Ask[values.Purchase]:
     """Buy a pack of credits. `more` are further fields of the API, as they are."""
     body = {"customer": customer, "pack": pack, **more}

@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,11 +13,12 @@ CALL_MAX_S: Final = 30.0
 
 
 class CallRefused(Trouble):
-    """The API refused a call of the story."""
+    """The API refused a call of the story. `problem` is its problem document, where it gave one."""
 
     code = "demo_call_refused"
     remedy = "Please report it with the seed"
     exit_code = Exit.FINDINGS
+    problem: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Caller:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")
-            raise CallRefused(f"{method} {path} was answered {error.code}: {said}") from None
+            refused = CallRefused(f"{method} {path} was answered {error.code}: {said}")
+            refused.problem = _problem(said)
+            raise refused from None
         except OSError as error:
             raise CallRefused(f"{method} {path} was not answered: {error}") from None
+
+
+def _problem(said: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(said)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

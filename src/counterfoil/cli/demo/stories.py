@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.cli import premises
-from counterfoil.cli.demo import either_first, naive, telling
+from counterfoil.cli.demo import either_first, naive, sent_twice, telling, telling_credits
+from counterfoil.cli.demo.ending import Ending
 from counterfoil.cli.demo.outcome import Outcome
 from counterfoil.cli.demo.stage import Stage, stage
 from counterfoil.cli.demo.sums import Sums
@@ -22,6 +23,14 @@ class StoryUnknown(Trouble):
 
     code = "story_unknown"
     remedy = "Name one of them, or none for the first"
+    exit_code = Exit.USAGE
+
+
+class NothingNaive(Trouble):
+    """This story has no telling of a common handler."""
+
+    code = "nothing_naive"
+    remedy = "Leave --naive out"
     exit_code = Exit.USAGE
 
 
@@ -46,11 +55,34 @@ class Story:
         telling.tell_naive(self.act_naive(tape_of(seed), sums), as_json=as_json)
 
 
-STORIES: Final = (Story(either_first.NAME, either_first.play, naive.play),)
+@dataclass(frozen=True, slots=True)
+class CreditStory:
+    """A story about credits, told without sums."""
+
+    name: str
+    act: Callable[[Stage, int], Ending]
+
+    def play(self, entry: Entry, settings: "Settings", seed: int, sums: Sums, *, as_json: bool) -> bool:
+        """Play it and show its ending. True when all is as it has to be."""
+        with stage(entry, settings) as place:
+            outcome = self.act(place, seed)
+            usual = premises.settings_of(Entry(entry.rooms)).data_dir
+            telling_credits.tell(outcome, telling.Pages(settings.port, place.data_dir, usual), as_json=as_json)
+        return outcome.ok
+
+    def play_naive(self, seed: int, sums: Sums, *, as_json: bool) -> None:
+        """There is no common handler to compare this one with. Raises NothingNaive."""
+        raise NothingNaive(f"{self.name} is told of Counterfoil only")
+
+
+STORIES: Final = (
+    Story(either_first.NAME, either_first.play, naive.play),
+    CreditStory(sent_twice.NAME, sent_twice.play),
+)
 NAMES: Final = tuple(story.name for story in STORIES)
 
 
-def named(name: str) -> Story:
+def named(name: str) -> Story | CreditStory:
     """Give a story. Raises StoryUnknown."""
     found = next((story for story in STORIES if story.name == name), None)
     if found is None:
