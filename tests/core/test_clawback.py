@@ -114,8 +114,7 @@ def world_with(lot: Grant, **terms: Any) -> World:
 
 
 def decided(held: Books, quantity: int, net: int, cause: Cause, at: object = NOW) -> Decision:
-    lot, own = held.grants[0], held.wallets[0]
-    _, effects = clawback.clawed(lot, own, quantity, net, cause, NOW)
+    _, effects = clawback.clawed(held, held.grants[0], quantity, net, cause, NOW)
     return Act(Why("claw@1", Reason.ALREADY_KNOWN, "Credits were taken back."), effects)
 
 
@@ -194,4 +193,20 @@ def test_whatever_happens_in_between_the_parts_make_the_whole(
 
 
 def test_nothing_to_take_back_writes_nothing() -> None:
-    assert clawback.clawed(PACK, wallet(), 0, 0, REFUND, NOW)[1] == ()
+    held = books(wallets=(wallet(),), grants=(PACK,))
+
+    assert clawback.clawed(held, PACK, 0, 0, REFUND, NOW)[1] == ()
+
+
+def test_what_is_owed_is_covered_by_the_other_lots_so_that_nobody_is_blocked() -> None:
+    """A pack that is spent is refunded; the customer has another one."""
+    world = world_with(used(PACK, 100))
+    other = grant(7, 130)
+    world.books = replace(world.books, grants=(*world.books.grants, other))
+    world.journal["other"] = journal.grant_issued(other, wallet().unit)
+
+    world.decide(lambda held: decided(held, 100 * ONE, 10_000, REFUND))
+
+    assert world.books.wallets[0].debt == 0
+    assert [each.remaining for each in world.books.grants] == [0, 30 * ONE]
+    assert world.breaches() == []

@@ -125,6 +125,17 @@ class World:
             held = next(each for each in self.books.grants if each.id == grant)
             self._change(held, replace(held, remaining=held.remaining - quantity))
 
+    def spend(self, draws: list[tuple[str, int]]) -> Entry:
+        """A spend as the door journals it, taken out of the lots that it draws."""
+        postings = tuple(Posting(read_account(account), USED, "usd-credit", amount) for account, amount in draws)
+        entry = Entry(f"spend:{len(self.journal)}", "spend", self.now, postings)
+        self._post(entry)
+        for account, amount in draws:
+            held = next((each for each in self.books.grants if account == f"grant:{each.id}"), None)
+            if held:
+                self._change(held, replace(held, remaining=held.remaining - amount))
+        return entry
+
     def _change(self, before: Any, after: Any) -> None:
         if isinstance(after, Case):
             assert (after.question, after.subject) not in self.cases, "the same question twice"
@@ -314,7 +325,8 @@ class World:
         entries = [each for key, each in self.journal.items() if not key.startswith("leg:")]
         postings = [each for entry in entries for each in entry.postings]
         out = sum(each.amount for each in postings if str(each.debit) == lot and each.credit.kind in ("used", "debt"))
-        return out - sum(each.amount for each in postings if str(each.credit) == lot and each.debit.kind == "used")
+        back = (each for each in postings if str(each.credit) == lot and each.debit.kind in ("used", "debt"))
+        return out - sum(each.amount for each in back)
 
     def _moved(self, grant: str, to: set[str]) -> int:
         """What a lot's own entries moved of its price from what is owed as service."""

@@ -165,6 +165,11 @@ REFUSALS: Final = Section(
         Entry("wallet_not_active", "The wallet is suspended or closed.", "Use an active wallet."),
         Entry("wallet_exists", "The customer has a wallet in this unit already.", "Use that wallet."),
         Entry(
+            "spend_taken_back",
+            "All of this spend was taken back before.",
+            "Nothing is to be done; look at the spend's explanation for what came back when.",
+        ),
+        Entry(
             "wallet_not_empty",
             "A wallet that holds credits can't be closed.",
             "Use them, let them expire, or void their grants; then close it.",

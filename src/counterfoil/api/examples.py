@@ -192,8 +192,22 @@ REFUSED_SPEND: Final[dict[str, Any]] = {
     "param": "amount",
     "remedy": "Let the customer buy credits, then send the same request again.",
 }
+CORRECTION: Final = {
+    "object": "correction",
+    "spend": f"spnd_{SUFFIX}",
+    "number": 1,
+    "wallet": WALLET_ID,
+    "unit": "usd-credit",
+    "amount": "2.500000",
+    "returns": [{"grant": f"grant_{SUFFIX}", "amount": "2.500000"}],
+    "debt": "0.000000",
+    "written_off": "0.000000",
+    "left": "10.000000",
+    "explain": f"/v1/decisions/{DECISION_ID}",
+}
 EXAMPLES: Final[dict[str, Any]] = {
     "Spend": SPEND,
+    "Correction": CORRECTION,
     "SpendAnswers": {
         "data": [
             {"key": "message-81", "status": 201, "spend": SPEND},

@@ -116,6 +116,14 @@ class NewGrant(Strict):
     expires_at: Instant | None = None
 
 
+class WrongSpend(Strict):
+    """How much of a spend is taken back, in its unit; all that is left of it when nothing is said."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": "2.5"}]})
+
+    amount: Quantity | None = None
+
+
 class NewUnit(Strict):
     """A service unit. With a face value it can pay invoices: one whole unit stands for `face` minor units."""
 

@@ -138,6 +138,25 @@ class Spend(Answer):
     recorded_at: Time
 
 
+class Correction(Answer):
+    """What a correction gave back of a spend: to which lots, of what was owed, and of what had been given away.
+
+    `left` is what can still be taken back.
+    """
+
+    object: Literal["correction"]
+    spend: str
+    number: int
+    wallet: str
+    unit: str
+    amount: str
+    returns: list[Draw]
+    debt: str
+    written_off: str
+    left: str
+    explain: str
+
+
 class SpendAnswer(Answer):
     """How one use of a list ended: `status` is what it would have been answered alone."""
 

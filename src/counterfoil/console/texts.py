@@ -247,6 +247,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "movement.granted": "granted",
     "movement.expired": "expired",
     "movement.taken_back": "taken back",
+    "movement.debt_forgiven": "debt forgiven",
+    "movement.corrected": "corrected",
     "movement.debt_covered": "covered debt",
     "movement.recognised": "earned",
     "movement.collected": "collected",

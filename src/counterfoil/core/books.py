@@ -95,7 +95,7 @@ class Shortfall(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A customer's prepaid promises in one service unit. `moves` counts how often its status changed.
+    """A customer's prepaid promises in one service unit. `moves` counts how often it was moved: its status, its debt.
 
     `debt` is use that no lot covered, in scaled units; `debt_limit` how much of it may be owed, None is any amount.
     """

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import assert_never
 
 from counterfoil.core import journal
-from counterfoil.core.books import Grant, Shortfall, Wallet
+from counterfoil.core.books import Books, Grant, Shortfall, Wallet, with_changes
+from counterfoil.core.credits import settle_debt
 from counterfoil.core.effects import Change, Effect, Post
 from counterfoil.core.journal import Account, Clawed
 from counterfoil.core.money import share
@@ -79,17 +80,21 @@ def _owed(wallet: Wallet, spent: int) -> int:
 
 
 def clawed(
-    lot: Grant, wallet: Wallet, quantity: int, net_minor: int, cause: Cause, at: datetime
+    books: Books, lot: Grant, quantity: int, net_minor: int, cause: Cause, at: datetime
 ) -> tuple[Clawed, tuple[Effect, ...]]:
     """Take a lot back for a refund or a dispute that gives `net_minor` of its price back: what became of it, and what
     to write. For a free lot (a bonus) `net_minor` is 0.
 
-    Nothing of it depends on when the money moves: post that beside it, out of `cause.to`.
+    What is owed then is covered by the wallet's other lots as far as they go. Nothing of it depends on when the money
+    moves: post that beside it, out of `cause.to`.
     """
+    wallet = next(each for each in books.wallets if each.id == lot.wallet)
     recognised, effects = catch_up(lot, at)
     step = claw_back(recognised, wallet, quantity)
     entry = journal.clawed(step, net_minor, cause.to, cause.borne_by, at)
     if entry is None:
         return step, effects
     owing: tuple[Effect, ...] = (Change(wallet, step.wallet),) if step.owed else ()
-    return step, (*effects, Change(recognised, step.lot), *owing, Post(entry))
+    after = with_changes(books, (step.lot, step.wallet))
+    covering = settle_debt(after, wallet.id, at) if step.owed else ()
+    return step, (*effects, Change(recognised, step.lot), *owing, Post(entry), *covering)

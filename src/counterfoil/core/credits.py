@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Final, Protocol, TypeAlias
 
 from counterfoil.core.books import FREE_SOURCES, Books, Grant, Hold, Leg, Wallet
+from counterfoil.core.effects import Change, Effect, Post
 from counterfoil.core.ids import HoldId, NewId, WalletId
-from counterfoil.core.journal import Covered, Drawn, Ended
+from counterfoil.core.journal import Covered, Drawn, Ended, debt_covered
 from counterfoil.core.lifecycle import HoldStatus, WalletStatus
 from counterfoil.core.money import face_value, quantity_for
 from counterfoil.core.recognition import owed_no_more
@@ -195,6 +196,19 @@ def covering(grant: Grant, wallet: Wallet) -> Covered | None:
         return None
     lot = replace(grant, remaining=grant.remaining - quantity, steps=grant.steps + 1)
     return Covered(lot, replace(wallet, debt=wallet.debt - quantity), quantity)
+
+
+def settle_debt(books: Books, wallet: WalletId, at: datetime) -> tuple[Effect, ...]:
+    """Let what is free in a wallet cover what it owes, in draw order: nobody is blocked by a debt that he can pay."""
+    effects: tuple[Effect, ...] = ()
+    owing = next(each for each in books.wallets if each.id == wallet)
+    for lot in sorted((each for each in lots_of(books, wallet) if each.free and is_live(each, at)), key=draw_key):
+        cover = covering(lot, owing)
+        if cover is None:
+            break
+        effects += (Change(lot, cover.lot), Change(owing, cover.wallet), Post(debt_covered(cover, at)))
+        owing = cover.wallet
+    return effects
 
 
 def ending(grant: Grant) -> Ended:

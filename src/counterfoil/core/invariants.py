@@ -160,6 +160,13 @@ def _revenue_is_earned_by_use(rows: Rows) -> Faults:
             yield row["lot"], f"released {row['released_minor']} of {row['cost_minor']}, but {told}"
 
 
+def _corrections_fit(rows: Rows) -> Faults:
+    """Rows: spend, corrected (in all), spent; of every spend of which something was taken back."""
+    for row in rows:
+        if row["corrected"] > row["spent"]:
+            yield row["spend"], f"was {row['spent']}, and {row['corrected']} of it were taken back"
+
+
 def _amounts_are_sound(rows: Rows) -> Faults:
     """Rows: subject, units (of its amounts), largest, smallest (of its amounts)."""
     for row in rows:
@@ -321,6 +328,7 @@ INVARIANTS: Final = {
             "Of a lot's price no more is earned than what left it stands for.",
             _revenue_is_earned_by_use,
         ),
+        Invariant("I34", "No more of a spend is taken back than was spent.", _corrections_fit),
         Invariant("I6", "No entry mixes currencies, and every amount fits the books.", _amounts_are_sound),
         Invariant(
             "I7", "Every charge that succeeded is one settled leg, and every settled leg is one.", _charges_are_legs

@@ -12,7 +12,7 @@ from typing import Final
 from counterfoil.core.books import FREE_SOURCES, Grant, Invoice, Leg, Line, LineKind, Wallet
 from counterfoil.core.bought import Purchase
 from counterfoil.core.facts import BalanceMoveFact, ChargeFee
-from counterfoil.core.ids import AccountId, CustomerId, GrantId, ProviderRef, WalletId
+from counterfoil.core.ids import AccountId, CustomerId, GrantId, ProviderRef, SpendId, WalletId
 from counterfoil.core.money import Money, ServiceUnit, share
 
 MONEY_ACCOUNTS: Final = frozenset(
@@ -274,6 +274,42 @@ def clawed(step: Clawed, net_minor: int, to: Account, borne_by: Account, at: dat
     )
     postings = tuple(each for each in parts if each.amount)
     return Entry(f"grant:{grant.id}:clawed:{grant.steps}", grant.id, at, postings) if postings else None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a correction takes back of a spend, part by part, in scaled units.
+
+    `lots` get back what was drawn of them; `owed` is owed no more; `uncovered` goes back to the lots that paid for a
+    debt since; `given` had been given away, and `lost` was owed and has been forgiven since: nobody gets them.
+    """
+
+    lots: tuple[tuple[GrantId, int], ...]
+    owed: int
+    uncovered: tuple[tuple[GrantId, int], ...]
+    given: int
+    lost: int
+
+
+def spend_corrected(spend: SpendId, number: int, wallet: Wallet, back: Returned, at: datetime) -> Entry:
+    """Use that did not happen: the way back of a spend, or of a part of it. `number` counts its corrections."""
+    unit, debt = wallet.unit.code, wallet_debt(wallet.id)
+    owed = back.owed + back.lost + sum(quantity for _, quantity in back.uncovered)
+    parts = (
+        Posting(USED, WRITTEN_OFF, unit, back.given),
+        Posting(USED, debt, unit, owed),
+        *(Posting(USED, lot(each), unit, quantity) for each, quantity in back.lots),
+        *(Posting(debt, lot(each), unit, quantity) for each, quantity in back.uncovered),
+        Posting(debt, WRITTEN_OFF, unit, back.lost),
+    )
+    postings = tuple(each for each in parts if each.amount)
+    return Entry(f"spend:{spend}:corrected:{number}", spend, at, postings)
+
+
+def debt_forgiven(wallet: Wallet, at: datetime) -> Entry:
+    """What a wallet owes is given away. `wallet` is the one before it."""
+    posting = Posting(WRITTEN_OFF, wallet_debt(wallet.id), wallet.unit.code, wallet.debt)
+    return Entry(f"wallet:{wallet.id}:forgiven:{wallet.moves + 1}", wallet.id, at, (posting,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,8 @@ MOVEMENTS: Final = {
     ("grant", "covered"): "debt_covered",
     ("grant", "recognised"): "recognised",
     ("grant", "clawed"): "taken_back",
+    ("wallet", "forgiven"): "debt_forgiven",
+    ("spend", "corrected"): "corrected",
     ("invoice", "finalized"): "billed",
     ("invoice", "voided"): "voided",
     ("grant", "reversed"): "taken_back",

@@ -20,7 +20,7 @@ from counterfoil.core.effects import (
     Timer,
     Why,
 )
-from counterfoil.core.ids import CustomerId, GrantId, NewId, WalletId
+from counterfoil.core.ids import GrantId, NewId, WalletId
 from counterfoil.core.lifecycle import WalletStatus, may_move
 from counterfoil.core.money import Money, ServiceUnit, plain
 from counterfoil.core.recognition import catch_up, catch_up_all
@@ -35,6 +35,7 @@ BEGIN: Final = "begin-grant@1"
 BEGIN_TIMER: Final = "begin-grant"
 TERMS: Final = "wallet-terms@1"
 RECOGNISE: Final = "recognise@1"
+FORGIVE: Final = "forgive-debt@1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,21 @@ def _grant_refusal(wallet: Wallet | None, wanted: Issue) -> Refuse | None:
     return None
 
 
+def decide_forgive_debt(books: Books, wallet: WalletId, now: datetime) -> Decision:
+    """Give away what a wallet owes. An operator's act: nothing is taken out of later lots for it."""
+    held = next((each for each in books.wallets if each.id == wallet), None)
+    if held is None:
+        return Refuse(Why(FORGIVE, Reason.NOT_FOUND, f"There is no wallet {wallet}.", (wallet,)))
+    about = (wallet, books.customer.id)
+    if held.debt == 0:
+        return Skip(Why(FORGIVE, Reason.ALREADY_KNOWN, "The wallet owes nothing.", about))
+    sentence = f"The {plain(held.debt, held.unit.scale)} {held.unit.code} that were owed are given away."
+    data: dict[str, str | int] = {"amount": held.debt, "unit": held.unit.code}
+    told = Notify(f"wallet.forgiven:{wallet}:{held.moves + 1}", "wallet.debt_forgiven", books.customer.id, wallet, data)
+    effects = (Change(held, replace(held, debt=0, moves=held.moves + 1)), Post(journal.debt_forgiven(held, now)), told)
+    return Act(Why(FORGIVE, Reason.DEBT_FORGIVEN, sentence, about), effects)
+
+
 # --- what use has earned ---
 
 
@@ -235,7 +251,7 @@ def decide_recognise(books: Books, wallet: WalletId, now: datetime) -> Decision:
 # --- the end of a lot ---
 
 
-def decide_end_lot(books: Books, grant: GrantId, now: datetime) -> Decision:
+def decide_end_lot(books: Books, grant: GrantId, now: datetime, due: datetime | None = None) -> Decision:
     """Take out of a lot what its time is up for: at its expiry, and when a share of it comes back after its end.
 
     A reserved share does not end before its hold does. What expires was paid for and is not owed any more: breakage.
@@ -247,7 +263,9 @@ def decide_end_lot(books: Books, grant: GrantId, now: datetime) -> Decision:
     quantity = f"{plain(held.free, wallet.unit.scale)} {wallet.unit.code}"
     word = "were taken back, as the lot was voided" if held.voided_at else "were not used in time and expired"
     why = Why(END, Reason.GRANT_ENDED, f"{quantity} {word}.", (grant, wallet.id, books.customer.id))
-    return Act(why, _end(held, held, wallet, books.customer.id, now))
+    # An expiry is booked at its very instant, however late the timer was; what came back since, when it came.
+    at = max(held.voided_at or held.expires_at or now, due or held.effective_at)
+    return Act(why, end_lot(held, held, wallet, at))
 
 
 def decide_void_grant(books: Books, grant: GrantId, now: datetime) -> Decision:
@@ -268,14 +286,12 @@ def decide_void_grant(books: Books, grant: GrantId, now: datetime) -> Decision:
         return Refuse(Why(VOID, Reason.GRANT_IN_USE, sentence, about))
     quantity = f"{plain(held.free, wallet.unit.scale)} {wallet.unit.code}"
     sentence = f"The lot was voided; the {quantity} that were left of it are taken back."
-    effects = _end(held, replace(held, voided_at=now), wallet, books.customer.id, now)
+    effects = end_lot(held, replace(held, voided_at=now), wallet, now)
     return Act(Why(VOID, Reason.GRANT_VOIDED, sentence, about), effects)
 
 
-def _end(before: Grant, lot: Grant, wallet: Wallet, customer: CustomerId, now: datetime) -> tuple[Effect, ...]:
+def end_lot(before: Grant, lot: Grant, wallet: Wallet, at: datetime) -> tuple[Effect, ...]:
     """Take the free part out of a lot that has ended; `before` is the lot as it was read."""
-    # An expiry is booked at its very instant, however late the timer was.
-    at = lot.voided_at or lot.expires_at or now
     current, recognised = catch_up(before, at)
     ended = ending(replace(current, voided_at=lot.voided_at))
     change = Change(current, ended.after)
@@ -287,7 +303,7 @@ def _end(before: Grant, lot: Grant, wallet: Wallet, customer: CustomerId, now: d
         *recognised,
         change,
         Post(journal.grant_ended(ended, wallet.unit, at)),
-        Notify(f"grant.{word}:{lot.id}:{ended.after.gone}", f"grant.{word}", customer, lot.id, data),
+        Notify(f"grant.{word}:{lot.id}:{ended.after.gone}", f"grant.{word}", wallet.customer, lot.id, data),
     )
 
 

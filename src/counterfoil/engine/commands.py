@@ -29,6 +29,7 @@ STATUS_OF_REFUSAL: dict[Reason, int] = {
     Reason.PAYMENT_IN_PROGRESS: 409,
     Reason.WALLET_EXISTS: 409,
     Reason.WALLET_NOT_EMPTY: 409,
+    Reason.SPEND_TAKEN_BACK: 409,
     Reason.GRANT_IN_USE: 409,
     Reason.PROVIDER_REF_TAKEN: 409,
     Reason.EXTERNAL_ID_TAKEN: 409,

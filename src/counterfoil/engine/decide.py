@@ -258,7 +258,7 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
         case wallets.END_TIMER:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None
-            return Ruling(wallets.decide_end_lot(books, GrantId(subject), moment.now), customer)
+            return Ruling(wallets.decide_end_lot(books, GrantId(subject), moment.now, row["occurred_at"]), customer)
         case wallets.BEGIN_TIMER:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None

@@ -198,6 +198,11 @@ def change_wallet(asked: Asked, wallet: str, terms: Terms) -> Result:
     return _on_wallet(asked, wallet, lambda books, _: wallets.decide_wallet_terms(books, WalletId(wallet), terms))
 
 
+def forgive_debt(asked: Asked, wallet: str) -> Result:
+    """Give away what a wallet owes."""
+    return _on_wallet(asked, wallet, lambda books, now: wallets.decide_forgive_debt(books, WalletId(wallet), now.now))
+
+
 def move_wallet(asked: Asked, wallet: str, to: WalletStatus) -> Result:
     """Suspend a wallet, let it be spent from again, or close it."""
     return _on_wallet(asked, wallet, lambda books, _: wallets.decide_move_wallet(books, WalletId(wallet), to))

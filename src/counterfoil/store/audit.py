@@ -158,7 +158,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
                 union all
                 select debit, unit, -amount from journal where tenant = %(tenant)s
             ) as sides
-            where split_part(account, ':', 1) in ('grant', 'receivable', 'deferred_revenue')
+            where split_part(account, ':', 1) in ('grant', 'debt', 'receivable', 'deferred_revenue')
             group by account, unit
         ),
         billed as (
@@ -177,6 +177,8 @@ QUERIES: Final[dict[str, LiteralString]] = {
             join wallet w on w.tenant = g.tenant and w.id = g.wallet
             where g.tenant = %(tenant)s
             group by g.id, w.unit
+            union all
+            select 'debt:' || id, unit, debt from wallet where tenant = %(tenant)s
             union all
             select 'receivable:' || customer, currency, sum(minor)
             from (
@@ -212,7 +214,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
             group by currency
         )
         select account, unit, coalesce(s.held, 0) as stored,
-            case when account like 'receivable:%%' then -1 else 1 end * coalesce(m.credited, 0) as posted
+            case when account ~ '^(receivable|debt):' then -1 else 1 end * coalesce(m.credited, 0) as posted
         from stored s
         full join moved m using (account, unit)
     """,
@@ -228,6 +230,10 @@ QUERIES: Final[dict[str, LiteralString]] = {
                 select coalesce(sum(p.amount), 0) from posting p
                 where p.tenant = g.tenant and p.debit = 'grant:' || g.id and p.entry not like 'leg:%%'
                     and split_part(p.credit, ':', 1) in ('used', 'debt')
+            ) - (
+                select coalesce(sum(p.amount), 0) from posting p
+                where p.tenant = g.tenant and p.credit = 'grant:' || g.id and p.entry not like 'leg:%%'
+                    and split_part(p.debit, ':', 1) in ('used', 'debt')
             ) + coalesce(min(taken.amount), 0) as drawn,
             coalesce(sum(h.quantity) filter (where h.status = 'open'), 0) as reserved,
             coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) + coalesce(min(own.earned), 0)
@@ -254,6 +260,16 @@ QUERIES: Final[dict[str, LiteralString]] = {
         ) h on h.tenant = g.tenant and h.grant_lot = g.id
         where g.tenant = %(tenant)s
         group by g.tenant, g.id
+    """,
+    "I34": """
+        select c.spend, c.corrected, coalesce(sum(d.amount), 0) as spent
+        from (
+            select subject as spend, sum(amount) as corrected from posting
+            where tenant = %(tenant)s and entry like 'spend:%%:corrected:%%' and debit = 'used'
+            group by subject
+        ) as c
+        left join draw d on d.tenant = %(tenant)s and d.spend = c.spend
+        group by c.spend, c.corrected
     """,
     "I33": """
         select id as lot, amount, remaining, cost_minor, released_minor from grant_lot where tenant = %(tenant)s

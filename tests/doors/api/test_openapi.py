@@ -88,7 +88,9 @@ def test_what_moves_money_is_documented_to_need_a_key() -> None:
     }
 
     assert required == {
+        "correct_spend",
         "create_grant",
+        "forgive_debt",
         "void_grant",
         "finalize_invoice",
         "pay_invoice",

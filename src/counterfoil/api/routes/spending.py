@@ -6,12 +6,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from counterfoil.api import schemas
-from counterfoil.api.call import Asking
+from counterfoil.api.call import Asking, Commanding
+from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.ids import checked, path_of
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
-from counterfoil.engine import looks
+from counterfoil.api.requests import WrongSpend
+from counterfoil.engine import corrections, looks
 from counterfoil.engine.looks import look
 from counterfoil.engine.spend_views import spend_view
 from counterfoil.store import spends
@@ -48,3 +50,18 @@ def get_spend(identity: SpendPath, call: Asking) -> Response:
     if found is None:
         raise not_found("spend", identity)
     return json_response(spend_view(found))
+
+
+@router.post(
+    "/{id}/correct",
+    summary="Take a spend back, or a part of it",
+    status_code=201,
+    response_model=schemas.Correction,
+    openapi_extra=declare("write", 404, 409, moves_money=True),
+)
+async def correct_spend(identity: SpendPath, command: Commanding, body: WrongSpend | None = None) -> Response:
+    """Gives back what was drawn for a use that did not happen: what was owed is owed no more, then the lots get their
+    share, the last drawn first. The share of a lot that has expired since expires at once."""
+    spend = checked("spend", identity)
+    amount = body.amount if body else None
+    return await commanded(command, lambda asked: corrections.correct_spend(asked, spend, amount))

@@ -183,6 +183,18 @@ async def close_wallet(identity: WalletPath, command: Commanding, body: NoFields
     return await _move(identity, command, WalletStatus.CLOSED)
 
 
+@router.post(
+    "/{id}/forgive-debt",
+    summary="Give away what a wallet owes",
+    response_model=schemas.Wallet,
+    openapi_extra=declare("write", 404, moves_money=True),
+)
+async def forgive_debt(identity: WalletPath, command: Commanding, body: NoFields | None = None) -> Response:
+    """Gives away what a wallet owes, so that it may be spent from again. No later lot pays for it."""
+    wallet = checked("wallet", identity)
+    return await commanded(command, lambda asked: operations.forgive_debt(asked, wallet))
+
+
 async def _move(identity: str, command: Commanding, to: WalletStatus) -> Response:
     wallet = checked("wallet", identity)
     return await commanded(command, lambda asked: operations.move_wallet(asked, wallet, to))
