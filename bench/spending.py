@@ -3,20 +3,22 @@
 import json
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from statistics import quantiles
-from threading import Semaphore
+from threading import Event
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 from bench.measure import Measurement
 from bench.slow_disk import SlowDisk
 from bench.template import build
 from bench.wallets import Shop, Use, check, deadlocks, open_wallets
-from counterfoil.engine.spends import Spender, SpendRequest
+from counterfoil.engine.spends import Answer, Spender, SpendRequest
 from counterfoil.store.spends import Spend
 
 AMOUNT: Final = "0.000003"
@@ -71,47 +73,71 @@ class Timed:
     waits: Sequence[float]
 
 
+class Callers:
+    """Callers who wait for their answers, on one thread. Answers that come together wake it once, as a loop's do."""
+
+    def __init__(self, number: int) -> None:
+        self._free = deque(range(number))
+        self._back = Event()
+
+    def wait(self) -> None:
+        """Wait until somebody is free to call."""
+        while True:
+            try:
+                self._free.pop()
+            except IndexError:
+                self._back.wait()
+                self._back.clear()
+            else:
+                return
+
+    def come_back(self) -> None:
+        """Say that somebody was answered."""
+        self._free.append(0)
+        if not self._back.is_set():
+            self._back.set()
+
+
 def spend_all(spender: Spender, tenant: str, wallets: Sequence[str], times: int, callers: int, run: str) -> Timed:
     """Spend `times` times, round the wallets, with so many callers who each wait for their answer."""
     if callers == 1:
         return _one_by_one(spender, tenant, wallets, times, run)
-    under_way = Semaphore(callers)
-    answers: list[Any] = []
+    free = Callers(callers)
+    wrong: list[object] = []
     waits: list[float] = []
     began = perf_counter()
     for number in range(times):
-        under_way.acquire()
+        free.wait()
         request = SpendRequest(key=f"{run}-{number:08}", wallet=wallets[number % len(wallets)], amount=AMOUNT)
         asked = perf_counter()
-        answer = spender.spend(tenant, request)
 
-        def answered(_: object, asked: float = asked) -> None:
+        def answered(done: "Future[Answer]", asked: float = asked) -> None:
             waits.append(perf_counter() - asked)
-            under_way.release()
+            if done.exception() or not _is_new(done.result()):
+                wrong.append(done)
+            free.come_back()
 
-        answer.add_done_callback(answered)
-        answers.append(answer)
-    taken = [answer.result() for answer in answers]
+        spender.spend(tenant, request).add_done_callback(answered)
+    for _ in range(callers):
+        free.wait()
     seconds = perf_counter() - began
-    _all_new(taken)
+    assert not wrong, f"{len(wrong)} spends were not accepted as new, such as {wrong[0]}"
     return Timed(seconds, waits)
 
 
 def _one_by_one(spender: Spender, tenant: str, wallets: Sequence[str], times: int, run: str) -> Timed:
-    taken: list[Any] = []
     waits: list[float] = []
     for number in range(times):
         request = SpendRequest(key=f"{run}-{number:08}", wallet=wallets[number % len(wallets)], amount=AMOUNT)
         asked = perf_counter()
-        taken.append(spender.spend(tenant, request).result())
+        answer = spender.spend(tenant, request).result()
         waits.append(perf_counter() - asked)
-    _all_new(taken)
+        assert _is_new(answer), f"not accepted as new: {answer}"
     return Timed(sum(waits), waits)
 
 
-def _all_new(taken: Sequence[object]) -> None:
-    wrong = [each for each in taken if not isinstance(each, Spend) or each.replayed]
-    assert not wrong, f"{len(wrong)} spends were not accepted as new, such as {wrong[0]}"
+def _is_new(answer: Answer) -> bool:
+    return isinstance(answer, Spend) and not answer.replayed
 
 
 @contextmanager

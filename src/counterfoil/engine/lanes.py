@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
+from counterfoil.engine.pending import Pending
 from counterfoil.store.database import CommitUnknown, DatabaseUnavailable
 
 Item = TypeVar("Item")
@@ -133,6 +134,4 @@ def _fail(batch: Sequence[Waiting[Item, Answer]], error: Exception) -> None:
 
 def pending() -> "Future[Answer]":
     """Give a place for an answer that nobody can call off: what has been taken in is written."""
-    answer: Future[Answer] = Future()
-    answer.set_running_or_notify_cancel()
-    return answer
+    return Pending()
