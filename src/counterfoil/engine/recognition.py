@@ -1,6 +1,6 @@
 """The flow of recognition: every hour, what the use of lots has earned is posted, page by page.
 
-Wallets ─→ … ─→ done, and again an hour later
+Wallets ─→ … ─→ Marks ─→ … ─→ done, and again an hour later
 
 A page is one short transaction under the claim's fence, each wallet in it a decision of its own. Dying in between loses
 nothing: what is not posted yet is found again.
@@ -17,7 +17,7 @@ from counterfoil.engine.apply import apply
 from counterfoil.engine.house import House
 from counterfoil.engine.load import Scope, load_all
 from counterfoil.engine.phases import Phase
-from counterfoil.store import inbox, recognition, work
+from counterfoil.store import inbox, recognition, statements, work
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.recognition import Due
@@ -26,11 +26,13 @@ from counterfoil.store.work import Claim
 KIND: Final = "recognise"
 PAGE: Final = 20
 """How many wallets one transaction holds up."""
+MARKED: Final = 200
+"""How many wallets one transaction marks. It holds nobody up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wallets:
-    """Recognise one page of wallets, then the next; after the last one, come again in an hour."""
+    """Recognise one page of wallets, then the next."""
 
     claim: Claim
     after: str = ""
@@ -44,8 +46,26 @@ class Wallets:
         work.fence(tx, self.claim)
         page = recognition.due(tx, self.after, PAGE)
         recognise(tx, house, page)
-        if len(page) == PAGE:
-            return Wallets(self.claim, page[-1].wallet)
+        return Wallets(self.claim, page[-1].wallet) if len(page) == PAGE else Marks(self.claim)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Mark how much was drawn of one page of wallets; after the last one, come again in an hour."""
+
+    claim: Claim
+    after: str = ""
+    name = "mark"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction."""
+        return house.transact(self.claim.tenant, lambda tx: self._mark(tx, house))
+
+    def _mark(self, tx: Tx, house: House) -> Phase | None:
+        work.fence(tx, self.claim)
+        last = statements.mark(tx, self.after, MARKED)
+        if last is not None:
+            return Marks(self.claim, last)
         work.postpone(tx, self.claim, house.clock.now() + house.settings.recognise_every)
         return None
 

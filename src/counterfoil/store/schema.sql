@@ -608,6 +608,19 @@ create index draw_of_wallet on draw (tenant, wallet, position);
 create trigger draw_only_grows before update or delete or truncate on draw
 for each statement execute function journal_only_grows();
 
+-- How much had been drawn of a wallet up to a draw, every so many of them: a cache, so that no question about a balance
+-- reads a wallet's whole history. `recorded_at` is the latest of the draws up to there.
+create table draw_mark (
+    tenant text not null,
+    wallet text not null,
+    position bigint not null,
+    drawn bigint not null,
+    recorded_at timestamptz not null,
+    primary key (tenant, wallet, position)
+);
+
+create index draw_mark_by_time on draw_mark (tenant, wallet, recorded_at, position);
+
 -- The whole journal: both halves, in one shape. A spend is an entry that decided itself. Read as the role that asks.
 create view journal with (security_invoker = true) as
 select tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision, occurred_at, effective_at, recorded_at,

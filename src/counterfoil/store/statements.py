@@ -1,10 +1,21 @@
-"""What a wallet held at any instant, and what moved it, read from the journal alone."""
+"""What a wallet held at any instant, and what moved it, read from the journal alone.
 
-from datetime import datetime
+A wallet is drawn from far more often than anything else happens to it. So every so many draws there is a mark that says
+how much was drawn up to there, and no question reads more of a wallet's draws than lie between two marks.
+"""
+
+from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.pages import Page
+
+MARK_EVERY: Final = 256
+"""So many draws of a wallet lie between two marks."""
+READ_MAX: Final = 25_600
+"""So many draws of one wallet are read at once for making marks."""
+OUT_OF_ORDER_MAX: Final = timedelta(minutes=1)
+"""Draws of a wallet are written one flush after the other; the times that they carry may differ by less than this."""
 
 MOVED: Final[LiteralString] = """
     with account as (
@@ -20,26 +31,79 @@ MOVED: Final[LiteralString] = """
         select p.position, p.decision, p.entry, p.credit, p.effective_at, p.recorded_at, -p.amount
         from posting p join account on p.debit = account.name
         where p.tenant = %(tenant)s
-        union all
-        select d.position, d.spend, 'spend:' || d.spend, d.credit, d.recorded_at, d.recorded_at, -d.amount
-        from draw d
-        where d.tenant = %(tenant)s and d.wallet = %(wallet)s and d.debit <> 'overage_written_off'
     )
 """
-"""Every movement of a wallet's lots and of its debt; what is owed to the customer grows with what is credited."""
+"""Every movement of a wallet's lots and of its debt but the draws; what is owed to the customer grows with a credit."""
 
-BALANCE: Final[LiteralString] = "select coalesce(sum(amount), 0) as held from moved where effective_at <= %(at)s"
+BALANCE_AT: Final[LiteralString] = """,
+    mark as (
+        select position, drawn from draw_mark
+        where tenant = %(tenant)s and wallet = %(wallet)s and recorded_at <= %(at)s
+        order by recorded_at desc, position desc
+        limit 1
+    ),
+    later as (
+        select position from draw_mark
+        where tenant = %(tenant)s and wallet = %(wallet)s and recorded_at > %(clearly_later)s
+        order by recorded_at, position
+        limit 1
+    )
+    select (select coalesce(sum(amount), 0) from moved where effective_at <= %(at)s)
+        - coalesce((select drawn from mark), 0) - (
+            select coalesce(sum(amount), 0) from draw
+            where tenant = %(tenant)s and wallet = %(wallet)s and debit <> 'overage_written_off'
+                and position > coalesce((select position from mark), 0)
+                and position < coalesce((select position from later), %(end)s)
+                and recorded_at <= %(at)s
+        ) as held
+"""
+BALANCE_TO: Final[LiteralString] = """,
+    mark as (
+        select position, drawn from draw_mark
+        where tenant = %(tenant)s and wallet = %(wallet)s and position <= %(position)s
+        order by position desc
+        limit 1
+    )
+    select (select coalesce(sum(amount), 0) from moved where position <= %(position)s)
+        - coalesce((select drawn from mark), 0) - (
+            select coalesce(sum(amount), 0) from draw
+            where tenant = %(tenant)s and wallet = %(wallet)s and debit <> 'overage_written_off'
+                and position > coalesce((select position from mark), 0) and position <= %(position)s
+        ) as held
+"""
+END: Final = 2**63 - 1
+"""After every position."""
+
 ROWS: Final[LiteralString] = """,
     step as (
-        select decision, min(position) as position, max(effective_at) as effective_at,
+        select decision, min(position) as position, max(position) as last, max(effective_at) as effective_at,
             max(recorded_at) as recorded_at, sum(amount) as change,
             jsonb_agg(jsonb_build_array(entry, credit) order by position) as entries
         from moved
         group by decision
     ),
-    running as (select *, sum(change) over (order by position) as balance from step)
-    select * from running
-    where %(after)s::text is null or position < (select position from running where decision = %(after)s)
+    start as (
+        select coalesce(
+            (select position from step where decision = %(after)s),
+            (select position from draw where tenant = %(tenant)s and spend = %(after)s and n = 1),
+            %(end)s
+        ) as position
+    ),
+    use as materialized (
+        select spend, position from draw
+        where tenant = %(tenant)s and wallet = %(wallet)s and position < (select position from start)
+            and n = 1 and debit <> 'overage_written_off'
+        order by position desc
+        limit %(limit)s + 1
+    )
+    select * from step where position < (select position from start)
+    union all
+    select d.spend, use.position, max(d.position), max(d.recorded_at), max(d.recorded_at), -sum(d.amount),
+        jsonb_build_array(jsonb_build_array('spend:' || d.spend, 'used'))
+    from use
+    join draw d on d.tenant = %(tenant)s and d.spend = use.spend
+    where d.debit <> 'overage_written_off'
+    group by d.spend, use.position
     order by position desc
     limit %(limit)s + 1
 """
@@ -47,13 +111,76 @@ ROWS: Final[LiteralString] = """,
 
 def balance_at(tx: Tx, wallet: str, at: datetime) -> int:
     """Give what a wallet held at an instant, lots less debt, in scaled units: as the books count it today."""
-    row = tx.one(MOVED + BALANCE, wallet=wallet, at=at)
+    clearly_later = at + OUT_OF_ORDER_MAX
+    row = tx.one(MOVED + BALANCE_AT, wallet=wallet, at=at, clearly_later=clearly_later, end=END)
+    return int(row["held"]) if row else 0
+
+
+def _balance_to(tx: Tx, wallet: str, position: int) -> int:
+    """Give what a wallet held after a movement."""
+    row = tx.one(MOVED + BALANCE_TO, wallet=wallet, position=position)
     return int(row["held"]) if row else 0
 
 
 def statement(tx: Tx, wallet: str, page: Page) -> list[Row]:
-    """Give what moved a wallet, one row per decision with the balance after it, the newest first.
+    """Give what moved a wallet, one row per decision or spend with the balance after it, the newest first.
 
     Rows run in the order in which they were written, so that a balance once given never changes.
     """
-    return tx.rows(MOVED + ROWS, wallet=wallet, after=page.after, limit=page.limit)
+    rows = tx.rows(MOVED + ROWS, wallet=wallet, after=page.after, limit=page.limit, end=END)
+    balance = _balance_to(tx, wallet, rows[0]["last"]) if rows else 0
+    for row in rows:
+        row["balance"] = balance
+        balance -= int(row["change"])
+    return rows
+
+
+def mark(tx: Tx, after: str, limit: int, every: int = MARK_EVERY) -> str | None:
+    """Make the marks that are due of one page of wallets, and give the last of them, None when the pages end here.
+
+    A wallet with more to read than is read at once is not passed: its page is given again.
+    """
+    row = tx.one(
+        """
+        with page as materialized (
+            select id from wallet where tenant = %(tenant)s and id > %(after)s order by id limit %(limit)s
+        ),
+        done as (
+            select page.id, coalesce(m.position, 0) as position, coalesce(m.drawn, 0) as drawn, m.recorded_at
+            from page
+            left join lateral (
+                select position, drawn, recorded_at from draw_mark
+                where tenant = %(tenant)s and wallet = page.id
+                order by position desc
+                limit 1
+            ) as m on true
+        ),
+        read as (
+            select done.id as wallet, d.position, row_number() over so_far as nth,
+                done.drawn + sum(case d.debit when 'overage_written_off' then 0 else d.amount end) over so_far as drawn,
+                greatest(done.recorded_at, max(d.recorded_at) over so_far) as recorded_at
+            from done
+            cross join lateral (
+                select position, debit, amount, recorded_at from draw
+                where tenant = %(tenant)s and wallet = done.id and position > done.position
+                order by position
+                limit %(most)s
+            ) as d
+            window so_far as (partition by done.id order by d.position)
+        ),
+        made as (
+            insert into draw_mark (tenant, wallet, position, drawn, recorded_at)
+            select %(tenant)s, wallet, position, drawn, recorded_at from read where nth %% %(every)s = 0
+        )
+        select (select max(id) from page) as last, (select count(*) from page) as pages,
+            (select min(wallet) from read where nth = %(most)s) as unread
+        """,
+        after=after,
+        limit=limit,
+        every=every,
+        most=READ_MAX,
+    )
+    assert row is not None
+    if row["unread"]:
+        return after
+    return str(row["last"]) if row["pages"] == limit else None
