@@ -53,6 +53,7 @@ MACHINE_OF = {
     "Hold": "hold",
     "Case": "review_case",
     "Purchase": "purchase",
+    "AutoTopup": "auto_topup",
 }
 Rule = Callable[[Books], Decision]
 
@@ -68,6 +69,7 @@ class World:
     cases: dict[tuple[str, str], Case] = field(default_factory=dict)
     told: dict[str, Notify] = field(default_factory=dict)
     timers: set[tuple[str, str]] = field(default_factory=set)
+    alarms: list[Timer] = field(default_factory=list)
     intents: dict[ProviderRef, IntentFact] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
 
@@ -108,6 +110,7 @@ class World:
                 self.told.setdefault(key, effect)
             case Timer(kind=kind, subject=subject):
                 self.timers.add((kind, subject))
+                self.alarms.append(effect)
             case Observe():
                 pass
 
@@ -290,6 +293,10 @@ class World:
         )
         receivable = f"receivable:{self.books.customer.id}"
         deferred = sum(each.cost_minor - each.released_minor for each in self.books.grants)
+        billed = {
+            each.id for each in self.books.invoices if each.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID)
+        }
+        deferred += sum(each.net_minor for each in self.books.purchases if each.invoice in billed and not each.grant)
         rows = [
             {"account": receivable, "unit": "", "stored": owed, "posted": -self.balance(receivable)},
             {"account": "deferred_revenue", "unit": "", "stored": deferred, "posted": self.balance("deferred_revenue")},

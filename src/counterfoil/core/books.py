@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from counterfoil.core.agreed import AutoTopup
 from counterfoil.core.bought import Collector, Purchase
 from counterfoil.core.ids import (
     AccountId,
@@ -98,6 +99,7 @@ class Wallet:
     """A customer's prepaid promises in one service unit. `moves` counts how often it was moved: its status, its debt.
 
     `debt` is use that no lot covered, in scaled units; `debt_limit` how much of it may be owed, None is any amount.
+    `watch_below` is what its auto top-up wants to be told of: that less than this can be spent. None is nothing.
     """
 
     id: WalletId
@@ -110,6 +112,7 @@ class Wallet:
     debt_limit: int | None = None
     debt: int = 0
     shortfall: Shortfall = Shortfall.DEBT
+    watch_below: int | None = None
 
 
 class GrantSource(StrEnum):
@@ -371,7 +374,7 @@ class Case:
 
 
 Subject: TypeAlias = (
-    Customer | Method | Wallet | Grant | Hold | Line | Invoice | Payment | Leg | Case | Order | Purchase
+    Customer | Method | Wallet | Grant | Hold | Line | Invoice | Payment | Leg | Case | Order | Purchase | AutoTopup
 )
 
 
@@ -395,6 +398,8 @@ class Books:
     allocations: tuple[Allocation, ...] = ()
     orders: tuple[Order, ...] = ()
     purchases: tuple[Purchase, ...] = ()
+    topups: tuple[AutoTopup, ...] = ()
+    """The policies that bought these purchases, or that the news is about."""
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()
@@ -478,4 +483,5 @@ SHELVES: Final[dict[type, str]] = {
     Leg: "legs",
     Order: "orders",
     Purchase: "purchases",
+    AutoTopup: "topups",
 }

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from counterfoil.core.ids import (
     AccountId,
+    AutoTopupId,
     CustomerId,
     GrantId,
     InvoiceId,
@@ -99,6 +100,8 @@ class Purchase:
     description: str = ""
     external_id: str | None = None
     given_up_at: datetime | None = None
+    auto_topup: AutoTopupId | None = None
+    """The policy that bought it by itself."""
 
     @property
     def gross_minor(self) -> int:

@@ -69,12 +69,16 @@ class Observe:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Wake a subject at `due_at`. `kind` says which rule wakes; one timer per kind and subject."""
+    """Wake a subject at `due_at`. `kind` says which rule wakes; one timer per kind and subject.
+
+    `nth` tells timers of one instant apart that have a cause each.
+    """
 
     kind: str
     subject: str
     customer: CustomerId
     due_at: datetime
+    nth: str = ""
 
 
 Effect: TypeAlias = Post | Change | Allocate | Instruct | Notify | Observe | Timer
@@ -102,6 +106,12 @@ class Reason(StrEnum):
     GRANT_ENDED = "grant_ended"
     GRANT_VOIDED = "grant_voided"
     PURCHASE_MADE = "purchase_made"
+    AUTO_TOPUP_SET = "auto_topup_set"
+    AUTO_TOPUP_OFF = "auto_topup_off"
+    AUTO_TOPUP_STARTED = "auto_topup_started"
+    AUTO_TOPUP_DONE = "auto_topup_done"
+    AUTO_TOPUP_FAILED = "auto_topup_failed"
+    AUTO_TOPUP_SUSPENDED = "auto_topup_suspended"
     INVOICE_DRAFTED = "invoice_drafted"
     INVOICE_UPDATED = "invoice_updated"
     INVOICE_FINALIZED = "invoice_finalized"
@@ -145,6 +155,8 @@ class Reason(StrEnum):
     UNKNOWN_CUSTOMER = "unknown_customer"
     SESSION_WITHOUT_PAYMENT = "session_without_payment"
     TIMER_OBSOLETE = "timer_obsolete"
+    AUTO_TOPUP_NOT_NEEDED = "auto_topup_not_needed"
+    AUTO_TOPUP_WAITS = "auto_topup_waits"
     CHECKOUTS_LOOKED_AT = "checkouts_looked_at"
     OUTCOME_UNKNOWN = "outcome_unknown"
     ORDER_REFUSED = "order_refused"
@@ -189,6 +201,10 @@ class Reason(StrEnum):
     STRIPE_CUSTOMER_NOT_CONFIGURED = "stripe_customer_not_configured"
     UNIT_MISMATCH = "unit_mismatch"
     PURCHASE_CLOSED = "purchase_closed"
+    INVALID_THRESHOLD = "invalid_threshold"
+    INVALID_TARGET = "invalid_target"
+    INVALID_CAP = "invalid_cap"
+    CONSENT_REQUIRED = "consent_required"
     COST_NOT_ALLOWED = "cost_not_allowed"
     CUSTOMER_PAUSED = "customer_paused"
     CUSTOMER_ERASED = "customer_erased"

@@ -26,6 +26,7 @@ InboxId = NewType("InboxId", str)
 DecisionId = NewType("DecisionId", str)
 CaseId = NewType("CaseId", str)
 PurchaseId = NewType("PurchaseId", str)
+AutoTopupId = NewType("AutoTopupId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -43,6 +44,7 @@ PREFIXES: Final = {
     "flush": "flsh",
     "line": "line",
     "purchase": "prch",
+    "auto_topup": "atop",
     "payment": "pmt",
     "leg": "leg",
     "order": "ordr",

@@ -95,6 +95,16 @@ class PurchaseStatus(StrEnum):
     """It was settled, and what was left of its credits was taken back."""
 
 
+class AutoTopupStatus(StrEnum):
+    """Whether a wallet's credits are bought again by themselves."""
+
+    ON = "on"
+    OFF = "off"
+    """A person switched it off, or its wallet was closed."""
+    SUSPENDED = "suspended"
+    """It was switched off by itself, after it had failed for days. A person switches it on again."""
+
+
 class CaseStatus(StrEnum):
     """Whether a person has answered the question."""
 
@@ -148,6 +158,7 @@ PURCHASE_MOVES: Final = moves(
     canceled="held",
     settled="voided",
 )
+AUTO_TOPUP_MOVES: Final = moves(on="off suspended", off="on", suspended="on off")
 CASE_MOVES: Final = moves(open="resolved")
 
 MACHINES: Final = {
@@ -159,6 +170,7 @@ MACHINES: Final = {
     "wallet": (WalletStatus, WALLET_MOVES),
     "hold": (HoldStatus, HOLD_MOVES),
     "purchase": (PurchaseStatus, PURCHASE_MOVES),
+    "auto_topup": (AutoTopupStatus, AUTO_TOPUP_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
 }
 """Table in Postgres to its states and moves. The column is always `status`."""

@@ -16,6 +16,7 @@ from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus, 
 from counterfoil.core.money import Money
 from counterfoil.core.status import legs_for
 from counterfoil.core.wallets import issue
+from counterfoil.core.watching import wake
 
 OPEN = frozenset({PurchaseStatus.PENDING, PurchaseStatus.AUTHORIZED, PurchaseStatus.FAILED})
 """Where a purchase stands that news of its payment can still move by itself."""
@@ -156,7 +157,13 @@ def follow(books: Books, invoices: tuple[InvoiceId, ...], now: datetime, new_id:
             step = _follow(books, purchase, invoice, now, new_id) if invoice else ()
             effects += step
             books = with_changes(books, changes_of(step))
-    return effects
+    return (*effects, *_wakes(books, invoices, now))
+
+
+def _wakes(books: Books, invoices: tuple[InvoiceId, ...], now: datetime) -> tuple[Effect, ...]:
+    """Have the auto top-ups that bought these look at what became of it."""
+    billed = ((each, invoice_of(books, each.invoice)) for each in books.purchases if each.invoice in invoices)
+    return tuple(timer for each, invoice in billed if invoice for timer in wake(each, invoice, now))
 
 
 def _follow(books: Books, purchase: Purchase, invoice: Invoice, now: datetime, new_id: NewId) -> tuple[Effect, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from counterfoil.core import journal, legs
+from counterfoil.core import journal, legs, watching
 from counterfoil.core.books import (
     Books,
     Case,
@@ -257,7 +257,7 @@ def _advance(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: Ne
     """Take the second of the two steps: the object exists and has an id, so it may now be confirmed."""
     payment = legs.the_payment(books, leg)
     is_moot = payment.confirmation is not Confirmation.HOST and not legs.still_owed(books, leg)
-    if leg.status is LegStatus.CANCELED or is_moot:
+    if leg.status is LegStatus.CANCELED or is_moot or _is_withdrawn(books, payment, leg, now):
         return _give_up(books, payment, leg, fact, now, new_id)
     if payment.confirmation is not Confirmation.SERVER:
         return _move(books, leg, fact, LegStatus.REQUIRES_ACTION, now, new_id)
@@ -266,6 +266,11 @@ def _advance(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: Ne
     confirm = legs.order(payment, leg.id, ConfirmIntent(leg.id, fact.ref, leg.method), now, new_id)
     sentence = f"Payment {fact.ref} exists at the provider; it is confirmed now."
     return Act(_why(Reason.HANDLE_STORED, sentence, leg, fact), (confirm,))
+
+
+def _is_withdrawn(books: Books, payment: Payment, leg: Leg, now: datetime) -> bool:
+    """Say whether an auto top-up stopped wanting this charge before it was made. What a customer confirms is wanted."""
+    return payment.confirmation is Confirmation.SERVER and watching.withdrawn(books, leg, now) is not None
 
 
 def _give_up(books: Books, payment: Payment, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:

@@ -112,7 +112,7 @@ def _set_timer(tx: Tx, effect: Timer, now: datetime, new_id: NewId) -> None:
         id=new_id("inbox"),
         source=Source.TIMER,
         kind=effect.kind,
-        identity=f"timer:{effect.kind}:{effect.subject}:{effect.due_at.isoformat()}",
+        identity=f"timer:{effect.kind}:{effect.subject}:{effect.due_at.isoformat()}{effect.nth and f':{effect.nth}'}",
         occurred_at=effect.due_at,
         received_at=now,
         subject_kind=effect.kind,

@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
+from counterfoil.core.agreed import AutoTopup
 from counterfoil.core.books import (
     Allocation,
     Books,
@@ -22,7 +24,7 @@ from counterfoil.core.books import (
 from counterfoil.core.bought import Collector, Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import Order
-from counterfoil.store import cases, decisions, journal, subjects
+from counterfoil.store import auto_topups, cases, decisions, journal, subjects
 from counterfoil.store.database import Tx
 
 T = TypeVar("T")
@@ -30,14 +32,23 @@ Row = TypeVar("Row", Grant, Hold, Leg, Order)
 
 
 @dataclass(frozen=True, slots=True)
+class Topups:
+    """The auto top-ups of wallets are wanted, and what was bought for these wallets since an instant or is not over."""
+
+    wallets: tuple[str, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What of a customer's books is wanted: invoices and payments by id (and whatever they are tied to), lots by id
-    (used-up ones too), purchases by id, and the provider's objects that the news is about."""
+    (used-up ones too), purchases by id, auto top-ups by wallet, and the provider's objects that the news is about."""
 
     invoices: tuple[str, ...] = ()
     payments: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
     purchases: tuple[str, ...] = ()
+    topups: Topups | None = None
     refs: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
 
@@ -51,13 +62,26 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     """Lock customers and read the books of each, in one statement per table whatever their number."""
     held = subjects.lock_customers(tx, wanted)
     scopes = [wanted[customer] for customer in held]
-    named = {each for scope in scopes for each in scope.purchases}
+    policies, recent = _topped_up(tx, scopes)
+    named = {each for scope in scopes for each in scope.purchases} | {
+        str(each.attempt) for each in policies if each.attempt
+    }
     bought = subjects.purchases(tx, named) if named else ()
     invoice_ids, payment_ids = _tied_together(tx, scopes, {str(each.invoice) for each in bought if each.invoice})
     lots = [each for scope in scopes for each in scope.grants]
-    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought)
+    bought = (*bought, *(each for each in recent if each.id not in named))
+    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought, policies)
     beside = _read_beside(tx, scopes)
     return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
+
+
+def _topped_up(tx: Tx, scopes: Sequence[Scope]) -> tuple[tuple[AutoTopup, ...], tuple[Purchase, ...]]:
+    """Give the auto top-ups that are wanted, and what was bought for their wallets."""
+    wanted = [scope.topups for scope in scopes if scope.topups]
+    wallets = {each for one in wanted for each in one.wallets}
+    if not wallets:
+        return (), ()
+    return auto_topups.of_wallets(tx, wallets), auto_topups.bought(tx, wallets, min(each.since for each in wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,7 @@ class Shelves:
     allocations: dict[str, list[Allocation]]
     orders: dict[str, list[Order]]
     purchases: dict[str, list[Purchase]]
+    topups: dict[str, list[AutoTopup]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +119,7 @@ def _read(
     payment_ids: set[str],
     lots: list[str],
     bought: Sequence[Purchase],
+    policies: Sequence[AutoTopup],
 ) -> Shelves:
     """Read in the lock order. What belongs to rows that are not there is not asked for."""
     wallets = subjects.wallets_of(tx, customers)
@@ -104,6 +130,7 @@ def _read(
     lines = subjects.lines(tx, [each.id for each in invoices]) if invoices else ()
     purchases = _with_billed(tx, bought, lines)
     mirrors = [each.id for each in invoices if each.collector is Collector.PROVIDER]
+    held_policies = _policies(tx, policies, purchases)
     lots = [*lots, *(each.grant for each in purchases if each.grant)]
     grants = subjects.grants(tx, [each.id for each in wallets], leg_ids, lots) if wallets else ()
     return Shelves(
@@ -118,6 +145,7 @@ def _read(
         allocations=_by(subjects.allocations(tx, leg_ids) if legs else (), "leg"),
         orders=_by(subjects.orders(tx, [*leg_ids, *mirrors]) if legs or mirrors else (), "subject"),
         purchases=_by(purchases, "customer"),
+        topups=_by(held_policies, "customer"),
     )
 
 
@@ -126,6 +154,12 @@ def _with_billed(tx: Tx, bought: Sequence[Purchase], lines: Iterable[Line]) -> l
     known = {each.id for each in bought}
     billed = {each.purchase for each in lines if each.purchase} - known
     return sorted([*bought, *(subjects.purchases(tx, billed) if billed else ())], key=lambda each: each.id)
+
+
+def _policies(tx: Tx, known: Sequence[AutoTopup], purchases: Iterable[Purchase]) -> list[AutoTopup]:
+    """Give the auto top-ups that were asked for, and those that made these purchases."""
+    missing = {each.auto_topup for each in purchases if each.auto_topup} - {each.id for each in known}
+    return sorted([*known, *(auto_topups.by_id(tx, missing) if missing else ())], key=lambda each: each.id)
 
 
 def _read_beside(tx: Tx, scopes: Sequence[Scope]) -> Beside:
@@ -160,6 +194,7 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         allocations=_under(shelves.allocations, leg_ids),
         orders=_by_id(_under(shelves.orders, [*leg_ids, *(each.id for each in invoices)])),
         purchases=_under(shelves.purchases, [customer.id]),
+        topups=_under(shelves.topups, [customer.id]),
         suspense=tuple((ProviderRef(ref), beside.suspense[ref]) for ref in scope.refs if ref in beside.suspense),
         questions=frozenset(each for each in beside.questions if each[1] in scope.refs),
         cases=tuple(each for each in beside.cases if each.subject in scope.refs),

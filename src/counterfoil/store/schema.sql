@@ -169,6 +169,8 @@ create table wallet (
     debt bigint not null default 0 check (debt >= 0),
     -- What happens to spent credits whose price is refunded: they are owed, or forgiven.
     shortfall text not null default 'debt' check (shortfall in ('debt', 'forgive')),
+    -- What its auto top-up wants to be told of: that less than this can be spent.
+    watch_below bigint check (watch_below > 0),
     created_at timestamptz not null,
     primary key (tenant, id),
     foreign key (tenant, customer) references customer,
@@ -177,6 +179,53 @@ create table wallet (
 
 create unique index wallet_one_open on wallet (tenant, customer, unit) where status <> 'closed';
 create index wallet_of_customer on wallet (tenant, customer);
+
+-- What has a wallet filled again by itself, as its owner agreed to it, and where it stands. One per wallet, for ever.
+create table auto_topup (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    wallet text not null,
+    status text not null,
+    trigger text not null check (trigger in ('threshold', 'target', 'interval')),
+    below bigint check (below > 0),
+    target bigint check (target > below),
+    every_s bigint check (every_s > 0),
+    pack text,
+    quantity bigint check (quantity > 0),
+    price_minor bigint check (price_minor > 0),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    attempt_max_minor bigint not null check (attempt_max_minor > 0),
+    month_max_minor bigint not null check (month_max_minor >= attempt_max_minor),
+    method text,
+    -- Who agreed, when, and to which text: an id, never a name.
+    consent_by text not null,
+    consent_at timestamptz not null,
+    consent_text text not null,
+    -- The purchase that is under way, and until when the customer may confirm it.
+    attempt text,
+    action_by timestamptz,
+    failures int not null check (failures >= 0),
+    failing_since timestamptz,
+    failure_code text,
+    retry_at timestamptz,
+    due_at timestamptz,
+    moves int not null,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, wallet),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, wallet) references wallet,
+    foreign key (tenant, method) references method,
+    check ((trigger = 'interval') = (every_s is not null) and (trigger = 'interval') = (below is null)),
+    check ((trigger = 'target') = (target is not null)),
+    check ((pack is null) = (quantity is not null) and (quantity is null) = (price_minor is null)),
+    check (action_by is null or attempt is not null),
+    check (attempt is null or retry_at is null),
+    check (status = 'on' or retry_at is null)
+);
+
+create index auto_topup_on on auto_topup (tenant, customer) where status = 'on' or attempt is not null;
 
 create table purchase (
     tenant text not null,
@@ -222,6 +271,7 @@ create table purchase (
     description text not null,
     external_id text,
     given_up_at timestamptz,
+    auto_topup text,
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, external_id),
@@ -233,6 +283,7 @@ create table purchase (
     foreign key (tenant, account) references provider_account,
     foreign key (tenant, wallet) references wallet,
     foreign key (tenant, method) references method,
+    foreign key (tenant, auto_topup) references auto_topup,
     check ((pack is null) = (pack_version is null)),
     check ((settlement = 'invoice') = (collector is not null)),
     check (case settlement when 'promotional' then net_minor + fee_minor + tax_minor = 0 else net_minor > 0 end),
@@ -249,6 +300,10 @@ create table purchase (
 );
 
 create index purchase_of_customer on purchase (tenant, customer, created_at);
+create index purchase_of_wallet on purchase (tenant, wallet, created_at);
+-- An auto top-up has one attempt that may be charged, never two.
+create unique index purchase_one_attempt on purchase (tenant, auto_topup)
+where auto_topup is not null and status in ('scheduled', 'pending', 'authorized', 'failed');
 create index purchase_of_invoice on purchase (tenant, invoice) where invoice is not null;
 
 create table grant_lot (
@@ -365,6 +420,8 @@ alter table purchase
     add foreign key (tenant, invoice) references invoice deferrable initially deferred,
     add foreign key (tenant, line) references invoice_line deferrable initially deferred,
     add foreign key (tenant, grant_lot) references grant_lot deferrable initially deferred;
+alter table auto_topup
+    add foreign key (tenant, attempt) references purchase deferrable initially deferred;
 
 create table number_series (
     tenant text not null references tenant,
@@ -1084,6 +1141,28 @@ end $$;
 create trigger purchase_moves before update of status on purchase
 for each row when (old.status <> new.status)
 execute function purchase_moves();
+
+alter table auto_topup add constraint auto_topup_states check (status in ('off', 'on', 'suspended'));
+
+create function auto_topup_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('off', 'on'),
+        ('on', 'off'),
+        ('on', 'suspended'),
+        ('suspended', 'off'),
+        ('suspended', 'on')
+    ) then
+        raise exception 'auto_topup % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'auto_topup_moves', table = 'auto_topup';
+    end if;
+    return new;
+end $$;
+
+create trigger auto_topup_moves before update of status on auto_topup
+for each row when (old.status <> new.status)
+execute function auto_topup_moves();
 
 alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
 

@@ -7,6 +7,7 @@ from typing import Any, Final, LiteralString, TypeVar
 
 from psycopg.sql import SQL, Composed, Identifier, Placeholder
 
+from counterfoil.core.agreed import AutoTopup
 from counterfoil.core.books import (
     Allocation,
     Case,
@@ -43,6 +44,7 @@ TABLES: Final[dict[type, str]] = {
     Case: "review_case",
     Order: "provider_order",
     Purchase: "purchase",
+    AutoTopup: "auto_topup",
 }
 RENAMED: Final[dict[tuple[type, str], str]] = {(Hold, "grant"): "grant_lot", (Purchase, "grant"): "grant_lot"}
 """Fields whose column has another name, because the field's is a reserved word."""
@@ -336,7 +338,7 @@ def related_invoices(tx: Tx, payment_ids: Iterable[str]) -> list[str]:
 
 def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
     """Give the customer that a subject belongs to, without locking anything."""
-    if noun in ("customer", "wallet", "invoice", "payment", "method", "purchase"):
+    if noun in ("customer", "wallet", "invoice", "payment", "method", "purchase", "auto_topup"):
         column = "id" if noun == "customer" else "customer"
         sql = SQL("select {} as customer from {} where tenant = %(tenant)s and id = %(id)s").format(
             Identifier(column), Identifier(noun)
