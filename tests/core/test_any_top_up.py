@@ -4,6 +4,7 @@ agreed to, one attempt at a time, and either goes on at a time that is set or ha
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from counterfoil.core.agreed import NoPrice, Trigger, month_of
 from counterfoil.core.attempts import spent
 from counterfoil.core.books import GrantSource
 from counterfoil.core.bought import Purchase
-from counterfoil.core.effects import Refuse
+from counterfoil.core.effects import Refuse, Timer
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import AutoTopupStatus, PaymentStatus, PurchaseStatus
 from counterfoil.core.watching import WATCH_TIMER
@@ -25,7 +26,7 @@ PICK = st.integers(0, 7)
 RESULTS = st.sampled_from(["succeeded", "declined", "declined", "needs_action", "processing"])
 WAYS = st.sampled_from(["done", "done", "lost_before", "lost_after", "busy"])
 ATTEMPT_MAX, MONTH_MAX = 2000, 6500
-AGREED = {
+AGREED: dict[Trigger, dict[str, Any]] = {
     Trigger.THRESHOLD: {},
     Trigger.TARGET: {"target": 20 * ONE},
     Trigger.INTERVAL: {"below": None, "every_s": 36_000},
@@ -47,7 +48,7 @@ class AnyTopUp(RuleBasedStateMachine):
 
     @rule(trigger=st.sampled_from(Trigger))
     def agree(self, trigger: Trigger) -> None:
-        changes = {"trigger": trigger, "attempt_max_minor": ATTEMPT_MAX, "month_max_minor": MONTH_MAX}
+        changes: dict[str, Any] = {"trigger": trigger, "attempt_max_minor": ATTEMPT_MAX, "month_max_minor": MONTH_MAX}
         decision = self.world.agree(**changes, **AGREED[trigger])
         assert not isinstance(decision, Refuse) or not self._has_method() or isinstance(self.world.price, NoPrice)
 
@@ -173,7 +174,7 @@ class AnyTopUp(RuleBasedStateMachine):
         assert policy.action_by is not None
         assert policy.action_by in {each.due_at for each in self._alarms()}
 
-    def _alarms(self) -> list[watching.Timer]:
+    def _alarms(self) -> list[Timer]:
         own = (each for each in self.world.alarms if each.kind == WATCH_TIMER)
         return [each for each in own if (each.subject, each.due_at, each.nth) not in self.rung]
 

@@ -12,6 +12,7 @@ from core.factories import METHOD, NOW, ONE, grant, method, purchase, wallet
 from core.world import World
 from counterfoil.core import agreements, auto_topup, invoicing, wallets, watching
 from counterfoil.core.agreed import BACKOFF, AutoTopup, Consent, NoPrice, Price, Step, Terms, Trigger
+from counterfoil.core.books import GrantSource
 from counterfoil.core.bought import Purchase
 from counterfoil.core.effects import Act, Decision, Reason, Refuse, Skip
 from counterfoil.core.ids import MethodId, typeid
@@ -202,7 +203,7 @@ def test_a_price_above_the_cap_is_a_failure_and_nothing_is_asked_of_the_provider
 def test_refusals_are_tried_again_later_and_later_and_after_seven_days_it_is_switched_off() -> None:
     """LLM Gateway: 1, 2, 4, 8, 16, 24 hours; a week of failure switches it off, with a message."""
     world = Topped()
-    pauses = []
+    pauses: list[timedelta] = []
     while world.policy.is_on:
         assert len(pauses) < 20
         world.attempt("declined")
@@ -314,7 +315,7 @@ def change_nothing(world: Topped) -> None:
 
 
 def use_a_grant(world: Topped) -> None:
-    issue = wallets.Issue(wallet().id, wallets.GrantSource.ADJUSTMENT, 30 * ONE, 0, None, world.now)
+    issue = wallets.Issue(wallet().id, GrantSource.ADJUSTMENT, 30 * ONE, 0, None, world.now)
     world.decide(lambda books: wallets.decide_grant(books, issue, world.now, world.new_id))
 
 

@@ -8,6 +8,7 @@ import pytest
 from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 
 from core.factories import ACCOUNT, CUSTOMER, NOW, customer, grant, invoice, line, method, purchase, wallet
+from counterfoil.core.agreed import AutoTopup, Trigger
 from counterfoil.core.books import (
     Allocation,
     Case,
@@ -19,8 +20,9 @@ from counterfoil.core.books import (
     Payment,
     Subject,
 )
-from counterfoil.core.ids import CaseId, HoldId, LegId, OrderId, PaymentId, ProviderRef, typeid
+from counterfoil.core.ids import AutoTopupId, CaseId, HoldId, LegId, OrderId, PaymentId, ProviderRef, typeid
 from counterfoil.core.lifecycle import (
+    AutoTopupStatus,
     CaseStatus,
     HoldStatus,
     InvoiceStatus,
@@ -31,7 +33,7 @@ from counterfoil.core.lifecycle import (
 )
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, CreateIntent, Order
-from counterfoil.store import subjects
+from counterfoil.store import auto_topups, subjects
 from counterfoil.store.database import Database
 from counterfoil.store.subjects import TABLES, SubjectMoved
 from store.road import TENANT
@@ -58,12 +60,35 @@ HOLD = Hold(HoldId(typeid("hold", 1)), CREDIT_LEG.id, wallet().id, grant(1, 30).
 CREATE = CreateIntent(CARD_LEG.id, CUSTOMER, Money(7_000, "USD"), None, "INV-000001")
 ORDER = Order(OrderId(typeid("ordr", 1)), ACCOUNT, CUSTOMER, CARD_LEG.id, CREATE, OrderStatus.QUEUED, NOW)
 CASE = Case(CaseId(typeid("case", 1)), "overpaid", "pi_1", "Too much came.", NOW, customer=CUSTOMER)
-BOUGHT = purchase(features=("chat", "images"), expires_after_s=86_400, invoice=invoice().id, line=line(0).id)
+POLICY = AutoTopup(
+    id=AutoTopupId(typeid("atop", 1)),
+    customer=CUSTOMER,
+    wallet=wallet().id,
+    status=AutoTopupStatus.ON,
+    created_at=NOW,
+    trigger=Trigger.TARGET,
+    currency="USD",
+    attempt_max_minor=5_000,
+    month_max_minor=9_000,
+    consent_by="user-1",
+    consent_at=NOW,
+    consent_text="2026-01",
+    below=5_000_000,
+    target=9_000_000,
+    quantity=1_000_000,
+    price_minor=100,
+    attempt=purchase().id,
+    action_by=NOW,
+)
+BOUGHT = purchase(
+    auto_topup=POLICY.id, features=("chat", "images"), expires_after_s=86_400, invoice=invoice().id, line=line(0).id
+)
 LINE = replace(line(0), kind=LineKind.CREDIT_PURCHASE, purchase=BOUGHT.id)
 EVERYTHING: tuple[Subject, ...] = (
     customer(),
     method(),
     wallet(),
+    POLICY,
     BOUGHT,
     grant(1, 30, held=30_000_000, expires_at=NOW + timedelta(days=9)),
     invoice(),
@@ -103,6 +128,7 @@ def loaded(house: Database) -> dict[type, Any]:
             *subjects.invoices(tx, [invoice().id]),
             *subjects.lines(tx, [invoice().id]),
             *subjects.purchases(tx, [BOUGHT.id]),
+            *auto_topups.of_wallets(tx, [wallet().id]),
             *subjects.payments(tx, [PAYMENT.id]),
             *subjects.legs(tx, [PAYMENT.id]),
             *subjects.orders(tx, legs),

@@ -1142,6 +1142,28 @@ create trigger purchase_moves before update of status on purchase
 for each row when (old.status <> new.status)
 execute function purchase_moves();
 
+alter table auto_topup add constraint auto_topup_states check (status in ('off', 'on', 'suspended'));
+
+create function auto_topup_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('off', 'on'),
+        ('on', 'off'),
+        ('on', 'suspended'),
+        ('suspended', 'off'),
+        ('suspended', 'on')
+    ) then
+        raise exception 'auto_topup % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'auto_topup_moves', table = 'auto_topup';
+    end if;
+    return new;
+end $$;
+
+create trigger auto_topup_moves before update of status on auto_topup
+for each row when (old.status <> new.status)
+execute function auto_topup_moves();
+
 alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
 
 create function review_case_moves() returns trigger
