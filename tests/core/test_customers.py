@@ -14,7 +14,7 @@ from counterfoil.core.customers import (
     decide_customer_fact,
     decide_method_fact,
 )
-from counterfoil.core.effects import Decision, Reason, Refuse, Skip
+from counterfoil.core.effects import Decision, Observe, Reason, Refuse, Skip, effects_of
 from counterfoil.core.facts import CustomerFact, MethodFact
 from counterfoil.core.ids import MethodId, ProviderRef
 from counterfoil.core.money import ServiceUnit
@@ -27,7 +27,7 @@ NEW = MethodFact(ProviderRef("pm_new"), "card", CUSTOMER_REF, "visa", "1881")
 def hear(fact: MethodFact | CustomerFact, held: Books | None = None, **how: Any) -> tuple[Decision, World]:
     world = World(held or books())
     if isinstance(fact, CustomerFact):
-        return world.decide(lambda read: decide_customer_fact(read, fact)), world
+        return world.decide(lambda read: decide_customer_fact(read, fact, NOW, **how)), world
     return world.decide(lambda read: decide_method_fact(read, fact, NOW, world.new_id, **how)), world
 
 
@@ -92,7 +92,7 @@ def test_a_customer_that_was_deleted_at_the_provider_can_t_be_charged() -> None:
     assert decision.why.reason is Reason.CUSTOMER_DELETED
     assert world.books.customer.deleted_at_provider
     assert default_method(world.books) is None
-    assert isinstance(decide_customer_fact(world.books, CustomerFact(CUSTOMER_REF, deleted=True)), Skip)
+    assert isinstance(decide_customer_fact(world.books, CustomerFact(CUSTOMER_REF, deleted=True), NOW), Skip)
 
 
 def test_the_default_method_follows_the_provider() -> None:
@@ -116,3 +116,42 @@ def test_the_default_method_does_not_depend_on_the_order_of_rows() -> None:
 
     assert default_method(books(methods=cards)) == default_method(books(methods=cards[::-1])) == cards[2]
     assert cards[0].id == METHOD
+
+
+def test_the_default_of_invoices_stands_before_a_source_of_older_times() -> None:
+    held = books(methods=(method(), method(2, provider_ref=ProviderRef("card_old"))))
+    both = CustomerFact(CUSTOMER_REF, default_method_ref=ProviderRef("pm_card1"), default_source_ref="card_old")
+    source_only = CustomerFact(CUSTOMER_REF, default_source_ref=ProviderRef("card_old"))
+
+    _, first = hear(both, held)
+    _, second = hear(source_only, held)
+
+    assert default_ref(first) == "pm_card1"
+    assert default_ref(second) == "card_old"
+
+
+def test_a_default_source_that_nobody_told_us_of_is_looked_at_once() -> None:
+    fact = CustomerFact(CUSTOMER_REF, default_source_ref=ProviderRef("card_old"))
+
+    heard, _ = hear(fact)
+    looked, _ = hear(fact, looked=True)
+
+    looks = [each for each in effects_of(heard) if isinstance(each, Observe)]
+    assert [(each.kind, each.ref) for each in looks] == [("payment_method", "card_old"), ("customer", CUSTOMER_REF)]
+    assert isinstance(looked, Skip)
+
+
+def test_a_balance_that_is_not_as_our_books_have_it_is_looked_at() -> None:
+    fact = CustomerFact(CUSTOMER_REF, currency="USD", balance_minor=-2000)
+
+    moved, world = hear(fact)
+    same, _ = hear(fact, world.books, credit_minor=2000)
+
+    looks = [each.ref for each in effects_of(moved) if isinstance(each, Observe)]
+    assert looks == [f"{CUSTOMER_REF}:balance"]
+    assert world.books.customer.currency == "USD"
+    assert isinstance(same, Skip)
+
+
+def default_ref(world: World) -> str | None:
+    return next((each.provider_ref for each in world.books.methods if each.is_default), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from counterfoil.core.books import (
@@ -17,12 +17,13 @@ from counterfoil.core.effects import (
     Effect,
     Instruct,
     Notify,
+    Observe,
     Reason,
     Refuse,
     Skip,
     Why,
 )
-from counterfoil.core.facts import CustomerFact, MethodFact
+from counterfoil.core.facts import CustomerFact, MethodFact, balance_ref
 from counterfoil.core.ids import CustomerId, MethodId, NewId, OrderId
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import AttachMethod, CreateCustomer, Instruction, Order, UpdateCustomer
@@ -172,8 +173,14 @@ def _no_longer_default(books: Books, chosen: Method) -> tuple[Effect, ...]:
     return tuple(Change(each, replace(each, is_default=False)) for each in others)
 
 
-def decide_customer_fact(books: Books, fact: CustomerFact) -> Decision:
-    """Follow a customer as it is at the provider: gone, or with another default method."""
+def decide_customer_fact(
+    books: Books, fact: CustomerFact, now: datetime, credit_minor: int = 0, *, looked: bool = False
+) -> Decision:
+    """Follow a customer as it is at the provider: gone, billed in a currency, with another default or balance.
+
+    `credit_minor` is what our books say the customer has in credit there; below zero it owes. `looked` says that this
+    is a look of our own, after which we don't look again.
+    """
     customer = books.customer
     about = (customer.id, fact.ref)
     if fact.deleted and not customer.deleted_at_provider:
@@ -181,14 +188,64 @@ def decide_customer_fact(books: Books, fact: CustomerFact) -> Decision:
         methods = tuple(Change(each, replace(each, attached=False, is_default=False)) for each in books.methods)
         gone = Change(customer, replace(customer, deleted_at_provider=True))
         return Act(Why(PROVIDER_CUSTOMER, Reason.CUSTOMER_DELETED, sentence, about), (gone, *methods))
-    chosen = next((each for each in books.methods if each.provider_ref == fact.default_method_ref), None)
-    if chosen is None or chosen.is_default or not chosen.attached:
+    moved = _balance_moved(customer, fact, now, credit_minor)
+    billed = _billed_in(customer, fact)
+    default = _default_there(books, fact) or (() if looked else _unknown_source(books, fact, now))
+    if not (moved or billed or default):
         sentence = f"The customer {fact.ref} at the provider says nothing that our books need."
         return Skip(Why(PROVIDER_CUSTOMER, Reason.ALREADY_KNOWN, sentence, about))
+    named = fact.default_method_ref or fact.default_source_ref
+    sentence = f"The customer's default payment method at the provider is now {named}."
+    reason = Reason.METHOD_SAVED
+    if not default:
+        reason = Reason.BALANCE_MOVED if moved else Reason.CUSTOMER_UPDATED
+        sentence = "The customer's balance at the provider moved; it is looked at." if moved else BILLED.format(fact)
+    return Act(Why(PROVIDER_CUSTOMER, reason, sentence, about), (*billed, *default, *moved))
+
+
+BILLED: Final = "The provider bills this customer in {0.currency} from now on."
+
+
+def _balance_moved(customer: Customer, fact: CustomerFact, now: datetime, credit_minor: int) -> tuple[Effect, ...]:
+    """Have the balance looked at when it is not as our books have it."""
+    if fact.deleted or -fact.balance_minor == credit_minor:
+        return ()
+    return (Observe(customer.account, "customer_balance", balance_ref(fact.ref), now, "the customer's balance moved"),)
+
+
+def _billed_in(customer: Customer, fact: CustomerFact) -> tuple[Effect, ...]:
+    if fact.currency is None or fact.currency == customer.currency:
+        return ()
+    return (Change(customer, replace(customer, currency=fact.currency)),)
+
+
+def _unknown_source(books: Books, fact: CustomerFact, now: datetime) -> tuple[Effect, ...]:
+    """Look at a default source of older times that is not on our books, and then at the customer again.
+
+    Nothing tells of such a source when it is saved, as it does of a payment method.
+    """
+    source = fact.default_source_ref
+    if source is None or fact.default_method_ref or any(each.provider_ref == source for each in books.methods):
+        return ()
+    account, again = books.customer.account, now + AFTER_THE_SOURCE
+    return (
+        Observe(account, "payment_method", source, now, "it is the customer's default source"),
+        Observe(account, "customer", fact.ref, again, "its default source was looked at"),
+    )
+
+
+def _default_there(books: Books, fact: CustomerFact) -> tuple[Effect, ...]:
+    """Follow the default: that of invoices, else the default source of older times."""
+    named = fact.default_method_ref or fact.default_source_ref
+    chosen = next((each for each in books.methods if each.provider_ref == named), None)
+    if chosen is None or chosen.is_default or not chosen.attached:
+        return ()
     default = replace(chosen, is_default=True)
-    sentence = f"The customer's default payment method at the provider is now {chosen.provider_ref}."
-    effects = (*_no_longer_default(books, default), Change(chosen, default))
-    return Act(Why(PROVIDER_CUSTOMER, Reason.METHOD_SAVED, sentence, about), effects)
+    return (*_no_longer_default(books, default), Change(chosen, default))
+
+
+AFTER_THE_SOURCE: Final = timedelta(seconds=5)
+"""How much later the customer is looked at again, when its default source was not known yet."""
 
 
 def _order(customer: Customer, subject: str, instruction: Instruction, now: datetime, new_id: NewId) -> Instruct:

@@ -33,6 +33,7 @@ from counterfoil.core.facts import (
     UnreadableFact,
 )
 from counterfoil.core.ids import AccountId, CustomerId, GrantId, InvoiceId, NewId, PaymentId, ProviderRef, PurchaseId
+from counterfoil.core.journal import provider_balance
 from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
@@ -67,7 +68,7 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
         case IntentFact():
             return _intent(tx, row, fact, moment)
         case CustomerFact():
-            return _customer(tx, row, fact)
+            return _customer(tx, row, fact, moment)
         case MethodFact():
             return _method(tx, row, fact, moment)
         case SessionFact():
@@ -212,12 +213,15 @@ def _balance(tx: Tx, row: Row, fact: BalanceFact, moment: Moment) -> Ruling:
 # --- customers and methods ---
 
 
-def _customer(tx: Tx, row: Row, fact: CustomerFact) -> Ruling:
+def _customer(tx: Tx, row: Row, fact: CustomerFact, moment: Moment) -> Ruling:
     held = subjects.customer_of_ref(tx, row["account"], fact.ref)
     books = load_books(tx, held, Scope()) if held else None
     if books is None:
         return Ruling(_unknown_customer(fact.ref))
-    return Ruling(customers.decide_customer_fact(books, fact), held)
+    unit = fact.currency or books.customer.currency
+    credit = -journal.balance(tx, str(provider_balance(books.customer.id)), unit) if unit else 0
+    looked = row["kind"].endswith(LOOKED_AT)
+    return Ruling(customers.decide_customer_fact(books, fact, moment.now, credit, looked=looked), held)
 
 
 def _method(tx: Tx, row: Row, fact: MethodFact, moment: Moment) -> Ruling:

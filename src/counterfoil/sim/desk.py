@@ -118,12 +118,18 @@ class Desk:
         return operations.cancel_payment(self._asked("POST /v1/payments/cancel", key, payment), payment)
 
     def top_up(
-        self, customer: str, wallet: str, minor: int, key: str | None = None, method: str | None = None, units: int = 0
+        self,
+        customer: str,
+        wallet: str,
+        minor: int,
+        key: str | None = None,
+        method: str | None = None,
+        currency: str = "USD",
     ) -> Result:
         """Buy as many credits as they cost, by an invoice of the provider's."""
-        quantity = units or minor * 10**USD_CREDIT.scale // (USD_CREDIT.face_minor or 1)
-        wanted = TopUp(wallet, quantity, "USD", minor, method=method, description="Credits")
-        asked = self._asked("POST /v1/purchases", key, customer, wallet, minor, units, method)
+        quantity = minor * 10**USD_CREDIT.scale // (USD_CREDIT.face_minor or 1)
+        wanted = TopUp(wallet, quantity, currency, minor, method=method, description="Credits")
+        asked = self._asked("POST /v1/purchases", key, customer, wallet, minor, currency, method)
         return topups.top_up(asked, customer, wanted)
 
     def give_up(self, purchase: str, key: str | None = None) -> Result:
