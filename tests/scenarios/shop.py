@@ -130,6 +130,14 @@ class Shop:
         """
         return [f"{row['verb']} {row['status']}" for row in self.stage.rows(sql, id=purchase)]
 
+    def order_ids(self, purchase: str) -> list[str]:
+        """The ids of a purchase's orders, in the order in which they were made."""
+        sql = """
+            select o.id from provider_order o join purchase p on p.tenant = o.tenant and p.invoice = o.subject
+            where o.tenant = %(tenant)s and p.id = %(id)s order by o.queued_at, o.id
+        """
+        return [row["id"] for row in self.stage.rows(sql, id=purchase)]
+
     def entries(self, purchase: str) -> list[tuple[str, str, int]]:
         """The money entries of a purchase's invoice and legs, fees apart, without whose accounts they are."""
         sql = """

@@ -235,14 +235,14 @@ class Look:
             fact = house.provider(self.claim.tenant, self.order.account).fetch(*handle)
         except ProviderUnavailable:
             return Record(self.claim, self.order, Unknown("no_reply"), 0)
-        if not isinstance(fact, IntentFact | ProviderInvoiceFact) and not _is_dropped(self.order, fact):
+        if not isinstance(fact, IntentFact | ProviderInvoiceFact) and not self._is_gone(fact):
             return Record(self.claim, self.order, Unknown("no_reply"), 0)
         return Record(self.claim, self.order, replace(self.outcome, fact=fact), number)
 
-
-def _is_dropped(order: Order, fact: Fact) -> bool:
-    """Say whether an object is missing because it was to be dropped."""
-    return isinstance(order.instruction, DeleteDraft) and isinstance(fact, MissingFact)
+    def _is_gone(self, fact: Fact) -> bool:
+        """Say whether an invoice is surely missing: it was to be dropped, or a step was refused because it was."""
+        is_over = isinstance(self.order.instruction, DeleteDraft) or isinstance(self.outcome, Refused)
+        return isinstance(self.order.instruction, OnInvoice) and is_over and isinstance(fact, MissingFact)
 
 
 @dataclass(frozen=True, slots=True)
