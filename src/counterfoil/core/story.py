@@ -270,6 +270,8 @@ ENTRY_TITLES: Final = {
     "balance_moved": "Balance at the provider moved",
     "recognised": "Revenue recognised",
     "debt_covered": "Debt covered",
+    "debt_forgiven": "Debt forgiven",
+    "corrected": "Use corrected",
 }
 
 
