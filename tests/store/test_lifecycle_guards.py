@@ -18,6 +18,7 @@ TYPES: dict[str, Any] = {
     "integer": 1,
     "boolean": False,
     "jsonb": "{}",
+    "uuid": "0" * 32,
     "timestamp with time zone": "2026-06-14Z",
 }
 

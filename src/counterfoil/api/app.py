@@ -45,6 +45,7 @@ ROUTERS = (
     wallets.lots,
     wallets.units,
     spending.router,
+    spending.holds,
     invoices.router,
     payments.router,
     purchases.router,
@@ -109,7 +110,10 @@ def _follow(house: House, ahead: timedelta) -> None:
 
 def _bare_routes() -> list[Route]:
     return [
-        Route(spends.PATH, spends.receive, methods=["POST"]),
+        Route(spends.SPENDS, spends.take_spends, methods=["POST"]),
+        Route(spends.HOLDS, spends.take_holds, methods=["POST"]),
+        Route(spends.SETTLE, spends.settle_hold, methods=["POST"]),
+        Route(spends.RELEASE, spends.release_hold, methods=["POST"]),
         Route(webhooks.PATH, webhooks.receive, methods=["POST"]),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),

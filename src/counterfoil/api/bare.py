@@ -91,6 +91,12 @@ def flag_of(scope: Scope, name: str) -> bool:
     return value in ("true", "1")
 
 
+def refuse_query(scope: Scope) -> None:
+    """Refuse every parameter: the route knows none."""
+    if scope["query_string"]:
+        flag_of(scope, "")
+
+
 async def json_body(scope: Scope, receive: Receive) -> bytes:
     """Read a body that has to be JSON. Raises Problem."""
     body = await read_body(receive)

@@ -158,6 +158,21 @@ REFUSALS: Final = Section(
             "Let the customer buy credits, then send the same request again; it may keep its key.",
         ),
         Entry(
+            "hold_not_found",
+            "There is no such hold, or it belongs to somebody else; the two are never told apart.",
+            "Check the id; a hold that was refused was never placed.",
+        ),
+        Entry(
+            "hold_not_open",
+            "The hold was settled, released, or expired before; `detail` says which.",
+            "Send what was used as a spend of its own, under a new key.",
+        ),
+        Entry(
+            "hold_exceeded",
+            "More was used than is held, and the request says to refuse that. The hold is still open.",
+            "Settle with less, or let the rest be drawn as a use would: `if_more` `draw`.",
+        ),
+        Entry(
             "wallet_in_debt",
             "More was used of this wallet than was in it, and that is owed before anything else is spent.",
             "Issue a lot into the wallet, or sell one: it covers the debt first.",

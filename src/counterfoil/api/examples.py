@@ -182,6 +182,23 @@ SPEND: Final[dict[str, Any]] = {
     "occurred_at": "2026-06-14T04:04:00.000Z",
     "recorded_at": "2026-06-14T04:04:00.000Z",
 }
+HOLD: Final[dict[str, Any]] = {
+    "id": "hold_4xqmz4tv8e9m3fbhx7k2rcw6ya",
+    "object": "hold",
+    "key": "message-83",
+    "wallet": "wlt_01h455vb4pex5vsknk084sn02q",
+    "unit": "usd-credit",
+    "amount": "5.000000",
+    "reserved": [{"grant": "grant_01h455vb4pex5vsknk084sn02q", "amount": "5.000000"}],
+    "settled": None,
+    "status": "open",
+    "feature": "chat",
+    "rule": "draw-order@2",
+    "spend": None,
+    "expires_at": "2026-06-14T05:04:00.000Z",
+    "created_at": "2026-06-14T04:04:00.000Z",
+    "ended_at": None,
+}
 REFUSED_SPEND: Final[dict[str, Any]] = {
     "type": "/docs/errors#insufficient_credits",
     "title": "Insufficient credits",
@@ -208,6 +225,13 @@ CORRECTION: Final = {
 EXAMPLES: Final[dict[str, Any]] = {
     "Spend": SPEND,
     "Correction": CORRECTION,
+    "Hold": HOLD,
+    "HoldAnswers": {
+        "data": [
+            {"key": "message-83", "status": 201, "hold": HOLD},
+            {"key": "message-82", "status": 402, "error": REFUSED_SPEND},
+        ]
+    },
     "SpendAnswers": {
         "data": [
             {"key": "message-81", "status": 201, "spend": SPEND},

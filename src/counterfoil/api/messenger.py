@@ -2,14 +2,23 @@
 
 import asyncio
 from collections import deque
-from concurrent.futures import Future
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Coming(Protocol[T_co]):
+    """An answer that comes from another thread: a future, or a promise."""
+
+    def add_done_callback(self, callback: Callable[[Any], object], /) -> None: ...
+    def exception(self) -> BaseException | None: ...
+    def result(self) -> T_co: ...
 
 
 class Messenger(Generic[T]):
@@ -17,16 +26,16 @@ class Messenger(Generic[T]):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._brought: deque[tuple[asyncio.Future[T], Future[T]]] = deque()
+        self._brought: deque[tuple[asyncio.Future[T], Coming[T]]] = deque()
         self._is_woken = False
 
-    async def bring(self, answer: "Future[T]") -> T:
+    async def bring(self, answer: Coming[T]) -> T:
         """Wait for an answer, without holding the loop."""
         waiting: asyncio.Future[T] = self.loop.create_future()
         answer.add_done_callback(lambda done: self._wake(waiting, done))
         return await waiting
 
-    def _wake(self, waiting: "asyncio.Future[T]", done: "Future[T]") -> None:
+    def _wake(self, waiting: "asyncio.Future[T]", done: Coming[T]) -> None:
         """In the lane's thread. What is put down before the look at the flag is handed out by whoever clears it."""
         self._brought.append((waiting, done))
         if not self._is_woken:

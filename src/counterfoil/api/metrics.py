@@ -41,9 +41,9 @@ class Metrics:
             "counterfoil_webhooks", "Webhooks by how they were taken.", ("answer",), registry=self.registry
         )
         self.spends = CounterMetric(
-            "counterfoil_spends", "Uses by how they ended.", ("answer",), registry=self.registry
+            "counterfoil_spends", "Uses and holds by how they ended.", ("act", "answer"), registry=self.registry
         )
-        self._spent: dict[str, CounterMetric] = {}
+        self._spent: dict[tuple[str, str], CounterMetric] = {}
         self.registry.register(Road(house))
         # What a route has been counted under before is looked up faster here than by its labels.
         self._counted: dict[tuple[str, str, str], tuple[CounterMetric, Histogram]] = {}
@@ -57,11 +57,11 @@ class Metrics:
         counted[0].inc()
         counted[1].observe(seconds)
 
-    def spent(self, answer: str) -> None:
-        """Count a use by how it ended: accepted, replayed, or the code of its refusal."""
-        counted = self._spent.get(answer)
+    def spent(self, act: str, answer: str) -> None:
+        """Count a use or an act on a hold by how it ended: accepted, replayed, or the code of its refusal."""
+        counted = self._spent.get((act, answer))
         if counted is None:
-            counted = self._spent[answer] = self.spends.labels(answer)
+            counted = self._spent[act, answer] = self.spends.labels(act, answer)
         counted.inc()
 
     def text(self) -> bytes:

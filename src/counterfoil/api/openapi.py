@@ -11,7 +11,7 @@ import counterfoil
 from counterfoil.api.door import ERRORS, MOVES_MONEY
 from counterfoil.api.examples import EXAMPLES, LISTED
 from counterfoil.api.openapi_machines import machine_routes
-from counterfoil.api.schemas import Preview, ProblemDocument, SpendAnswers
+from counterfoil.api.schemas import HoldAnswers, Preview, ProblemDocument, SpendAnswers
 
 Doc = dict[str, Any]
 
@@ -93,7 +93,7 @@ def build(app: FastAPI) -> Doc:
     doc["servers"] = [{"url": "/"}]
     doc["tags"] = [{"name": name, "description": text} for name, text in TAGS]
     schemas = doc["components"]["schemas"]
-    for model in (ProblemDocument, Preview, SpendAnswers):
+    for model in (ProblemDocument, Preview, SpendAnswers, HoldAnswers):
         described = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= described.pop("$defs", {})
         schemas[model.__name__] = described

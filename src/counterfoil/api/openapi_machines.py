@@ -30,6 +30,49 @@ SPENDS_TEXT: Final = (
     "answer of each, in order; each has its own key. An accepted key replays its answer for ever; what was refused is "
     "not kept, and the same key may succeed later."
 )
+HOLD: Final[Doc] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["amount"],
+    "properties": {
+        "key": KEY,
+        **WHERE,
+        "expires_in_s": {"type": "integer", "minimum": 1, "maximum": 2592000, "default": 3600},
+    },
+}
+SETTLE: Final[Doc] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["amount"],
+    "properties": {
+        "amount": {"type": "string", "description": "What was used, as a plain decimal string; `0` is nothing."},
+        "if_more": {
+            "type": "string",
+            "enum": ["draw", "refuse"],
+            "default": "draw",
+            "description": "What happens to more than was held: drawn as a use would be, or refused.",
+        },
+    },
+}
+LISTED_TEXT: Final = "A list: the answer of each. With `dry_run=true`: what would happen."
+HOLDS_TEXT: Final = (
+    "Reserves credits for a use whose size is not known yet, in draw order. Of many who want the last unit one gets "
+    "it. What is held expires by itself, and a lot does not expire before a hold on it ends. Lists and keys are as "
+    "with spends."
+)
+SETTLE_TEXT: Final = (
+    "Uses what is held and lets the rest go. Settling again with the same amount replays the answer; a hold that "
+    "ended otherwise is refused."
+)
+RELEASE_TEXT: Final = "Lets the held credits go. Releasing again changes nothing."
+HOLD_ID: Final[Doc] = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "The hold: `hold_…`.",
+    "schema": {"type": "string"},
+    "example": "hold_4xqmz4tv8e9m3fbhx7k2rcw6ya",
+}
 HEADER: Final[Doc] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -50,32 +93,62 @@ DRY_RUN: Final[Doc] = {
 
 def machine_routes(problem: Callable[[int], Doc], request_id: Doc, replayed: Doc) -> Doc:
     """Describe the doors. `problem` describes an error by its status."""
-    spends = _taking_in("create_spends", "Pay for uses from wallets", "Spends")
-    spends["description"] = SPENDS_TEXT
+
+    def errors(*statuses: int) -> Doc:
+        return {str(status): {**problem(status), "headers": request_id} for status in statuses}
+
+    once = {**request_id, **replayed}
+    spends = _taking_in("create_spends", "Pay for uses from wallets", SPENDS_TEXT)
     spends["requestBody"] = _body(SPEND, "spends", {"key": "message-81", "customer": "ext:user-7012"})
     spends["responses"] = {
-        "201": _answer("The use is paid for.", "Spend", {**request_id, **replayed}),
-        "200": _answer(
-            "A list: the answer of each. With `dry_run=true`: what would happen.", "SpendAnswers", request_id
-        ),
-        **{
-            str(status): {**problem(status), "headers": request_id}
-            for status in (400, 401, 402, 403, 404, 413, 415, 422, 503)
-        },
+        "201": _answer("The use is paid for.", "Spend", once),
+        "200": _answer(LISTED_TEXT, "SpendAnswers", request_id),
+        **errors(400, 401, 402, 403, 404, 413, 415, 422, 503),
     }
-    return {"/v1/spends": {"post": spends}}
-
-
-def _taking_in(name: str, summary: str, tag: str) -> Doc:
+    holds = _taking_in("create_holds", "Hold credits for uses", HOLDS_TEXT)
+    holds["requestBody"] = _body(HOLD, "holds", {"key": "message-83", "customer": "ext:user-7012"})
+    holds["responses"] = {
+        "201": _answer("The credits are held.", "Hold", once),
+        "200": _answer(LISTED_TEXT, "HoldAnswers", request_id),
+        **errors(400, 401, 402, 403, 404, 413, 415, 422, 503),
+    }
+    ended = {"200": _answer("The hold as it ended.", "Hold", once), **errors(400, 401, 402, 403, 404, 409, 413, 415)}
+    settle = _ending("settle_hold", "Settle a hold", SETTLE_TEXT)
+    settle["requestBody"] = _json(SETTLE, {"amount": "3.2"}, required=True)
+    settle["responses"] = {**ended, **errors(422, 503)}
+    release = _ending("release_hold", "Release a hold", RELEASE_TEXT)
+    release["requestBody"] = _json({"type": "object", "additionalProperties": False}, {}, required=False)
+    release["responses"] = {**ended, **errors(422, 503)}
     return {
-        "tags": [tag],
+        "/v1/spends": {"post": spends},
+        "/v1/holds": {"post": holds},
+        "/v1/holds/{id}/settle": {"post": settle},
+        "/v1/holds/{id}/release": {"post": release},
+    }
+
+
+def _operation(name: str, summary: str, text: str, parameters: list[Doc]) -> Doc:
+    return {
+        "tags": ["Spends"],
         "operationId": name,
         "summary": summary,
+        "description": text,
         "security": [{"key": []}],
         "x-scope": "spend",
-        "x-moves-money": True,
-        "parameters": [HEADER, DRY_RUN],
+        "parameters": parameters,
     }
+
+
+def _taking_in(name: str, summary: str, text: str) -> Doc:
+    return {**_operation(name, summary, text, [HEADER, DRY_RUN]), "x-moves-money": True}
+
+
+def _ending(name: str, summary: str, text: str) -> Doc:
+    return _operation(name, summary, text, [HOLD_ID])
+
+
+def _json(schema: Doc, example: Doc, *, required: bool) -> Doc:
+    return {"required": required, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
 def _body(single: Doc, many: str, example: Doc) -> Doc:
@@ -83,8 +156,7 @@ def _body(single: Doc, many: str, example: Doc) -> Doc:
     listed = {"type": "array", "minItems": 1, "maxItems": 1000, "items": single}
     batch = {"type": "object", "additionalProperties": False, "required": [many], "properties": {many: listed}}
     shown = {**example, "unit": "usd-credit", "amount": "12.5"}
-    content = {"application/json": {"schema": {"anyOf": [single, batch]}, "example": shown}}
-    return {"required": True, "content": content}
+    return _json({"anyOf": [single, batch]}, shown, required=True)
 
 
 def _answer(text: str, name: str, headers: Doc) -> Doc:

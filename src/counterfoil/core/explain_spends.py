@@ -1,8 +1,10 @@
 """Why a use was paid for as it was: what each account gave, in the order of the lots."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from counterfoil.core.equation import Equation, Explanation, Term, amount_text
+from counterfoil.core.holding import SpendHold
 from counterfoil.core.spending import WRITTEN_OFF
 
 NAMES = {"debt": "owed", WRITTEN_OFF: "given away"}
@@ -29,3 +31,22 @@ def _term(account: str, amount: int) -> Term:
 
 def _words(term: Term) -> str:
     return f"from {term.sources[0]}" if term.kind == "grant" else f"is {term.label}"
+
+
+def explain_hold(hold: SpendHold, now: datetime) -> Explanation:
+    """Explain a hold: held = reserved of each lot + what is reserved nowhere."""
+    reserved = tuple(Term("grant", "of a lot", share, (lot,)) for lot, share in hold.reserved)
+    rest = hold.amount - sum(each.amount for each in reserved)
+    terms = (*reserved, *((Term("unreserved", "reserved nowhere", rest),) if rest else ()))
+    equation = Equation("Hold", hold.unit, hold.scale, Term("held", "held", hold.amount, (hold.id,)), terms)
+    held = f"{amount_text(hold.amount, hold.scale)} {hold.unit}"
+    return Explanation(f"{held} {_ending(hold, now)}.", (equation,))
+
+
+def _ending(hold: SpendHold, now: datetime) -> str:
+    if hold.is_over(now):
+        return "were held; the hold is over, and the next use of the wallet lets them go"
+    if hold.settled is not None:
+        return f"were held, and {amount_text(hold.settled, hold.scale)} of them were used"
+    words = {"open": "are held", "released": "were held and let go", "expired": "were held until the hold expired"}
+    return words[hold.status]

@@ -105,6 +105,15 @@ class AutoTopupStatus(StrEnum):
     """It was switched off by itself, after it had failed for days. A person switches it on again."""
 
 
+class SpendHoldStatus(StrEnum):
+    """Whether credits are still reserved for a use."""
+
+    OPEN = "open"
+    SETTLED = "settled"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
 class CaseStatus(StrEnum):
     """Whether a person has answered the question."""
 
@@ -159,6 +168,7 @@ PURCHASE_MOVES: Final = moves(
     settled="voided",
 )
 AUTO_TOPUP_MOVES: Final = moves(on="off suspended", off="on", suspended="on off")
+SPEND_HOLD_MOVES: Final = moves(open="settled released expired")
 CASE_MOVES: Final = moves(open="resolved")
 
 MACHINES: Final = {
@@ -169,6 +179,7 @@ MACHINES: Final = {
     "inbox": (InboxStatus, INBOX_MOVES),
     "wallet": (WalletStatus, WALLET_MOVES),
     "hold": (HoldStatus, HOLD_MOVES),
+    "spend_hold": (SpendHoldStatus, SPEND_HOLD_MOVES),
     "purchase": (PurchaseStatus, PURCHASE_MOVES),
     "auto_topup": (AutoTopupStatus, AUTO_TOPUP_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),

@@ -107,10 +107,10 @@ def decide_spend(purse: Purse, amount: int, feature: str | None, at: datetime, n
     refusal = refuse_closed(purse) or _impossible(amount, at, now)
     if refusal:
         return refusal
-    shares, left = _shares(purse, amount, feature, at)
+    shares, left = shares_of(purse, amount, feature, at)
     beyond = _beyond(purse, left) if left else None
     if left and beyond is None:
-        return _short(purse, amount, amount - left)
+        return short(purse, amount, amount - left)
     draws = take(purse, shares, now)
     if beyond:
         draws.append((beyond, left))
@@ -150,7 +150,7 @@ def _impossible(amount: int, at: datetime, now: datetime) -> Refusal | None:
     return None
 
 
-def _shares(purse: Purse, amount: int, feature: str | None, at: datetime) -> tuple[list[tuple[Lot, int]], int]:
+def shares_of(purse: Purse, amount: int, feature: str | None, at: datetime) -> tuple[list[tuple[Lot, int]], int]:
     """Give what each lot contributes, and what they leave uncovered."""
     shares: list[tuple[Lot, int]] = []
     for lot in purse.lots:
@@ -167,6 +167,11 @@ def _shares(purse: Purse, amount: int, feature: str | None, at: datetime) -> tup
     return shares, amount
 
 
+def over_limit(purse: Purse, left: int) -> bool:
+    """Say whether nobody would pay for so much that no lot covers."""
+    return _beyond(purse, left) is None
+
+
 def _beyond(purse: Purse, left: int) -> str | None:
     """Name the account that pays for what no lot covers, None when nobody does."""
     if purse.overdraft == Overdraft.WRITE_OFF:
@@ -176,7 +181,8 @@ def _beyond(purse: Purse, left: int) -> str | None:
     return None
 
 
-def _short(purse: Purse, amount: int, available: int) -> Refusal:
+def short(purse: Purse, amount: int, available: int) -> Refusal:
+    """Refuse what the lots can't pay for."""
     detail = f"{purse.written(amount)} were asked for; {purse.written(available)} can be spent on it."
     sums = {"balance": plain(available, purse.scale), "needed": plain(amount, purse.scale)}
     return Refusal(402, "insufficient_credits", detail, "amount", **sums)

@@ -32,7 +32,7 @@ def begin(claim: Claim) -> Phase:
         case Queue.UPKEEP:
             return retention.Bodies(claim)
         case Queue.REVENUE:
-            return recognition.Wallets(claim)
+            return recognition.Holds(claim)
 
 
 def heartbeat(house: House, claims: Sequence[Claim]) -> None:

@@ -10,11 +10,12 @@ from counterfoil.core.books import Books, Customer, Leg, Payment
 from counterfoil.core.equation import Explanation, amount_text
 from counterfoil.core.explain import Flow
 from counterfoil.core.explain_purchases import explain_purchase
-from counterfoil.core.explain_spends import explain_spend
+from counterfoil.core.explain_spends import explain_hold, explain_spend
 from counterfoil.core.status import legs_for
 from counterfoil.core.story import Step, attribute, title
 from counterfoil.engine import views
-from counterfoil.engine.spend_views import spend_view
+from counterfoil.engine.flush import hold_of
+from counterfoil.engine.spend_views import hold_view, spend_view
 from counterfoil.engine.story_views import case_view, decision_view, notice_view, step_of
 from counterfoil.engine.views import View, instant
 from counterfoil.store import accounts, decisions, spends, stories, subjects
@@ -246,6 +247,16 @@ def _spend(look: Look, identity: str) -> Told | None:
     return Told(subject, explanation, (identity,), entries=(f"spend:{identity}",))
 
 
+def _hold(look: Look, identity: str) -> Told | None:
+    held = hold_of(look.tx, identity)
+    if held is None:
+        return None
+    hold = held.hold
+    subject = {**hold_view(held), "title": f"Hold of {amount_text(hold.amount, hold.scale)} {hold.unit}"}
+    entries = (f"spend:{hold.spend}",) if hold.spend else ()
+    return Told(subject, explain_hold(hold, look.now), (identity,), entries=entries)
+
+
 # --- news, decisions, and what else has an id ---
 
 
@@ -345,6 +356,7 @@ READERS: Final[dict[str, Callable[[Look, str], Told | None]]] = {
     "payment": _payment,
     "purchase": _purchase,
     "spend": _spend,
+    "hold": _hold,
     "leg": _leg,
     "inbox": _notice,
     "decision": _decision,

@@ -1,6 +1,6 @@
 """The flow of recognition: every hour, what the use of lots has earned is posted, page by page.
 
-Wallets ─→ … ─→ Marks ─→ … ─→ done, and again an hour later
+Holds ─→ … ─→ Wallets ─→ … ─→ Marks ─→ … ─→ done, and again an hour later
 
 A page is one short transaction under the claim's fence, each wallet in it a decision of its own. Dying in between loses
 nothing: what is not posted yet is found again.
@@ -17,6 +17,7 @@ from counterfoil.engine.apply import apply
 from counterfoil.engine.house import House
 from counterfoil.engine.load import Scope, load_all
 from counterfoil.engine.phases import Phase
+from counterfoil.engine.spends import expire_holds
 from counterfoil.store import inbox, recognition, statements, work
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
@@ -28,6 +29,22 @@ PAGE: Final = 20
 """How many wallets one transaction holds up."""
 MARKED: Final = 200
 """How many wallets one transaction marks. It holds nobody up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """End one page of holds whose time is up, then the next; after the last one, recognise wallets.
+
+    Every use of their wallets ends them too: this is for those that nobody uses.
+    """
+
+    claim: Claim
+    name = "expire-holds"
+
+    def run(self, house: House) -> Phase | None:
+        """One transaction. What it ends is found by its expiry, so doing it again changes nothing."""
+        ended = expire_holds(house, self.claim.tenant)
+        return Holds(self.claim) if ended else Wallets(self.claim)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""Spends as the outside sees them. An answer is made of stored values alone, so that a replay is equal to it."""
+"""Spends and holds as the outside sees them. An answer is made of stored values alone, so a replay is equal."""
 
 from typing import Any, Final
 
 from counterfoil.core.money import plain
 from counterfoil.core.spending import Refusal
+from counterfoil.engine.flush import Answer, Held
 from counterfoil.engine.views import View, instant
 from counterfoil.store.spends import Spend
 
@@ -44,25 +45,47 @@ def spend_entry(spend: Spend) -> dict[str, Any]:
     return {"effect": "post", "entry": f"spend:{spend.id}", "postings": postings}
 
 
-def preview(answer: Spend | Refusal) -> dict[str, Any]:
-    """Show what a use would do."""
-    if isinstance(answer, Refusal):
-        told: View = {
-            "outcome": "refuse",
-            "rule": None,
-            "reason": answer.code,
-            "sentence": answer.detail,
-            "entries": [],
-        }
-        return {"object": "preview", **told, "messages": [], "effects": []}
-    view = spend_view(answer)
-    reason = "replayed" if answer.replayed else "spent"
-    sentence = f"{view['amount']} {answer.unit} are paid for; {view['balance_after']} {answer.unit} are left."
-    told = {"outcome": "act", "rule": answer.rule, "reason": reason, "sentence": sentence}
+def hold_view(held: Held) -> View:
+    """Show a hold: what each lot reserves of it, how it ended, and the spend that settled it."""
+    hold = held.hold
+    scale = hold.scale
     return {
-        "object": "preview",
-        **told,
-        "entries": [] if answer.replayed else [spend_entry(answer)],
-        "messages": [],
-        "effects": [{"effect": "spend", **view}],
+        "id": hold.id,
+        "object": "hold",
+        "key": hold.key,
+        "wallet": hold.wallet,
+        "unit": hold.unit,
+        "amount": plain(hold.amount, scale),
+        "reserved": [{"grant": lot, "amount": plain(share, scale)} for lot, share in hold.reserved],
+        "settled": None if hold.settled is None else plain(hold.settled, scale),
+        "status": str(hold.status),
+        "feature": hold.feature,
+        "rule": hold.rule,
+        "spend": spend_view(held.spend) if held.spend else None,
+        "expires_at": instant(hold.expires_at),
+        "created_at": instant(hold.created_at),
+        "ended_at": instant(hold.ended_at),
     }
+
+
+def preview(answer: Answer) -> View:
+    """Show what a use or a hold would do."""
+    if isinstance(answer, Refusal):
+        why = {"rule": None, "reason": answer.code, "sentence": answer.detail}
+        return {"object": "preview", "outcome": "refuse", **why, "entries": [], "messages": [], "effects": []}
+    done = _done(answer)
+    entries = [spend_entry(answer)] if isinstance(answer, Spend) and not answer.replayed else []
+    return {"object": "preview", "outcome": "act", **done, "entries": entries, "messages": []}
+
+
+def _done(answer: Spend | Held) -> View:
+    if isinstance(answer, Spend):
+        view = spend_view(answer)
+        sentence = f"{view['amount']} {answer.unit} are paid for; {view['balance_after']} {answer.unit} are left."
+        reason, effect, rule = "spent", "spend", answer.rule
+    else:
+        view = hold_view(answer)
+        sentence = f"{view['amount']} {answer.hold.unit} are held."
+        reason, effect, rule = "held", "hold", answer.hold.rule
+    reason = "replayed" if answer.replayed else reason
+    return {"rule": rule, "reason": reason, "sentence": sentence, "effects": [{"effect": effect, **view}]}

@@ -224,6 +224,13 @@ QUERIES: Final[dict[str, LiteralString]] = {
             from draw
             where tenant = %(tenant)s and debit like 'grant:%%'
             group by debit
+        ),
+        kept as (
+            select lot, sum(share) as amount
+            from spend_hold
+            cross join lateral unnest(lots, shares) as each (lot, share)
+            where tenant = %(tenant)s and status = 'open'
+            group by lot
         )
         select g.id as lot, g.amount, g.remaining, g.held, g.gone, g.cost_minor, g.released_minor,
             coalesce(sum(h.quantity) filter (where h.status = 'settled'), 0) + (
@@ -235,12 +242,13 @@ QUERIES: Final[dict[str, LiteralString]] = {
                 where p.tenant = g.tenant and p.credit = 'grant:' || g.id and p.entry not like 'leg:%%'
                     and split_part(p.debit, ':', 1) in ('used', 'debt')
             ) + coalesce(min(taken.amount), 0) as drawn,
-            coalesce(sum(h.quantity) filter (where h.status = 'open'), 0) as reserved,
+            coalesce(sum(h.quantity) filter (where h.status = 'open'), 0) + coalesce(min(kept.amount), 0) as reserved,
             coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) + coalesce(min(own.earned), 0)
                 as recognised,
             coalesce(min(own.forgone), 0) as forgone
         from grant_lot g
         left join taken on taken.lot = g.id
+        left join kept on kept.lot = g.id
         cross join lateral (
             select sum(case
                     when p.debit = 'deferred_revenue' and p.credit = 'revenue' then p.amount
@@ -430,6 +438,8 @@ STANDING: Final[tuple[LiteralString, ...]] = (
     "select 'leg' as kind, l.id, payment, l.kind as means, status, amount_minor, wallet, quantity, provider_ref, "
     "charge_ref, received_minor from leg l where tenant = %(tenant)s",
     "select 'allocation' as kind, leg, invoice, minor from allocation where tenant = %(tenant)s",
+    "select 'spend_hold' as kind, id, wallet, amount, lots, shares, status, settled, spend from spend_hold "
+    "where tenant = %(tenant)s",
     "select 'hold' as kind, leg, grant_lot, quantity, minor, status from hold where tenant = %(tenant)s",
     "select 'case' as kind, question, subject, status from review_case where tenant = %(tenant)s",
     "select 'event' as kind, key, subject from event where tenant = %(tenant)s",

@@ -43,6 +43,7 @@ SUBJECTS: Final[tuple[LiteralString, ...]] = (
     "select 'allocation' as kind, leg || ' ' || invoice as id, null as status, a.* from allocation a "
     "where tenant = %(tenant)s order by leg, invoice",
     "select 'hold' as kind, h.* from hold h where tenant = %(tenant)s order by id",
+    "select 'spend_hold' as kind, h.* from spend_hold h where tenant = %(tenant)s order by id",
     "select 'provider_order' as kind, o.* from provider_order o where tenant = %(tenant)s order by id",
     "select 'notice' as kind, i.kind as news, i.id, i.tenant, i.source, i.status, i.account, i.identity, "
     "i.subject_kind, i.subject_ref, i.customer, i.occurred_at, i.received_at, i.deliveries, i.waiting_for from inbox i "

@@ -678,6 +678,36 @@ create table draw_mark (
 
 create index draw_mark_by_time on draw_mark (tenant, wallet, recorded_at, position);
 
+-- Credits reserved for a use whose size is not known yet: what each lot reserves of it stands in the row. No foreign key,
+-- as with draws: `verify` proves that what lots say is held is what open holds reserve.
+create table spend_hold (
+    tenant text not null,
+    id text not null,
+    key text not null,
+    request_hash uuid not null,
+    wallet text not null,
+    unit text not null,
+    amount bigint not null check (amount > 0),
+    lots text[] not null,
+    shares bigint[] not null check (cardinality(shares) = cardinality(lots)),
+    feature text,
+    rule text not null,
+    status text not null,
+    settled bigint check (settled >= 0),
+    spend text,
+    flush text not null,
+    expires_at timestamptz not null,
+    created_at timestamptz not null,
+    ended_at timestamptz,
+    primary key (tenant, id),
+    check ((status = 'open') = (ended_at is null)),
+    check ((status = 'settled') = (settled is not null)),
+    check (spend is null or settled > 0)
+);
+
+create index spend_hold_of_wallet on spend_hold (tenant, wallet, created_at, id);
+create index spend_hold_by_expiry on spend_hold (tenant, expires_at) where status = 'open';
+
 -- The whole journal: both halves, in one shape. A spend is an entry that decided itself. Read as the role that asks.
 create view journal with (security_invoker = true) as
 select tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision, occurred_at, effective_at, recorded_at,
@@ -1106,6 +1136,26 @@ end $$;
 create trigger hold_moves before update of status on hold
 for each row when (old.status <> new.status)
 execute function hold_moves();
+
+alter table spend_hold add constraint spend_hold_states check (status in ('expired', 'open', 'released', 'settled'));
+
+create function spend_hold_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('open', 'expired'),
+        ('open', 'released'),
+        ('open', 'settled')
+    ) then
+        raise exception 'spend_hold % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'spend_hold_moves', table = 'spend_hold';
+    end if;
+    return new;
+end $$;
+
+create trigger spend_hold_moves before update of status on spend_hold
+for each row when (old.status <> new.status)
+execute function spend_hold_moves();
 
 alter table purchase add constraint purchase_states check (status in ('authorized', 'canceled', 'failed', 'held', 'pending', 'scheduled', 'settled', 'voided'));
 

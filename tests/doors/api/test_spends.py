@@ -287,6 +287,6 @@ def test_uses_are_counted_by_how_they_ended(api: Caller, client: TestClient, wal
     send(api, {"spends": [use(amount="20"), use(amount="20"), use("use-2", "11")]})
 
     text = client.get("/metrics").text
-    assert 'counterfoil_spends_total{answer="accepted"} 1.0' in text
-    assert 'counterfoil_spends_total{answer="replayed"} 1.0' in text
-    assert 'counterfoil_spends_total{answer="insufficient_credits"} 1.0' in text
+    assert 'counterfoil_spends_total{act="spend",answer="accepted"} 1.0' in text
+    assert 'counterfoil_spends_total{act="spend",answer="replayed"} 1.0' in text
+    assert 'counterfoil_spends_total{act="spend",answer="insufficient_credits"} 1.0' in text
