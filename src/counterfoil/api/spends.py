@@ -146,7 +146,9 @@ class TakingIn(Door):
 
     async def _list(self, scope: Scope, send: Send, caller: Caller, body: bytes, dry_run: bool) -> None:
         if bare.header_of(scope, b"idempotency-key") is not None:
-            raise bare.invalid("Idempotency-Key", "names one request; leave the header out of a list, where each has its own key")
+            raise bare.invalid(
+                "Idempotency-Key", "names one request; leave the header out of a list, where each has its own key"
+            )
         given = getattr(self._kind.listed.decode(body), self._kind.many)
         if not 0 < len(given) <= ITEMS_MAX:
             raise bare.invalid(self._kind.many, f"must be 1 to {ITEMS_MAX} of them")

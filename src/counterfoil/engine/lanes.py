@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from counterfoil.engine.pending import Pending
 from counterfoil.store.database import CommitUnknown, DatabaseUnavailable
@@ -27,25 +27,13 @@ class Limits:
     waiting: int = 4096
 
 
-Given_contra = TypeVar("Given_contra", contravariant=True)
-
-
-class Place(Protocol[Given_contra]):
-    """Where an answer goes: a future, or a promise."""
-
-    def set_result(self, answer: Given_contra, /) -> None: ...
-    def set_exception(self, error: BaseException, /) -> None: ...
-    def done(self) -> bool: ...
-    def exception(self) -> BaseException | None: ...
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Waiting(Generic[Item, Answer]):
     """An item on its way into a batch, what it weighs in bytes, and where its answer goes."""
 
     item: Item
     weight: int
-    answer: Place[Answer]
+    answer: "Future[Answer]"
 
 
 class Lane(Generic[Item, Answer]):

@@ -24,7 +24,7 @@ from counterfoil.engine.asking import (
 from counterfoil.engine.flush import Answer, Flush, Places
 from counterfoil.engine.house import TRIES_MAX, House
 from counterfoil.engine.lanes import Lane, Limits, Waiting
-from counterfoil.engine.promises import Promise
+from counterfoil.engine.pending import Pending
 from counterfoil.store import holds
 from counterfoil.store.database import TRANSIENT, CommitUnknown, DatabaseUnavailable
 
@@ -55,27 +55,27 @@ class Spender:
         self._lanes: dict[str, Lane[Any, Any]] = {}
         self._places: dict[str, Places] = {}
 
-    def spend(self, tenant: str, request: SpendRequest) -> Promise[Answer]:
+    def spend(self, tenant: str, request: SpendRequest) -> Pending[Answer]:
         """Have a use paid for. The answer is there after the commit: the spend, or why it was refused."""
         return self._one(tenant, read_spend(tenant, request))
 
-    def spend_all(self, tenant: str, requests: Sequence[SpendRequest | Refusal]) -> Promise[list[Answer]]:
+    def spend_all(self, tenant: str, requests: Sequence[SpendRequest | Refusal]) -> Pending[list[Answer]]:
         """Have several uses paid for, each by itself, in this order; give the answer of each in the same order."""
         return self._several(tenant, _each(requests, lambda request: read_spend(tenant, request)))
 
-    def hold(self, tenant: str, request: HoldRequest) -> Promise[Answer]:
+    def hold(self, tenant: str, request: HoldRequest) -> Pending[Answer]:
         """Have credits reserved for a use that comes."""
         return self._one(tenant, read_hold(tenant, request))
 
-    def hold_all(self, tenant: str, requests: Sequence[HoldRequest | Refusal]) -> Promise[list[Answer]]:
+    def hold_all(self, tenant: str, requests: Sequence[HoldRequest | Refusal]) -> Pending[list[Answer]]:
         """Have several holds placed, each by itself."""
         return self._several(tenant, _each(requests, lambda request: read_hold(tenant, request)))
 
-    def settle(self, tenant: str, hold: str, request: SettleRequest) -> Promise[Answer]:
+    def settle(self, tenant: str, hold: str, request: SettleRequest) -> Pending[Answer]:
         """Use what a hold reserves, and let the rest of it go."""
         return self._one(tenant, read_settle(hold, request))
 
-    def release(self, tenant: str, hold: str) -> Promise[Answer]:
+    def release(self, tenant: str, hold: str) -> Pending[Answer]:
         """Let a hold go."""
         return self._one(tenant, read_release(hold))
 
@@ -99,21 +99,21 @@ class Spender:
 
     # --- on the way ---
 
-    def _one(self, tenant: str, ask: AnyAsk | Refusal) -> Promise[Answer]:
-        answer: Promise[Answer] = Promise()
+    def _one(self, tenant: str, ask: AnyAsk | Refusal) -> Pending[Answer]:
+        answer: Pending[Answer] = Pending()
         if isinstance(ask, Refusal):
             answer.set_result(ask)
         elif not self._lane(tenant).put(Waiting(ask, 1, answer)):
             answer.set_result(BUSY)
         return answer
 
-    def _several(self, tenant: str, asks: Sequence[AnyAsk | Refusal]) -> Promise[list[Answer]]:
-        answer: Promise[list[Answer]] = Promise()
+    def _several(self, tenant: str, asks: Sequence[AnyAsk | Refusal]) -> Pending[list[Answer]]:
+        answer: Pending[list[Answer]] = Pending()
         good = [each for each in asks if not isinstance(each, Refusal)]
         if not good:
             answer.set_result([each for each in asks if isinstance(each, Refusal)])
             return answer
-        decided: Promise[list[Answer]] = Promise()
+        decided: Pending[list[Answer]] = Pending()
         decided.add_done_callback(lambda done: _complete(answer, asks, done))
         if not self._lane(tenant).put(Waiting(good, len(good), decided)):
             decided.set_result([BUSY] * len(good))
@@ -204,7 +204,7 @@ def _each(requests: Sequence[T | Refusal], read: Callable[[T], AnyAsk | Refusal]
     return [each if isinstance(each, Refusal) else read(each) for each in requests]
 
 
-def _complete(answer: Promise[list[Answer]], asks: Sequence[AnyAsk | Refusal], done: Promise[list[Answer]]) -> None:
+def _complete(answer: Pending[list[Answer]], asks: Sequence[AnyAsk | Refusal], done: Pending[list[Answer]]) -> None:
     error = done.exception()
     if error:
         answer.set_exception(error)
