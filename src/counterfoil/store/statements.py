@@ -35,42 +35,37 @@ MOVED: Final[LiteralString] = """
 """
 """Every movement of a wallet's lots and of its debt but the draws; what is owed to the customer grows with a credit."""
 
-BALANCE_AT: Final[LiteralString] = """,
-    mark as (
-        select position, drawn from draw_mark
-        where tenant = %(tenant)s and wallet = %(wallet)s and recorded_at <= %(at)s
-        order by recorded_at desc, position desc
-        limit 1
-    ),
-    later as (
-        select position from draw_mark
-        where tenant = %(tenant)s and wallet = %(wallet)s and recorded_at > %(clearly_later)s
-        order by recorded_at, position
-        limit 1
-    )
-    select (select coalesce(sum(amount), 0) from moved where effective_at <= %(at)s)
-        - coalesce((select drawn from mark), 0) - (
+MARK_AT: Final[LiteralString] = """
+    select (
+            select array[position, drawn] from draw_mark
+            where tenant = %(tenant)s and wallet = %(wallet)s and recorded_at <= %(at)s
+            order by recorded_at desc, position desc
+            limit 1
+        ) as mark, (
+            select position from draw_mark
+            where tenant = %(tenant)s and wallet = %(wallet)s and recorded_at > %(clearly_later)s
+            order by recorded_at, position
+            limit 1
+        ) as later
+"""
+MARK_TO: Final[LiteralString] = """
+    select array[position, drawn] as mark from draw_mark
+    where tenant = %(tenant)s and wallet = %(wallet)s and position <= %(position)s
+    order by position desc
+    limit 1
+"""
+HELD: Final[LiteralString] = """
+    select (
+            select coalesce(sum(amount), 0) from moved
+            where (%(at)s::timestamptz is null or effective_at <= %(at)s) and position <= %(last)s
+        ) - %(drawn)s - (
             select coalesce(sum(amount), 0) from draw
             where tenant = %(tenant)s and wallet = %(wallet)s and debit <> 'overage_written_off'
-                and position > coalesce((select position from mark), 0)
-                and position < coalesce((select position from later), %(end)s)
-                and recorded_at <= %(at)s
+                and position > %(position)s and position <= %(until)s
+                and (%(at)s::timestamptz is null or recorded_at <= %(at)s)
         ) as held
 """
-BALANCE_TO: Final[LiteralString] = """,
-    mark as (
-        select position, drawn from draw_mark
-        where tenant = %(tenant)s and wallet = %(wallet)s and position <= %(position)s
-        order by position desc
-        limit 1
-    )
-    select (select coalesce(sum(amount), 0) from moved where position <= %(position)s)
-        - coalesce((select drawn from mark), 0) - (
-            select coalesce(sum(amount), 0) from draw
-            where tenant = %(tenant)s and wallet = %(wallet)s and debit <> 'overage_written_off'
-                and position > coalesce((select position from mark), 0) and position <= %(position)s
-        ) as held
-"""
+"""The marks are asked for before, so that the database knows how little is to be read between them."""
 END: Final = 2**63 - 1
 """After every position."""
 
@@ -111,14 +106,23 @@ ROWS: Final[LiteralString] = """,
 
 def balance_at(tx: Tx, wallet: str, at: datetime) -> int:
     """Give what a wallet held at an instant, lots less debt, in scaled units: as the books count it today."""
-    clearly_later = at + OUT_OF_ORDER_MAX
-    row = tx.one(MOVED + BALANCE_AT, wallet=wallet, at=at, clearly_later=clearly_later, end=END)
-    return int(row["held"]) if row else 0
+    row = tx.one(MARK_AT, wallet=wallet, at=at, clearly_later=at + OUT_OF_ORDER_MAX)
+    assert row is not None
+    return _held(tx, wallet, row["mark"], at=at, until=row["later"] or END)
 
 
 def _balance_to(tx: Tx, wallet: str, position: int) -> int:
     """Give what a wallet held after a movement."""
-    row = tx.one(MOVED + BALANCE_TO, wallet=wallet, position=position)
+    row = tx.one(MARK_TO, wallet=wallet, position=position)
+    return _held(tx, wallet, row["mark"] if row else None, last=position, until=position)
+
+
+def _held(
+    tx: Tx, wallet: str, mark: list[int] | None, *, until: int, at: datetime | None = None, last: int = END
+) -> int:
+    """Sum up: what is no draw whole, the draws from their mark on. `mark` is a position and what was drawn to there."""
+    position, drawn = mark or (0, 0)
+    row = tx.one(MOVED + HELD, wallet=wallet, position=position, drawn=drawn, until=until, at=at, last=last)
     return int(row["held"]) if row else 0
 
 
