@@ -54,6 +54,7 @@ MACHINE_OF = {
     "Case": "review_case",
     "Purchase": "purchase",
     "AutoTopup": "auto_topup",
+    "PendingLine": "pending_line",
 }
 Rule = Callable[[Books], Decision]
 

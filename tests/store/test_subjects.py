@@ -20,7 +20,18 @@ from counterfoil.core.books import (
     Payment,
     Subject,
 )
-from counterfoil.core.ids import AutoTopupId, CaseId, HoldId, LegId, OrderId, PaymentId, ProviderRef, typeid
+from counterfoil.core.bought import PendingLine
+from counterfoil.core.ids import (
+    AutoTopupId,
+    CaseId,
+    HoldId,
+    LegId,
+    OrderId,
+    PaymentId,
+    PendingLineId,
+    ProviderRef,
+    typeid,
+)
 from counterfoil.core.lifecycle import (
     AutoTopupStatus,
     CaseStatus,
@@ -29,11 +40,12 @@ from counterfoil.core.lifecycle import (
     LegStatus,
     OrderStatus,
     PaymentStatus,
+    PendingLineStatus,
     WalletStatus,
 )
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, CreateIntent, Order
-from counterfoil.store import auto_topups, subjects
+from counterfoil.store import auto_topups, purchases, subjects
 from counterfoil.store.database import Database
 from counterfoil.store.subjects import TABLES, SubjectMoved
 from store.road import TENANT
@@ -84,6 +96,9 @@ BOUGHT = purchase(
     auto_topup=POLICY.id, features=("chat", "images"), expires_after_s=86_400, invoice=invoice().id, line=line(0).id
 )
 LINE = replace(line(0), kind=LineKind.CREDIT_PURCHASE, purchase=BOUGHT.id)
+WAITING = PendingLine(
+    PendingLineId(typeid("pline", 1)), CUSTOMER, ACCOUNT, PendingLineStatus.WAITING, "July", "USD", 2_500, 0, NOW, NOW
+)
 EVERYTHING: tuple[Subject, ...] = (
     customer(),
     method(),
@@ -99,6 +114,7 @@ EVERYTHING: tuple[Subject, ...] = (
     HOLD,
     ORDER,
     CASE,
+    WAITING,
 )
 
 
@@ -127,8 +143,9 @@ def loaded(house: Database) -> dict[type, Any]:
             *subjects.holds(tx, list(legs)),
             *subjects.invoices(tx, [invoice().id]),
             *subjects.lines(tx, [invoice().id]),
-            *subjects.purchases(tx, [BOUGHT.id]),
+            *purchases.purchases(tx, [BOUGHT.id]),
             *auto_topups.of_wallets(tx, [wallet().id]),
+            *purchases.pending_lines(tx, [CUSTOMER]),
             *subjects.payments(tx, [PAYMENT.id]),
             *subjects.legs(tx, [PAYMENT.id]),
             *subjects.orders(tx, legs),

@@ -25,6 +25,7 @@ from counterfoil.api.routes import (
     invoices,
     methods,
     operator,
+    packs,
     payments,
     purchases,
     road,
@@ -48,7 +49,9 @@ ROUTERS = (
     spending.holds,
     invoices.router,
     payments.router,
+    packs.router,
     purchases.router,
+    purchases.lines,
     road.router,
     operator.router,
 )

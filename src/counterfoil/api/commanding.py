@@ -62,9 +62,16 @@ def _is_answered(result: Result) -> bool:
     """Say whether it is the caller's turn: the payment rests, or its customer has something to confirm."""
     if result.final:
         return True
-    shown = json.loads(result.answer.body)
+    shown = _collecting(json.loads(result.answer.body))
+    if shown is None:
+        return False
     is_confirmable = shown["confirm"] == "client" and any(leg.get("provider_ref") for leg in shown["legs"])
     return shown["status"] == "requires_action" or is_confirmable
+
+
+def _collecting(shown: dict[str, Any]) -> dict[str, Any] | None:
+    """Give the payment of an answer: a payment itself, or the one that collects a purchase."""
+    return shown.get("payment") if shown["object"] == "purchase" else shown
 
 
 def _respond(command: Command, result: Result) -> Response:
@@ -88,12 +95,13 @@ def _is_subject(body: str) -> bool:
 
 
 def _pending(command: Command, result: Result, response: Response) -> Response:
-    """Complete the answer of a payment under way: where to look, and what a browser needs to confirm it."""
+    """Complete the answer of what is under way: where to look, and what a browser needs to confirm it."""
     shown = json.loads(result.answer.body)
-    secret = client_secret(command.call.house, command.call.tenant, shown)
+    payment = _collecting(shown)
+    secret = client_secret(command.call.house, command.call.tenant, payment) if payment else None
     body = shown | ({"client_secret": secret} if secret else {})
     headers = {name: value for name, value in response.headers.items() if name not in ("content-length",)}
-    headers |= {"Location": f"/v1/payments/{shown['id']}", "Retry-After": "1"}
+    headers |= {"Location": f"/v1/{shown['object']}s/{shown['id']}", "Retry-After": "1"}
     return Response(_text(body), 202, headers)
 
 

@@ -220,6 +220,28 @@ REFUSALS: Final = Section(
             "Buy it into a wallet of the pack's unit.",
         ),
         Entry(
+            "purchase_cap_reached",
+            "What one customer may buy in 24 hours, by your policy, is used up.",
+            "Wait, or raise the cap in the policy. What failed or was canceled does not count.",
+        ),
+        Entry(
+            "purchase_not_settled",
+            "Only a purchase that was paid can be voided.",
+            "Cancel one that was not paid yet.",
+        ),
+        Entry(
+            "purchase_collected_by_invoice",
+            "The purchase is collected by an invoice, so nobody else can tell that it is paid.",
+            "Pay its invoice; the purchase follows by itself.",
+        ),
+        Entry("line_billed", "The line stands on an invoice already.", "Void the invoice that `detail` names."),
+        Entry("line_managed", "The line bills a purchase.", "Cancel the purchase; its line goes with it."),
+        Entry(
+            "pack_differs",
+            "A pack's code was given twice in one catalogue, or its unit is not declared.",
+            "Name each pack once, in a declared unit.",
+        ),
+        Entry(
             "purchase_closed",
             "The purchase has come to its end, so this step can't be taken any more.",
             "Look at its status; buy again if more is wanted.",

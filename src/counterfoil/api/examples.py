@@ -127,6 +127,43 @@ PURCHASE: Final = {
     "fulfilled_at": AT,
     "created_at": AT,
 }
+PENDING_LINE: Final = {
+    "id": f"pline_{SUFFIX}",
+    "object": "pending_line",
+    "customer": CUSTOMER_ID,
+    "status": "waiting",
+    "description": "Support, July",
+    "net": _usd(2500),
+    "fee": _usd(0),
+    "tax": _usd(0),
+    "gross": _usd(2500),
+    "invoice_at": AT,
+    "invoice_description": "",
+    "purchase": None,
+    "invoice": None,
+    "created_at": AT,
+}
+PACK: Final = {
+    "code": "pack-2500",
+    "object": "pack",
+    "version": 1,
+    "name": "2,500 credits",
+    "credits": {"quantity": "2500", "unit": "credits"},
+    "prices": [_usd(5000)],
+    "fee_bp": 0,
+    "expires_after_s": None,
+    "plans": [],
+    "on_sale": True,
+}
+POLICY: Final = {
+    "object": "purchase_policy",
+    "version": 1,
+    "custom": [],
+    "caps": [_usd(100000)],
+    "needs_provider_customer": False,
+    "gives_up_after_s": 86400,
+}
+CATALOGUE: Final = {"object": "catalogue", "packs": [PACK], "policy": POLICY, "added": ["pack-2500"]}
 PAYMENT: Final = {
     "id": PAYMENT_ID,
     "object": "payment",
@@ -248,6 +285,10 @@ EXAMPLES: Final[dict[str, Any]] = {
     "Invoice": INVOICE,
     "Payment": PAYMENT,
     "Purchase": PURCHASE,
+    "PendingLine": PENDING_LINE,
+    "Pack": PACK,
+    "PurchasePolicy": POLICY,
+    "Catalogue": CATALOGUE,
     "CustomerState": {
         "object": "customer_state",
         "customer": CUSTOMER,

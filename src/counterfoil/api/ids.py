@@ -31,6 +31,7 @@ def path_of(noun: str, example: str) -> object:
 InvoicePath = Annotated[str, path_of("invoice", "inv_01h455vb4pex5vsknk084sn02q")]
 PaymentPath = Annotated[str, path_of("payment", "pmt_01h455vb4pex5vsknk084sn02q")]
 PurchasePath = Annotated[str, path_of("purchase", "prch_01h455vb4pex5vsknk084sn02q")]
+PendingLinePath = Annotated[str, path_of("pending line", "pline_01h455vb4pex5vsknk084sn02q")]
 WalletPath = Annotated[str, path_of("wallet", "wlt_01h455vb4pex5vsknk084sn02q")]
 GrantPath = Annotated[str, path_of("grant", "grant_01h455vb4pex5vsknk084sn02q")]
 MethodPath = Annotated[str, path_of("payment method", "pmeth_01h455vb4pex5vsknk084sn02q")]
@@ -39,7 +40,7 @@ NoticePath = Annotated[str, path_of("provider event", "pevt_01h455vb4pex5vsknk08
 CasePath = Annotated[str, path_of("case", "case_01h455vb4pex5vsknk084sn02q")]
 AnyPath = Annotated[str, path_of("object", "inv_01h455vb4pex5vsknk084sn02q")]
 
-WORDS: Final = {"method": "payment method", "inbox": "provider event"}
+WORDS: Final = {"pending_line": "pending line", "method": "payment method", "inbox": "provider event"}
 
 
 def checked(noun: str, text: str, param: str | None = None) -> str:

@@ -21,7 +21,8 @@ from counterfoil.api.fields import (
     ShortText,
     Strict,
 )
-from counterfoil.core.books import GrantSource, LineKind, Overdraft, Shortfall
+from counterfoil.core.books import GrantSource, Overdraft, Shortfall
+from counterfoil.core.bought import GrantTiming, Settlement
 
 
 class NoFields(Strict):
@@ -146,7 +147,7 @@ class Face(Strict):
 class NewLine(Strict):
     """A line of an invoice, in minor units of the invoice's currency. Tax is given, never computed."""
 
-    kind: LineKind = LineKind.FLAT_FEE
+    kind: Literal["flat_fee", "goods", "fee"] = "flat_fee"
     description: ShortText
     net: MinorOrZero
     tax: MinorOrZero = 0
@@ -225,3 +226,151 @@ class ForwardClock(Strict):
 
     advance_s: Annotated[StrictInt, Field(ge=1, le=366 * 86_400)] | None = None
     advance: Annotated[str, Field(pattern=r"^[0-9]{1,7}[smhd]$")] | None = None
+
+
+class Price(Strict):
+    """A price, net of fee and tax."""
+
+    amount: Minor
+    currency: Currency
+
+
+class NewPurchase(Strict):
+    """Credits to be bought: a pack, or a number of credits at the catalogue's price, or at one that you name.
+
+    `wallet`, or the `unit` of the customer's wallet, says where they go. `settlement` says who collects: an `invoice`
+    of ours, somebody else (`external`, who tells us `status`), or nobody (`promotional`). `invoice_at` bills later.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"customer": "ext:user-7012", "unit": "credits", "pack": "pack-2500"}]}
+    )
+
+    customer: AnyId
+    wallet: AnyId | None = None
+    unit: ShortText | None = None
+    pack: ShortText | None = None
+    credits: Annotated[str, Field(max_length=40)] | None = None
+    price: Price | None = None
+    currency: Currency | None = None
+    tax: MinorOrZero = 0
+    plan: ShortText | None = None
+    settlement: Settlement = Settlement.INVOICE
+    status: Literal["created", "authorized", "settled"] = "created"
+    grant_timing: GrantTiming = GrantTiming.AFTER_PAID
+    expires_after_s: Annotated[StrictInt, Field(ge=1, le=100 * 366 * 86_400)] | None = None
+    priority: Annotated[StrictInt, Field(ge=0, le=1000)] | None = None
+    features: Features | None = None
+    invoice_at: Instant | None = None
+    payment_method: AnyId | None = None
+    confirm: Literal["server", "client"] = "server"
+    description: Annotated[str, Field(max_length=255)] = ""
+    invoice_description: LongText = ""
+    external_id: ExternalId | None = None
+
+
+class NewPendingLine(Strict):
+    """A flat fee that is billed when its invoice date comes, together with everything else that is due then."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer": "ext:user-7012",
+                    "currency": "USD",
+                    "description": "Support, July",
+                    "net": 2500,
+                    "invoice_at": "2026-07-01T00:00:00Z",
+                }
+            ]
+        }
+    )
+
+    customer: AnyId
+    currency: Currency
+    description: ShortText
+    net: MinorOrZero
+    tax: MinorOrZero = 0
+    invoice_at: Instant
+    invoice_description: LongText = ""
+
+
+class NewPack(Strict):
+    """A pack of credits. Prices are net, one per currency; `fee_bp` is charged on top, in hundredths of a per cent."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+    unit: ShortText
+    credits: Quantity
+    prices: Annotated[list[Price], Field(min_length=1, max_length=50)]
+    name: Annotated[str, Field(max_length=255)] = ""
+    fee_bp: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+    expires_after_s: Annotated[StrictInt, Field(ge=1, le=100 * 366 * 86_400)] | None = None
+    priority: Annotated[StrictInt, Field(ge=0, le=1000)] = 50
+    features: Features = []
+    plans: Annotated[list[ShortText], Field(max_length=100)] = []
+    on_sale: Flag = True
+
+
+class NewCustomAmounts(Strict):
+    """Sizes that may be bought without a pack: whole units from `least` to `most`, at a price each."""
+
+    unit: ShortText
+    price: Price
+    least: Annotated[StrictInt, Field(ge=1)]
+    most: Annotated[StrictInt, Field(ge=1)]
+    fee_bp: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+    expires_after_s: Annotated[StrictInt, Field(ge=1, le=100 * 366 * 86_400)] | None = None
+
+
+class NewPolicy(Strict):
+    """What purchases are held to. It stands as a whole: what is left out is not limited."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "custom": [
+                        {
+                            "unit": "usd-credit",
+                            "price": {"amount": 100, "currency": "USD"},
+                            "least": 5,
+                            "most": 5000,
+                            "fee_bp": 500,
+                        }
+                    ],
+                    "caps": [{"amount": 100000, "currency": "USD"}],
+                    "needs_provider_customer": False,
+                    "gives_up_after_s": 86400,
+                }
+            ]
+        }
+    )
+
+    custom: Annotated[list[NewCustomAmounts], Field(max_length=50)] = []
+    caps: Annotated[list[Price], Field(max_length=50)] = []
+    needs_provider_customer: Flag = False
+    gives_up_after_s: Annotated[StrictInt, Field(ge=60, le=366 * 86_400)] = 86_400
+
+
+class NewCatalogue(Strict):
+    """What is on sale. A pack that says something new becomes its next version; one that is not named stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "packs": [
+                        {
+                            "code": "pack-2500",
+                            "unit": "credits",
+                            "credits": "2500",
+                            "prices": [{"amount": 5000, "currency": "USD"}],
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    packs: Annotated[list[NewPack], Field(max_length=500)] = []
+    policy: NewPolicy | None = None

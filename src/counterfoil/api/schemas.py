@@ -289,6 +289,60 @@ class Purchase(Answer):
     created_at: Time
 
 
+class PendingLine(Answer):
+    """A line that waits for its invoice date, and what became of it."""
+
+    id: str
+    object: Literal["pending_line"]
+    customer: str
+    status: str
+    description: str
+    net: Money
+    fee: Money
+    tax: Money
+    gross: Money
+    invoice_at: Time
+    invoice_description: str
+    purchase: str | None
+    invoice: str | None
+    created_at: Time
+
+
+class Pack(Answer):
+    """One version of a pack of credits."""
+
+    code: str
+    object: Literal["pack"]
+    version: int
+    name: str
+    credits: Units
+    prices: list[Money]
+    fee_bp: int
+    expires_after_s: int | None
+    plans: list[str]
+    on_sale: bool
+
+
+class PurchasePolicy(Answer):
+    """What purchases are held to."""
+
+    object: Literal["purchase_policy"]
+    version: int
+    custom: list[dict[str, Any]]
+    caps: list[Money]
+    needs_provider_customer: bool
+    gives_up_after_s: int
+
+
+class Catalogue(Answer):
+    """What is on sale, and what purchases are held to. `added` are the packs whose version is new."""
+
+    object: Literal["catalogue"]
+    packs: list[Pack]
+    policy: PurchasePolicy
+    added: list[str] | None = None
+
+
 class Leg(Answer):
     """One part of a payment."""
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from counterfoil.core.agreed import AutoTopup
-from counterfoil.core.bought import Collector, Purchase
+from counterfoil.core.bought import Collector, PendingLine, Purchase
 from counterfoil.core.ids import (
     AccountId,
     CaseId,
@@ -374,7 +374,20 @@ class Case:
 
 
 Subject: TypeAlias = (
-    Customer | Method | Wallet | Grant | Hold | Line | Invoice | Payment | Leg | Case | Order | Purchase | AutoTopup
+    Customer
+    | Method
+    | Wallet
+    | Grant
+    | Hold
+    | Line
+    | Invoice
+    | Payment
+    | Leg
+    | Case
+    | Order
+    | Purchase
+    | PendingLine
+    | AutoTopup
 )
 
 
@@ -400,6 +413,8 @@ class Books:
     purchases: tuple[Purchase, ...] = ()
     topups: tuple[AutoTopup, ...] = ()
     """The policies that bought these purchases, or that the news is about."""
+    pending_lines: tuple[PendingLine, ...] = ()
+    """Lines that wait for their invoice date, where they were asked for."""
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()
@@ -484,4 +499,5 @@ SHELVES: Final[dict[type, str]] = {
     Order: "orders",
     Purchase: "purchases",
     AutoTopup: "topups",
+    PendingLine: "pending_lines",
 }

@@ -12,11 +12,12 @@ from counterfoil.core.ids import (
     InvoiceId,
     LineId,
     MethodId,
+    PendingLineId,
     ProviderRef,
     PurchaseId,
     WalletId,
 )
-from counterfoil.core.lifecycle import PurchaseStatus
+from counterfoil.core.lifecycle import PendingLineStatus, PurchaseStatus
 from counterfoil.core.money import Money
 
 
@@ -112,3 +113,33 @@ class Purchase:
     def gross(self) -> Money:
         """What the customer pays in all, as money."""
         return Money(self.gross_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLine:
+    """A line that waits for its invoice date, durable from the moment it was asked for.
+
+    `net_minor`, `fee_minor` and `tax_minor` are minor units; a purchase's are those of the purchase. `about` is what
+    its invoice is to say of itself, the caller's words. `invoice` and `line` are what it became.
+    """
+
+    id: PendingLineId
+    customer: CustomerId
+    account: AccountId
+    status: PendingLineStatus
+    description: str
+    currency: str
+    net_minor: int
+    tax_minor: int
+    invoice_at: datetime
+    created_at: datetime
+    fee_minor: int = 0
+    about: str = ""
+    purchase: PurchaseId | None = None
+    invoice: InvoiceId | None = None
+    line: LineId | None = None
+
+    @property
+    def gross_minor(self) -> int:
+        """What the customer will owe for it."""
+        return self.net_minor + self.fee_minor + self.tax_minor

@@ -27,6 +27,7 @@ DecisionId = NewType("DecisionId", str)
 CaseId = NewType("CaseId", str)
 PurchaseId = NewType("PurchaseId", str)
 AutoTopupId = NewType("AutoTopupId", str)
+PendingLineId = NewType("PendingLineId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -45,6 +46,7 @@ PREFIXES: Final = {
     "line": "line",
     "purchase": "prch",
     "auto_topup": "atop",
+    "pending_line": "pline",
     "payment": "pmt",
     "leg": "leg",
     "order": "ordr",

@@ -35,7 +35,7 @@ from counterfoil.core.effects import (
     Why,
     changes_of,
 )
-from counterfoil.core.ids import InvoiceId, LineId, NewId, PaymentId
+from counterfoil.core.ids import InvoiceId, LineId, NewId, PaymentId, PurchaseId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
 from counterfoil.core.money import MINOR_MAX, Money
 from counterfoil.core.recognition import catch_up_all
@@ -57,6 +57,7 @@ class NewLine:
     description: str
     net_minor: int
     tax_minor: int = 0
+    purchase: PurchaseId | None = None
 
 
 def decide_draft(books: Books, wanted: Invoice, lines: tuple[NewLine, ...], new_id: NewId) -> Decision:
@@ -67,7 +68,16 @@ def decide_draft(books: Books, wanted: Invoice, lines: tuple[NewLine, ...], new_
     total = sum(each.net_minor + each.tax_minor for each in lines)
     invoice = replace(wanted, total_minor=total)
     made = tuple(
-        Line(LineId(new_id("line")), invoice.id, position, each.kind, each.description, each.net_minor, each.tax_minor)
+        Line(
+            id=LineId(new_id("line")),
+            invoice=invoice.id,
+            position=position,
+            kind=each.kind,
+            description=each.description,
+            net_minor=each.net_minor,
+            tax_minor=each.tax_minor,
+            purchase=each.purchase,
+        )
         for position, each in enumerate(lines)
     )
     effects = (Change(None, invoice), *(Change(None, line) for line in made))
@@ -80,6 +90,8 @@ def _lines_fault(invoice: Invoice, lines: tuple[NewLine, ...]) -> str | None:
         return "A line can't be negative; reduce a debt by a credit note."
     if any(each.net_minor + each.tax_minor == 0 for each in lines):
         return "A line of zero bills nothing; leave it out."
+    if any(each.kind is LineKind.CREDIT_PURCHASE and each.purchase is None for each in lines):
+        return "Credits are billed by buying them: POST /v1/purchases."
     if sum(each.net_minor + each.tax_minor for each in lines) > MINOR_MAX:
         return "The lines add up to more than the books can hold."
     return None if invoice.due_at is None or invoice.due_at >= invoice.created_at else "The due date is in the past."

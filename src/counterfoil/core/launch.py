@@ -75,8 +75,9 @@ def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) ->
     plan = _Plan(books, payment, position=len(legs_of(books, payment.id)), now=now, new_id=new_id)
     if payment != earlier:
         plan.add(Change(earlier, payment))
-    if launch.use_credits and launch.provider_ref is None:
-        remaining = _with_credits(plan, invoices, remaining)
+    payable = tuple(each for each in invoices if not _sells_credits(books, each))
+    if launch.use_credits and launch.provider_ref is None and payable:
+        remaining = _with_credits(plan, payable, remaining)
     if any(remaining.values()):
         refused = _with_provider(plan, launch, invoices, remaining)
         if refused:
@@ -226,10 +227,15 @@ def _payment(books: Books, launch: Launch, due: int, now: datetime, new_id: NewI
     return payment, None
 
 
+def _sells_credits(books: Books, invoice: Invoice) -> bool:
+    """Say whether an invoice bills credits: those are paid with money, never with other credits."""
+    return any(each.purchase for each in books.lines if each.invoice == invoice.id)
+
+
 def _with_credits(plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[InvoiceId, int]) -> dict[InvoiceId, int]:
-    """Reserve what the wallets can cover, and give what is left of each invoice."""
-    left = dict(remaining)
-    budget = _creditable(plan, sum(left.values()))
+    """Reserve what the wallets can cover of these invoices, and give what is left of each."""
+    left = {each.id: remaining[each.id] for each in invoices}
+    budget = _creditable(plan, sum(left.values()), sum(remaining.values()))
     for wallet in credits.paying_wallets(plan.books, plan.payment.currency):
         shares = credits.cover(plan.books, wallet, min(budget, sum(left.values())), plan.now)
         minor = sum(each.minor for each in shares)
@@ -243,17 +249,18 @@ def _with_credits(plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[In
         plan.add(Change(None, leg), *(Change(before[each.id], each) for each in grants))
         plan.add(*(Change(None, hold) for hold in holds))
         left = _allocate(plan, leg, invoices, left, minor)
-    return left
+    return remaining | left
 
 
-def _creditable(plan: _Plan, due: int) -> int:
-    """Give how much credits may pay so that the provider can be asked for the rest: its least charge, in its steps."""
+def _creditable(plan: _Plan, due: int, total: int) -> int:
+    """Give how much of `due` credits may pay, so that the provider can be asked for what is left of `total`: its least
+    charge, in its steps."""
     wallets = credits.paying_wallets(plan.books, plan.payment.currency)
     worth = sum(each.minor for wallet in wallets for each in credits.cover(plan.books, wallet, due, plan.now))
-    rest = due - min(worth, due)
+    rest = total - min(worth, due)
     step = smallest_step(plan.payment.currency)
     asked = max(smallest_charge(plan.payment.currency).minor, -(-rest // step) * step) if rest else 0
-    return max(0, due - asked)
+    return min(due, max(0, total - asked))
 
 
 def _allocate(

@@ -114,6 +114,14 @@ class SpendHoldStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class PendingLineStatus(StrEnum):
+    """Whether a line that waits for its invoice date was put on an invoice."""
+
+    WAITING = "waiting"
+    INVOICED = "invoiced"
+    CANCELED = "canceled"
+
+
 class CaseStatus(StrEnum):
     """Whether a person has answered the question."""
 
@@ -169,6 +177,7 @@ PURCHASE_MOVES: Final = moves(
 )
 AUTO_TOPUP_MOVES: Final = moves(on="off suspended", off="on", suspended="on off")
 SPEND_HOLD_MOVES: Final = moves(open="settled released expired")
+PENDING_LINE_MOVES: Final = moves(waiting="invoiced canceled")
 CASE_MOVES: Final = moves(open="resolved")
 
 MACHINES: Final = {
@@ -182,6 +191,7 @@ MACHINES: Final = {
     "spend_hold": (SpendHoldStatus, SPEND_HOLD_MOVES),
     "purchase": (PurchaseStatus, PURCHASE_MOVES),
     "auto_topup": (AutoTopupStatus, AUTO_TOPUP_MOVES),
+    "pending_line": (PendingLineStatus, PENDING_LINE_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
 }
 """Table in Postgres to its states and moves. The column is always `status`."""

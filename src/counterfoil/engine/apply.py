@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from counterfoil.core.books import Case, Payment, Subject
+from counterfoil.core.bought import Purchase
 from counterfoil.core.effects import (
     Allocate,
     Change,
@@ -33,11 +34,12 @@ from counterfoil.store.inbox import News
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A decision that was written. `id` is None while it waits; `payments` are those that it changed."""
+    """A decision that was written. `id` is None while it waits; `payments`, `purchases`: those that it changed."""
 
     id: str | None
     decision: Decision
     payments: tuple[Payment, ...]
+    purchases: tuple[Purchase, ...] = ()
 
 
 def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: datetime, new_id: NewId) -> Applied:
@@ -54,7 +56,8 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
     status = InboxStatus.PARKED if isinstance(decision, Park) else InboxStatus.DECIDED
     inbox.mark(tx, news_id, status, customer=customer)
     payments = {each.id: each for each in changes_of(effects) if isinstance(each, Payment)}
-    return Applied(identity, decision, tuple(payments.values()))
+    purchases = {each.id: each for each in changes_of(effects) if isinstance(each, Purchase)}
+    return Applied(identity, decision, tuple(payments.values()), tuple(purchases.values()))
 
 
 def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: NewId) -> None:

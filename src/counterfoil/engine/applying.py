@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TypeVar
 
 from counterfoil.core.books import Books, Payment, with_changes
+from counterfoil.core.bought import Purchase
 from counterfoil.core.effects import (
     Allocate,
     Change,
@@ -22,11 +23,10 @@ from counterfoil.core.effects import (
     effects_of,
 )
 from counterfoil.core.lifecycle import InboxStatus
-from counterfoil.engine.answers import payment_answer
+from counterfoil.engine.answers import answer_of, rests
 from counterfoil.engine.apply import Applied, apply, apply_effect, follow_change, stored_form
 from counterfoil.engine.decide import Moment, Ruling
 from counterfoil.engine.notices import Seen, observation, report
-from counterfoil.engine.views import AT_REST
 from counterfoil.store import decisions, inbox, journal, saving, work
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.decisions import Told
@@ -69,6 +69,12 @@ class Writing:
     def payments(self) -> tuple[Payment, ...]:
         """The payments that it changed."""
         return tuple({each.id: each for each in changes_of(self.effects) if isinstance(each, Payment)}.values())
+
+    @property
+    def awaitable(self) -> tuple[Payment | Purchase, ...]:
+        """The payments and purchases that it changed, as it leaves them: commands may wait for them."""
+        changed = (each for each in changes_of(self.effects) if isinstance(each, Payment | Purchase))
+        return tuple({str(each.id): each for each in changed}.values())
 
 
 def apply_all(tx: Tx, verdicts: Sequence[Verdict], moment: Moment) -> None:
@@ -156,14 +162,14 @@ def _mark(writing: Writing) -> tuple[str, InboxStatus, str | None]:
 
 def _fix_answers(tx: Tx, made: Iterable[Writing]) -> None:
     """Fix the answers that commands wait for, from the books as they are after their decision."""
-    resting = {str(payment.id): each for each in made for payment in each.payments if payment.status in AT_REST}
+    resting = {str(each.id): (each, writing) for writing in made for each in writing.awaitable if rests(each)}
     if not resting:
         return
-    for payment in sorted(inbox.awaited(tx, sorted(resting))):
-        writing = resting[payment]
+    for identity in sorted(inbox.awaited(tx, sorted(resting))):
+        subject, writing = resting[identity]
         assert writing.verdict.books is not None
         books = with_changes(writing.verdict.books, changes_of(writing.effects))
-        inbox.finish_commands(tx, payment, payment_answer(books, payment))
+        inbox.finish_commands(tx, identity, answer_of(books, subject))
 
 
 def _of(made: Iterable[Writing], kind: type[E]) -> list[E]:

@@ -35,6 +35,11 @@ STATUS_OF_REFUSAL: dict[Reason, int] = {
     Reason.EXTERNAL_ID_TAKEN: 409,
     Reason.CUSTOMER_ERASED: 409,
     Reason.CASE_NOT_OPEN: 409,
+    Reason.PURCHASE_CLOSED: 409,
+    Reason.PURCHASE_NOT_SETTLED: 409,
+    Reason.PURCHASE_COLLECTED_BY_INVOICE: 409,
+    Reason.LINE_BILLED: 409,
+    Reason.LINE_MANAGED: 409,
     Reason.NO_PAYMENT_METHOD: 402,
 }
 """How a refusal is answered; every other one is 422."""
@@ -189,7 +194,7 @@ def current(tx: Tx, row: Row, news_id: str, *, replayed: bool = False) -> Result
     if row["final_body"] is not None:
         answer = Answer(row["final_status"], row["final_body"])
         return Result(answer, news_id, None, final=True, replayed=replayed, awaits=row["awaits"])
-    seen = looks.payment(tx, row["awaits"])
+    seen = looks.awaited(tx, row["awaits"])
     answer = Answer(202, plain(seen) if seen else row["first_body"])
     return Result(answer, news_id, None, final=False, replayed=replayed, awaits=row["awaits"])
 

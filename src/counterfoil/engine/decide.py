@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from counterfoil.core import (
+    buying,
     customers,
+    gathering,
     given_up,
     invoicing,
     launch,
@@ -37,7 +39,7 @@ from counterfoil.core.journal import provider_balance
 from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import journal, mirrors, subjects
+from counterfoil.store import accounts, journal, mirrors, subjects
 from counterfoil.store.database import Row, Tx
 
 FETCHED = frozenset({"payment_intent", "checkout.session", "customer", "payment_method", "invoice", "customer_balance"})
@@ -267,5 +269,15 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None
             return Ruling(wallets.decide_begin_lot(books, GrantId(subject), moment.now), customer)
+        case buying.GIVE_UP_TIMER:
+            books = load_books(tx, customer, Scope(purchases=(subject,)))
+            assert books is not None
+            return Ruling(buying.decide_give_up(books, PurchaseId(subject), moment.now, moment.new_id), customer)
+        case gathering.GATHER_TIMER:
+            books = load_books(tx, customer, Scope(pending=True))
+            assert books is not None
+            due = gathering.due_lines(books, moment.now)
+            numbers = tuple(f"INV-{accounts.next_number(tx, 'invoice'):06d}" for _ in due)
+            return Ruling(gathering.decide_gather(books, numbers, moment.now, moment.new_id), customer)
         case kind:
             raise AssertionError(f"no rule wakes for {kind}")

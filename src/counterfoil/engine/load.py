@@ -21,10 +21,10 @@ from counterfoil.core.books import (
     Payment,
     Wallet,
 )
-from counterfoil.core.bought import Collector, Purchase
+from counterfoil.core.bought import Collector, PendingLine, Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import Order
-from counterfoil.store import auto_topups, cases, decisions, journal, subjects
+from counterfoil.store import auto_topups, cases, decisions, journal, purchases, subjects
 from counterfoil.store.database import Tx
 
 T = TypeVar("T")
@@ -49,6 +49,9 @@ class Scope:
     grants: tuple[str, ...] = ()
     purchases: tuple[str, ...] = ()
     topups: Topups | None = None
+    pending: bool = False
+    """Whether the lines that wait to be billed are wanted, with their purchases."""
+    pending_lines: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
 
@@ -63,14 +66,12 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     held = subjects.lock_customers(tx, wanted)
     scopes = [wanted[customer] for customer in held]
     policies, recent = _topped_up(tx, scopes)
-    named = {each for scope in scopes for each in scope.purchases} | {
-        str(each.attempt) for each in policies if each.attempt
-    }
-    bought = subjects.purchases(tx, named) if named else ()
+    bought, waiting = _bought(tx, scopes, list(held), policies)
     invoice_ids, payment_ids = _tied_together(tx, scopes, {str(each.invoice) for each in bought if each.invoice})
     lots = [each for scope in scopes for each in scope.grants]
+    named = {each.id for each in bought}
     bought = (*bought, *(each for each in recent if each.id not in named))
-    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought, policies)
+    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought, waiting, policies)
     beside = _read_beside(tx, scopes)
     return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
 
@@ -82,6 +83,19 @@ def _topped_up(tx: Tx, scopes: Sequence[Scope]) -> tuple[tuple[AutoTopup, ...], 
     if not wallets:
         return (), ()
     return auto_topups.of_wallets(tx, wallets), auto_topups.bought(tx, wallets, min(each.since for each in wanted))
+
+
+def _bought(
+    tx: Tx, scopes: Sequence[Scope], customers: list[str], policies: Sequence[AutoTopup]
+) -> tuple[tuple[Purchase, ...], tuple[PendingLine, ...]]:
+    """Give the purchases and the waiting lines that are wanted, and each other's."""
+    lines = [each for scope in scopes for each in scope.pending_lines]
+    is_wanted = lines or any(scope.pending for scope in scopes)
+    waiting = purchases.pending_lines(tx, customers, lines) if is_wanted else ()
+    named = {each for scope in scopes for each in scope.purchases}
+    named |= {str(each.purchase) for each in waiting if each.purchase}
+    named |= {str(each.attempt) for each in policies if each.attempt}
+    return purchases.purchases(tx, named) if named else (), waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,7 @@ class Shelves:
     orders: dict[str, list[Order]]
     purchases: dict[str, list[Purchase]]
     topups: dict[str, list[AutoTopup]]
+    pending_lines: dict[str, list[PendingLine]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,7 @@ def _read(
     payment_ids: set[str],
     lots: list[str],
     bought: Sequence[Purchase],
+    waiting: Sequence[PendingLine],
     policies: Sequence[AutoTopup],
 ) -> Shelves:
     """Read in the lock order. What belongs to rows that are not there is not asked for."""
@@ -128,10 +144,10 @@ def _read(
     legs = subjects.legs(tx, [each.id for each in payments]) if payments else ()
     leg_ids = [str(each.id) for each in legs]
     lines = subjects.lines(tx, [each.id for each in invoices]) if invoices else ()
-    purchases = _with_billed(tx, bought, lines)
+    sold = _with_billed(tx, bought, lines)
     mirrors = [each.id for each in invoices if each.collector is Collector.PROVIDER]
-    held_policies = _policies(tx, policies, purchases)
-    lots = [*lots, *(each.grant for each in purchases if each.grant)]
+    held_policies = _policies(tx, policies, sold)
+    lots = [*lots, *(each.grant for each in sold if each.grant)]
     grants = subjects.grants(tx, [each.id for each in wallets], leg_ids, lots) if wallets else ()
     return Shelves(
         methods=_by(subjects.methods_of(tx, customers), "customer"),
@@ -144,7 +160,8 @@ def _read(
         legs=_by(legs, "payment"),
         allocations=_by(subjects.allocations(tx, leg_ids) if legs else (), "leg"),
         orders=_by(subjects.orders(tx, [*leg_ids, *mirrors]) if legs or mirrors else (), "subject"),
-        purchases=_by(purchases, "customer"),
+        purchases=_by(sold, "customer"),
+        pending_lines=_by(waiting, "customer"),
         topups=_by(held_policies, "customer"),
     )
 
@@ -153,7 +170,7 @@ def _with_billed(tx: Tx, bought: Sequence[Purchase], lines: Iterable[Line]) -> l
     """Give the purchases that were asked for, and those that the lines bill."""
     known = {each.id for each in bought}
     billed = {each.purchase for each in lines if each.purchase} - known
-    return sorted([*bought, *(subjects.purchases(tx, billed) if billed else ())], key=lambda each: each.id)
+    return sorted([*bought, *(purchases.purchases(tx, billed) if billed else ())], key=lambda each: each.id)
 
 
 def _policies(tx: Tx, known: Sequence[AutoTopup], purchases: Iterable[Purchase]) -> list[AutoTopup]:
@@ -195,6 +212,7 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         orders=_by_id(_under(shelves.orders, [*leg_ids, *(each.id for each in invoices)])),
         purchases=_under(shelves.purchases, [customer.id]),
         topups=_under(shelves.topups, [customer.id]),
+        pending_lines=_under(shelves.pending_lines, [customer.id]),
         suspense=tuple((ProviderRef(ref), beside.suspense[ref]) for ref in scope.refs if ref in beside.suspense),
         questions=frozenset(each for each in beside.questions if each[1] in scope.refs),
         cases=tuple(each for each in beside.cases if each.subject in scope.refs),

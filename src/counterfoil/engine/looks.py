@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from counterfoil.core.books import Books, Case, Invoice, LegKind, Method, Payment
 from counterfoil.core.bought import Purchase
+from counterfoil.core.catalogue import PurchasePolicy
 from counterfoil.core.facts import IntentFact
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
@@ -20,7 +21,8 @@ from counterfoil.engine.house import House
 from counterfoil.engine.views import View, instant
 from counterfoil.providers.port import ProviderUnavailable
 from counterfoil.store import cases as case_notes
-from counterfoil.store import decisions, inbox, pages, statements, subjects
+from counterfoil.store import catalogue, decisions, inbox, pages, statements, subjects
+from counterfoil.store import purchases as bought
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.pages import Filter, Page
 
@@ -251,7 +253,7 @@ def _books(tx: Tx, invoices: tuple[Invoice, ...], payments: tuple[Payment, ...])
 
 def purchase(tx: Tx, identity: str) -> View | None:
     """Show a purchase."""
-    return next(iter(_purchases(tx, subjects.purchases(tx, (identity,)))), None)
+    return next(iter(_purchases(tx, bought.purchases(tx, (identity,)))), None)
 
 
 def purchases(tx: Tx, page: Page, wanted: Filter) -> list[View]:
@@ -263,6 +265,50 @@ def _purchases(tx: Tx, held: Iterable[Purchase]) -> list[View]:
     held = tuple(held)
     units = {each.id: each.unit for each in pages.wallets_by_id(tx, {each.wallet for each in held})}
     return [views.purchase_view(each, units[each.wallet]) for each in held]
+
+
+def pending_line(tx: Tx, identity: str) -> View | None:
+    """Show a line that waits to be billed, or what became of it."""
+    held = bought.pending_lines(tx, (), (identity,))
+    return views.pending_line_view(held[0]) if held else None
+
+
+def pending_lines(tx: Tx, page: Page, wanted: Filter) -> list[View]:
+    """Show lines that wait to be billed, and what became of them."""
+    return [views.pending_line_view(each) for each in pages.pending_lines(tx, page, wanted)]
+
+
+def packs(tx: Tx) -> list[View]:
+    """Show what is on sale."""
+    units = units_by_code(tx)
+    return [views.pack_view(each, units[each.unit]) for each in catalogue.packs(tx)]
+
+
+def purchase_policy(tx: Tx) -> PurchasePolicy:
+    """Give what purchases are held to."""
+    return catalogue.policy(tx)
+
+
+def units_by_code(tx: Tx) -> dict[str, ServiceUnit]:
+    """Give the declared service units by their code."""
+    return {each.code: each for each in pages.units(tx)}
+
+
+def pack(tx: Tx, code: str) -> list[View]:
+    """Show every version of a pack, the newest first."""
+    units = units_by_code(tx)
+    return [views.pack_view(each, units[each.unit]) for each in catalogue.versions(tx, code)]
+
+
+def awaited(tx: Tx, identity: str) -> View | None:
+    """Show what a command waits for, a payment or a purchase, as it stands."""
+    if not identity.startswith("prch_"):
+        return payment(tx, identity)
+    shown = purchase(tx, identity)
+    if shown is None or shown["invoice"] is None:
+        return shown
+    collecting = payments(tx, Page(limit=1), Filter(parent=shown["invoice"]))
+    return shown | {"payment": collecting[0] if collecting else None}
 
 
 def client_secret(house: House, tenant: str, shown: View) -> str | None:

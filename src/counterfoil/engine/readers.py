@@ -19,6 +19,7 @@ from counterfoil.engine.spend_views import hold_view, spend_view
 from counterfoil.engine.story_views import case_view, decision_view, notice_view, step_of
 from counterfoil.engine.views import View, instant
 from counterfoil.store import accounts, decisions, spends, stories, subjects
+from counterfoil.store import purchases as bought
 from counterfoil.store.database import Tx
 
 
@@ -222,7 +223,7 @@ def _grant(look: Look, identity: str) -> Told | None:
 
 
 def _purchase(look: Look, identity: str) -> Told | None:
-    found = subjects.purchases(look.tx, (identity,))
+    found = bought.purchases(look.tx, (identity,))
     if not found:
         return None
     (purchase,) = found

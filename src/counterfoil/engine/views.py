@@ -24,8 +24,9 @@ from counterfoil.core.books import (
     allocations_of,
     legs_of,
 )
-from counterfoil.core.bought import Purchase
-from counterfoil.core.lifecycle import LegStatus, PaymentStatus
+from counterfoil.core.bought import PendingLine, Purchase, Settlement
+from counterfoil.core.catalogue import Pack, PurchasePolicy
+from counterfoil.core.lifecycle import LegStatus, PaymentStatus, PurchaseStatus
 from counterfoil.core.money import ServiceUnit, exponent, plain
 from counterfoil.core.status import reserved_minor
 from counterfoil.store.database import Row
@@ -302,3 +303,85 @@ def _failure_view(purchase: Purchase) -> View | None:
     if not purchase.failures:
         return None
     return {"code": purchase.failure_code, "message": purchase.failure_text, "failures": purchase.failures}
+
+
+PURCHASE_AT_REST = frozenset(
+    {
+        PurchaseStatus.SETTLED,
+        PurchaseStatus.FAILED,
+        PurchaseStatus.HELD,
+        PurchaseStatus.CANCELED,
+        PurchaseStatus.VOIDED,
+        PurchaseStatus.SCHEDULED,
+    }
+)
+"""Where a purchase rests, as far as whoever bought is concerned: it is paid, refused, or billed later."""
+
+
+def purchase_status(purchase: Purchase) -> int:
+    """Say how a purchase is answered: 201 it is made, 402 its payment was refused, 202 its money is under way."""
+    if purchase.status is PurchaseStatus.FAILED:
+        return 402
+    is_collected = purchase.settlement is Settlement.INVOICE
+    return 202 if is_collected and purchase.status not in PURCHASE_AT_REST else 201
+
+
+def pending_line_view(line: PendingLine) -> View:
+    """Show a line that waits to be billed."""
+    return {
+        "id": line.id,
+        "object": "pending_line",
+        "customer": line.customer,
+        "status": line.status,
+        "description": line.description,
+        "net": money(line.net_minor, line.currency),
+        "fee": money(line.fee_minor, line.currency),
+        "tax": money(line.tax_minor, line.currency),
+        "gross": money(line.gross_minor, line.currency),
+        "invoice_at": instant(line.invoice_at),
+        "invoice_description": line.about,
+        "purchase": line.purchase,
+        "invoice": line.invoice,
+        "invoice_line": line.line,
+        "created_at": instant(line.created_at),
+    }
+
+
+def pack_view(pack: Pack, unit: ServiceUnit) -> View:
+    """Show one version of a pack."""
+    return {
+        "code": pack.code,
+        "object": "pack",
+        "version": pack.version,
+        "name": pack.name,
+        "credits": quantity(pack.quantity, unit),
+        "prices": [money(each.minor, each.currency) for each in pack.prices],
+        "fee_bp": pack.fee_bp,
+        "expires_after_s": pack.expires_after_s,
+        "priority": pack.priority,
+        "features": list(pack.features),
+        "plans": list(pack.plans),
+        "on_sale": pack.on_sale,
+    }
+
+
+def policy_view(policy: PurchasePolicy) -> View:
+    """Show what purchases are held to."""
+    return {
+        "object": "purchase_policy",
+        "version": policy.version,
+        "custom": [
+            {
+                "unit": each.unit,
+                "price": money(each.price.minor, each.price.currency),
+                "least": each.least,
+                "most": each.most,
+                "fee_bp": each.fee_bp,
+                "expires_after_s": each.expires_after_s,
+            }
+            for each in policy.custom
+        ],
+        "caps": [money(each.minor, each.currency) for each in policy.caps],
+        "needs_provider_customer": policy.needs_provider_customer,
+        "gives_up_after_s": policy.gives_up_after_s,
+    }

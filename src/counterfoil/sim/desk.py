@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from counterfoil.core.books import Confirmation, GrantSource, LineKind
+from counterfoil.core.bought import GrantTiming, Settlement
 from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
-from counterfoil.core.lifecycle import WalletStatus
-from counterfoil.core.money import USD_CREDIT
+from counterfoil.core.lifecycle import PurchaseStatus, WalletStatus
+from counterfoil.core.money import USD_CREDIT, Money
 from counterfoil.core.wallets import Issue
-from counterfoil.engine import commands, operations, topups
+from counterfoil.engine import commands, operations, purchases, topups
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
 from counterfoil.engine.topups import TopUp
@@ -32,6 +33,23 @@ class Terms:
 
 
 CARD_ON_FILE = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Credits as they are bought: worth one dollar each, for as many cents unless told otherwise."""
+
+    customer: str
+    wallet: str
+    credits: str = "20"
+    cents: int = 2000
+    settlement: Settlement = Settlement.INVOICE
+    begins: PurchaseStatus = PurchaseStatus.PENDING
+    timing: GrantTiming = GrantTiming.AFTER_PAID
+    invoice_at: datetime | None = None
+    confirm: Confirmation = Confirmation.SERVER
+    about: str = ""
+    external_id: str | None = None
 
 
 def read(result: Result) -> dict[str, Any]:
@@ -135,6 +153,42 @@ class Desk:
     def give_up(self, purchase: str, key: str | None = None) -> Result:
         """Give a purchase up that is not paid."""
         return topups.give_up(self._asked("POST /v1/purchases/cancel", key, purchase), purchase)
+
+    def buy(self, order: Order, key: str | None = None) -> Result:
+        """Buy credits into a wallet."""
+        wanted = purchases.NewPurchase(
+            customer=order.customer,
+            settlement=order.settlement,
+            wallet=order.wallet,
+            credits=order.credits,
+            price=Money(order.cents, "USD") if order.cents else None,
+            begins=order.begins,
+            grant_timing=order.timing,
+            invoice_at=order.invoice_at,
+            confirmation=order.confirm,
+            description="Credits",
+            about=order.about,
+            external_id=order.external_id,
+        )
+        return purchases.buy(self._asked("POST /v1/purchases", key, repr(order)), wanted)
+
+    def step_purchase(self, purchase: str, to: PurchaseStatus, key: str | None = None) -> Result:
+        """Tell that the money of a purchase is promised, or there."""
+        return purchases.step(self._asked(f"POST /v1/purchases/{to}", key, purchase), purchase, to)
+
+    def cancel_purchase(self, purchase: str, key: str | None = None) -> Result:
+        """Give a purchase up."""
+        return purchases.cancel(self._asked("POST /v1/purchases/cancel", key, purchase), purchase)
+
+    def void_purchase(self, purchase: str, key: str | None = None) -> Result:
+        """Take back what is left of the credits of a purchase."""
+        return purchases.void(self._asked("POST /v1/purchases/void", key, purchase), purchase)
+
+    def bill_later(self, customer: str, minor: int, at: datetime, about: str = "", key: str | None = None) -> Result:
+        """Write a flat fee down that is billed when its date comes."""
+        wanted = purchases.NewPendingLine(customer, "USD", "Support", minor, 0, at, about)
+        asked = self._asked("POST /v1/pending-lines", key, customer, minor, str(at), about)
+        return purchases.add_line(asked, wanted)
 
     def look(self, result: Result) -> Result:
         """Read the answer of a command as it is by now."""

@@ -32,7 +32,7 @@ def check_step(database: Database, site: Site) -> list[Breach]:
 def check_rest(database: Database, site: Site) -> list[Breach]:
     """Check what must hold when nothing is under way any more, object by object at the provider."""
     with database.snapshot(site.tenant) as tx:
-        found = list(audit(tx, site.provider.truth(site.account), at_rest=True).breaches)
+        found = list(audit(tx, site.provider.truth(site.account), at_rest=True, now=site.clock.now()).breaches)
         for order in census.open_orders(tx):
             found.append(Breach("I26", order["id"], f"is still {order['status']} ({order['why']})"))
         for each in census.overcollected_invoices(tx):

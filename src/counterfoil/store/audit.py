@@ -6,6 +6,7 @@ Every query streams, so that an audit takes constant memory here whatever the si
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final, LiteralString
 
@@ -30,16 +31,18 @@ class Report:
         return not self.breaches
 
 
-def audit(tx: Tx, provider_truth: ProviderTruth | None = None, *, at_rest: bool = False) -> Report:
+def audit(
+    tx: Tx, provider_truth: ProviderTruth | None = None, *, at_rest: bool = False, now: datetime | None = None
+) -> Report:
     """Check every invariant on the tenant's books.
 
     `provider_truth` compares them with the provider's own records too; give it when all news has arrived. `at_rest`
-    says that nothing may wait any more.
+    says that nothing may wait any more, but for timers that wake after `now`.
     """
     checked: dict[str, int] = {}
     breaches: list[Breach] = []
     for identity, invariant in INVARIANTS.items():
-        rows = _Counted(_rows(tx, identity, provider_truth, at_rest))
+        rows = _Counted(_rows(tx, identity, provider_truth, at_rest, now))
         breaches += islice(invariant.breaches(rows), BREACHES_MAX)
         checked[identity] = rows.seen
     return Report(tx.tenant, checked, tuple(breaches))
@@ -65,8 +68,8 @@ class _Counted:
             yield row
 
 
-def _rows(tx: Tx, identity: str, truth: ProviderTruth | None, at_rest: bool) -> Rows:
-    rows = tx.stream(QUERIES[identity], at_rest=at_rest)
+def _rows(tx: Tx, identity: str, truth: ProviderTruth | None, at_rest: bool, now: datetime | None) -> Rows:
+    rows = tx.stream(QUERIES[identity], at_rest=at_rest, now=now)
     if truth is not None and identity == "I7":
         return with_theirs(rows, truth.charges, key=("account", "intent"), told=_charges)
     if truth is not None and identity == "I27":
@@ -358,8 +361,15 @@ QUERIES: Final[dict[str, LiteralString]] = {
             select 'wallet', id, status from wallet where tenant = %(tenant)s
             union all
             select 'purchase', id, status from purchase where tenant = %(tenant)s
+            union all
+            select 'pendingline', id, status from pending_line where tenant = %(tenant)s
         )
-        select case kind when 'case' then 'review_case' when 'order' then 'provider_order' else kind end as machine,
+        select case kind
+                when 'case' then 'review_case'
+                when 'order' then 'provider_order'
+                when 'pendingline' then 'pending_line'
+                else kind
+            end as machine,
             id as subject, s.status, coalesce(d.moves, '[]') as moves, kind not in ('case', 'order') as complete
         from decided d
         full join stored s using (kind, id)
@@ -377,7 +387,9 @@ QUERIES: Final[dict[str, LiteralString]] = {
         select i.id as inbox, i.status, case when i.detail ? 'provider_event' then concat_ws(
                 ' ', i.account, i.detail ->> 'connected_account', i.detail ->> 'livemode', i.detail ->> 'provider_event'
             ) end as provider_event,
-            count(d.id) as decisions, %(at_rest)s::boolean as at_rest
+            count(d.id) as decisions, %(at_rest)s::boolean and not coalesce(
+                i.source = 'timer' and i.occurred_at > %(now)s::timestamptz, false
+            ) as at_rest
         from inbox i
         left join decision d on d.tenant = i.tenant and d.inbox = i.id
         where i.tenant = %(tenant)s
@@ -434,6 +446,8 @@ STANDING: Final[tuple[LiteralString, ...]] = (
     "select 'purchase' as kind, id, customer, wallet, settlement, status, quantity, currency, net_minor, fee_minor, "
     "invoice, line, grant_lot, failures, balance_minor, card_minor, external_minor, discount_minor from purchase "
     "where tenant = %(tenant)s",
+    "select 'pending_line' as kind, id, customer, status, net_minor, fee_minor, purchase, invoice, line "
+    "from pending_line where tenant = %(tenant)s",
     "select 'payment' as kind, id, customer, status, amount_minor, currency from payment where tenant = %(tenant)s",
     "select 'leg' as kind, l.id, payment, l.kind as means, status, amount_minor, wallet, quantity, provider_ref, "
     "charge_ref, received_minor from leg l where tenant = %(tenant)s",

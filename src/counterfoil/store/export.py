@@ -36,6 +36,7 @@ SUBJECTS: Final[tuple[LiteralString, ...]] = (
     "select 'invoice' as kind, i.* from invoice i where tenant = %(tenant)s order by id",
     "select 'invoice_line' as kind, id, null as status, l.* from invoice_line l where tenant = %(tenant)s order by id",
     "select 'purchase' as kind, p.* from purchase p where tenant = %(tenant)s order by id",
+    "select 'pending_line' as kind, l.* from pending_line l where tenant = %(tenant)s order by id",
     "select 'payment' as kind, p.* from payment p where tenant = %(tenant)s order by id",
     "select 'leg' as kind, l.kind as means, l.id, l.tenant, l.payment, l.status, l.amount_minor, l.currency, "
     "l.position, l.wallet, l.quantity, l.account, l.method, l.provider_ref, l.charge_ref, l.received_minor, "

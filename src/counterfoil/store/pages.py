@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from counterfoil.core.books import Case, Customer, Grant, Invoice, Method, Payment, Wallet
-from counterfoil.core.bought import Purchase
+from counterfoil.core.bought import PendingLine, Purchase
 from counterfoil.core.money import ServiceUnit
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.subjects import as_wallet, from_row
@@ -306,6 +306,25 @@ def purchases(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Purchase]
         **wanted.values,
     )
     return [from_row(Purchase, row) for row in rows]
+
+
+def pending_lines(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[PendingLine]:
+    """Give lines that wait to be billed, and those that were."""
+    rows = tx.rows(
+        """
+        select * from pending_line
+        where tenant = %(tenant)s
+            and (%(after)s::text is null or id < %(after)s)
+            and (%(customer)s::text is null or customer = %(customer)s)
+            and (%(statuses)s::text[] is null or status = any (%(statuses)s))
+        order by id desc
+        limit %(limit)s + 1
+        """,
+        after=page.after,
+        limit=page.limit,
+        **wanted.values,
+    )
+    return [from_row(PendingLine, row) for row in rows]
 
 
 # --- the road ---

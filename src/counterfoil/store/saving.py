@@ -19,9 +19,9 @@ from counterfoil.store.subjects import TABLES, SubjectMoved, columns_of, to_row
 Pair = tuple[Subject | None, Subject]
 
 FIRST_TO_LAST: Final = (
-    "customer method wallet auto_topup purchase grant_lot "
-    "invoice invoice_line payment leg hold review_case provider_order"
-).split()
+    *("customer", "method", "wallet", "auto_topup", "purchase", "grant_lot", "invoice", "invoice_line"),
+    *("pending_line", "payment", "leg", "hold", "review_case", "provider_order"),
+)
 ORDER: Final = {table: place for place, table in enumerate(FIRST_TO_LAST)}
 """Tables in the order that foreign keys want: what is pointed at comes first."""
 

@@ -423,6 +423,60 @@ alter table purchase
 alter table auto_topup
     add foreign key (tenant, attempt) references purchase deferrable initially deferred;
 
+-- Lines that wait for their invoice date: on the books from the moment they were asked for, billed once.
+create table pending_line (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    status text not null,
+    description text not null,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    net_minor bigint not null check (net_minor >= 0),
+    fee_minor bigint not null check (fee_minor >= 0),
+    tax_minor bigint not null check (tax_minor >= 0),
+    invoice_at timestamptz not null,
+    about text not null,
+    purchase text,
+    invoice text,
+    line text,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, purchase),
+    unique (tenant, line),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, account) references provider_account,
+    foreign key (tenant, purchase) references purchase,
+    foreign key (tenant, invoice) references invoice deferrable initially deferred,
+    foreign key (tenant, line) references invoice_line deferrable initially deferred,
+    check (net_minor + tax_minor > 0),
+    check ((status = 'invoiced') = (invoice is not null) and (invoice is null) = (line is null))
+);
+
+create index pending_line_waiting on pending_line (tenant, customer) where status = 'waiting';
+create index pending_line_of_customer on pending_line (tenant, customer, id);
+
+-- What is on sale, and what purchases are held to: versions, of which the last one holds.
+create table pack_version (
+    tenant text not null,
+    code text not null check (code ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
+    version int not null check (version > 0),
+    unit text not null,
+    quantity bigint not null check (quantity > 0),
+    terms jsonb not null,
+    created_at timestamptz not null,
+    primary key (tenant, code, version),
+    foreign key (tenant, unit) references service_unit
+);
+
+create table purchase_policy (
+    tenant text not null references tenant,
+    version int not null check (version > 0),
+    terms jsonb not null,
+    created_at timestamptz not null,
+    primary key (tenant, version)
+);
+
 create table number_series (
     tenant text not null references tenant,
     series text not null,
@@ -1270,4 +1324,5 @@ grant delete on work, raw_body, customer_person, command, endpoint_route, master
 revoke insert, update, delete on tenant, service_unit from counterfoil_app;
 grant insert on service_unit to counterfoil_app;
 revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
+revoke update on pack_version, purchase_policy from counterfoil_app;
 grant update (collecting) on allocation to counterfoil_app;

@@ -22,7 +22,7 @@ from counterfoil.core.books import (
     Subject,
     Wallet,
 )
-from counterfoil.core.bought import Purchase
+from counterfoil.core.bought import PendingLine, Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import Money, ServiceUnit
 from counterfoil.core.orders import Order
@@ -45,6 +45,7 @@ TABLES: Final[dict[type, str]] = {
     Order: "provider_order",
     Purchase: "purchase",
     AutoTopup: "auto_topup",
+    PendingLine: "pending_line",
 }
 RENAMED: Final[dict[tuple[type, str], str]] = {(Hold, "grant"): "grant_lot", (Purchase, "grant"): "grant_lot"}
 """Fields whose column has another name, because the field's is a reserved word."""
@@ -245,12 +246,6 @@ def lines(tx: Tx, invoice_ids: Iterable[str]) -> tuple[Line, ...]:
     return _all(Line, rows)
 
 
-def purchases(tx: Tx, ids: Iterable[str]) -> tuple[Purchase, ...]:
-    """Give purchases. Their customer's lock guards them."""
-    rows = tx.rows("select * from purchase where tenant = %(tenant)s and id = any (%(ids)s) order by id", ids=list(ids))
-    return _all(Purchase, rows)
-
-
 def payments(tx: Tx, ids: Iterable[str]) -> tuple[Payment, ...]:
     """Lock and give payments, the last rung of the lock order."""
     rows = tx.rows(
@@ -338,7 +333,7 @@ def related_invoices(tx: Tx, payment_ids: Iterable[str]) -> list[str]:
 
 def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
     """Give the customer that a subject belongs to, without locking anything."""
-    if noun in ("customer", "wallet", "invoice", "payment", "method", "purchase", "auto_topup"):
+    if noun in ("customer", "wallet", "invoice", "payment", "method", "purchase", "pending_line", "auto_topup"):
         column = "id" if noun == "customer" else "customer"
         sql = SQL("select {} as customer from {} where tenant = %(tenant)s and id = %(id)s").format(
             Identifier(column), Identifier(noun)

@@ -40,7 +40,23 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     event = api.get("/v1/events", limit=1).json()["data"][0]["id"]
     case = world.house.new_id("case")
     grant = api.get(f"/v1/wallets/{wallet}/grants").json()["data"][0]["id"]
-    everything = [dana, wallet, open_invoice, draft, payment, method, decision["id"], event, "ext:dana", "INV-000001"]
+    later = {"customer": dana, "currency": "USD", "description": "July", "net": 1, "invoice_at": "2999-01-01T00:00:00Z"}
+    line = api.post("/v1/pending-lines", later).json()["id"]
+    bought = {"customer": dana, "wallet": wallet, "credits": "1", "settlement": "promotional"}
+    purchase = api.post("/v1/purchases", bought).json()["id"]
+    everything = [
+        dana,
+        wallet,
+        open_invoice,
+        draft,
+        payment,
+        method,
+        decision["id"],
+        event,
+        "ext:dana",
+        "INV-000001",
+        purchase,
+    ]
     return {
         "customers": [dana, "ext:dana"],
         "wallets": [wallet],
@@ -50,7 +66,8 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "payment-methods": [method],
         "decisions": [decision["id"]],
         "provider-events": [decision["news"]["id"]],
-        "purchases": [world.house.new_id("purchase")],
+        "purchases": [purchase],
+        "pending-lines": [line],
         "cases": [case],
         "explain": everything,
     }
@@ -83,6 +100,7 @@ def test_no_body_or_filter_reaches_into_another_organization(
     dana, wallet, invoice = theirs["customers"][0], theirs["wallets"][0], theirs["invoices"][1]
     before = stored_of(world)
     line = {"description": "x", "net": 1}
+    later = {"currency": "USD", "description": "July", "net": 1, "invoice_at": "2999-01-01T00:00:00Z"}
     own_invoice = stranger.invoice(own)
     bodies: list[tuple[str, dict[str, Any]]] = [
         ("/v1/payment-methods", {"customer": dana, "token": "pm_card_visa"}),
@@ -90,6 +108,9 @@ def test_no_body_or_filter_reaches_into_another_organization(
         ("/v1/wallets", {"customer": dana, "unit": "usd-credit"}),
         ("/v1/invoices", {"customer": dana, "currency": "USD", "lines": [line]}),
         ("/v1/payments", {"invoices": [invoice]}),
+        ("/v1/purchases", {"customer": dana, "wallet": wallet, "credits": "1", "settlement": "promotional"}),
+        ("/v1/purchases", {"customer": own, "wallet": wallet, "credits": "1", "settlement": "promotional"}),
+        ("/v1/pending-lines", {"customer": dana, **later}),
         ("/v1/payments", {"invoices": [own_invoice, invoice]}),
         ("/v1/payments", {"invoices": [own_invoice], "payment_method": theirs["payment-methods"][0]}),
         ("/v1/customers", {"provider_account": world.account.id}),
@@ -104,6 +125,7 @@ def test_no_body_or_filter_reaches_into_another_organization(
         "invoices",
         "payments",
         "purchases",
+        "pending-lines",
         "decisions",
         "provider-events",
         "events",
@@ -120,7 +142,16 @@ def test_lists_hold_ones_own_things_alone(theirs: dict[str, list[str]], world: W
     own = stranger.customer("mallory")
 
     assert [each["id"] for each in stranger.get("/v1/customers").json()["data"]] == [own]
-    for noun in ("payment-methods", "wallets", "invoices", "payments", "purchases", "cases", "provider-events"):
+    for noun in (
+        "payment-methods",
+        "wallets",
+        "invoices",
+        "payments",
+        "purchases",
+        "pending-lines",
+        "cases",
+        "provider-events",
+    ):
         assert stranger.get(f"/v1/{noun}").json()["data"] == [], noun
     customers = {each["customer"] for each in stranger.get("/v1/events").json()["data"]}
     assert customers == {own}

@@ -97,4 +97,11 @@ def test_what_moves_money_is_documented_to_need_a_key() -> None:
         "void_invoice",
         "create_payment",
         "cancel_payment",
+        "create_purchase",
+        "authorize_purchase",
+        "settle_purchase",
+        "cancel_purchase",
+        "void_purchase",
+        "create_pending_line",
+        "cancel_pending_line",
     }

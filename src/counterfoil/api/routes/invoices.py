@@ -12,7 +12,7 @@ from counterfoil.api.ids import InvoicePath, checked, customer_filter, customer_
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
 from counterfoil.api.requests import InvoiceChanges, NewInvoice, NoFields, PayInvoice
-from counterfoil.core.books import Confirmation
+from counterfoil.core.books import Confirmation, LineKind
 from counterfoil.core.ids import InvoiceId, MethodId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/v1/invoices", tags=["Invoices"], route_class=Door)
 )
 async def create_invoice(body: NewInvoice, command: Commanding) -> Response:
     """Writes a draft. It owes nothing until it is finalized."""
-    lines = tuple(NewLine(each.kind, each.description, each.net, each.tax) for each in body.lines)
+    lines = tuple(NewLine(LineKind(each.kind), each.description, each.net, each.tax) for each in body.lines)
 
     def act(asked: operations.Asked) -> Result:
         customer = customer_id(command.call, body.customer, "customer")

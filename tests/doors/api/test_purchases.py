@@ -1,0 +1,195 @@
+"""Packs and purchases over HTTP: what is sold, on which terms, and what is refused before anybody is asked to pay."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from behaviours import behaviour
+from doors.api.caller import Caller
+from houses import World
+
+FOUR = json.loads((Path(__file__).parents[3] / "examples" / "packs.json").read_text())
+CREDITS = {"code": "credits", "scale": 6}
+
+
+@pytest.fixture
+def dana(api: Caller, world: World) -> str:
+    """A customer with a card and a wallet in credits, where the four packs are on sale."""
+    customer = world.customer()
+    assert api.post("/v1/units", CREDITS).status_code == 201
+    assert api.post("/v1/packs", FOUR).status_code == 200
+    api.post("/v1/wallets", {"customer": customer, "unit": "credits"})
+    return customer
+
+
+def buy(api: Caller, customer: str, **order: Any) -> Any:
+    return api.post("/v1/purchases", {"customer": customer, "unit": "credits", **order})
+
+
+def asked(world: World) -> int:
+    """How many objects of money were made at the provider."""
+    paths = ("/v1/payment_intents", "/v1/invoices", "/v1/checkout/sessions")
+    return sum(each["path"].startswith(paths) for each in world.sandbox.requests)
+
+
+@behaviour("R-CW-8")
+@pytest.mark.parametrize(("size", "cents"), [("1000", 2000), ("2500", 5000), ("6000", 10_000), ("12000", 20_000)])
+def test_packs_are_a_closed_catalogue(api: Caller, world: World, dana: str, size: str, cents: int) -> None:
+    made = buy(api, dana, credits=size).json()
+    refused = buy(api, dana, credits="500")
+
+    assert (made["total"]["amount"], made["credits"]["quantity"]) == (cents, f"{size}.000000")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_option")
+    world.pump()
+    assert world.charges() == [cents]
+
+
+@behaviour("R-CW-9")
+@pytest.mark.parametrize(
+    ("order", "status", "code"),
+    [
+        ({}, 422, "invalid_credits"),
+        ({"credits": "0"}, 422, "invalid_credits"),
+        ({"credits": "-1000"}, 422, "invalid_credits"),
+        ({"credits": "many"}, 422, "invalid_credits"),
+        ({"credits": "1000.0000001"}, 422, "invalid_credits"),
+        ({"pack": "pack-pro", "plan": "free"}, 422, "plan_not_eligible"),
+        ({"pack": "pack-pro"}, 422, "plan_not_eligible"),
+        ({"pack": "pack-77"}, 422, "invalid_option"),
+        ({"pack": "pack-1000", "currency": "EUR"}, 422, "invalid_option"),
+        ({"pack": "pack-1000", "unit": "usd-credit"}, 404, "not_found"),
+        ({"pack": "pack-1000", "payment_method": "pmeth_00000000000000000000000099"}, 404, "not_found"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_made_at_the_provider(
+    api: Caller, world: World, dana: str, order: dict[str, Any], status: int, code: str
+) -> None:
+    pro = {"code": "pack-pro", "unit": "credits", "credits": "9", "prices": [{"amount": 1, "currency": "USD"}]}
+    api.post("/v1/packs", {"packs": [{**pro, "plans": ["pro"]}]})
+
+    answer = buy(api, dana, **order)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    world.pump()
+    assert asked(world) == 0
+    assert api.get("/v1/purchases").json()["data"] == []
+    assert api.get("/v1/invoices").json()["data"] == []
+
+
+@behaviour("R-CW-9")
+def test_who_cannot_pay_is_told_so_before_anything_is_made(api: Caller, world: World, dana: str) -> None:
+    bare = api.customer("bare")
+    api.post("/v1/wallets", {"customer": bare, "unit": "credits"})
+    no_method = buy(api, bare, pack="pack-1000")
+    api.post("/v1/packs", {"policy": {"needs_provider_customer": True}})
+    stranger = api.customer("stranger")
+    api.post("/v1/wallets", {"customer": stranger, "unit": "credits"})
+
+    unknown = buy(api, stranger, pack="pack-1000")
+
+    assert (no_method.status_code, no_method.json()["code"]) == (402, "no_payment_method")
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "stripe_customer_not_configured")
+    assert asked(world) == 0
+
+
+@behaviour("R-LG-19")
+def test_custom_amounts_are_whole_units_within_bounds_and_a_fee_stands_on_top(
+    api: Caller, world: World, dana: str
+) -> None:
+    """5 to 5,000 dollars, 5 % on top, which is never credited. All of it is data of the policy."""
+    rule = {"unit": "credits", "price": {"amount": 100, "currency": "USD"}, "least": 5, "most": 5000, "fee_bp": 500}
+    api.post("/v1/packs", {"policy": {"custom": [rule]}})
+
+    refused = [buy(api, dana, credits=each) for each in ("4", "5001", "50.5")]
+    made = buy(api, dana, credits="50")
+
+    assert {(each.status_code, each.json()["code"]) for each in refused} == {(422, "invalid_option")}
+    assert [made.json()[name]["amount"] for name in ("price", "fee", "total")] == [5000, 250, 5250]
+    world.pump()
+    held = api.get(f"/v1/purchases/{made.json()['id']}").json()
+    lot = api.get(f"/v1/grants/{held['grant']}").json()
+    assert (lot["amount"]["quantity"], lot["cost_basis"]["amount"]) == ("50.000000", 5000)
+    lines = api.get(f"/v1/invoices/{held['invoice']}").json()["lines"]
+    assert [(each["kind"], each["net"]["amount"]) for each in lines] == [("credit_purchase", 5000), ("fee", 250)]
+    assert world.charges() == [5250]
+
+
+@behaviour("R-LG-21")
+def test_what_one_customer_buys_in_a_day_is_capped_and_a_failure_gives_its_share_back(
+    api: Caller, world: World, dana: str
+) -> None:
+    api.post("/v1/packs", {"policy": {"caps": [{"amount": 7000, "currency": "USD"}]}})
+    first = buy(api, dana, pack="pack-1000")
+    world.pump()
+    under_way = buy(api, dana, pack="pack-2500")
+
+    refused = buy(api, dana, pack="pack-1000")
+
+    assert first.status_code == under_way.status_code == 202
+    assert (refused.status_code, refused.json()["code"]) == (422, "purchase_cap_reached")
+    api.post(f"/v1/purchases/{first.json()['id']}/void", {})
+    assert buy(api, dana, pack="pack-1000").json()["code"] == "purchase_cap_reached"
+    payment = under_way.json()["payment"]["id"]
+    assert payment
+    world.pump()
+    world.clock.step(timedelta(days=1))
+    assert buy(api, dana, pack="pack-1000").status_code == 202
+
+
+@behaviour("R-LG-20")
+def test_a_purchase_has_one_name_of_yours(api: Caller, world: World, dana: str) -> None:
+    order = {"pack": "pack-1000", "external_id": "top-up-7"}
+    first = buy(api, dana, **order)
+    world.pump()
+
+    again, other = buy(api, dana, **order), buy(api, dana, pack="pack-2500", external_id="top-up-7")
+
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert (other.status_code, other.json()["code"]) == (409, "external_id_taken")
+    assert len(world.charges()) == 1
+
+
+def test_a_new_version_changes_nothing_that_was_bought_before(api: Caller, dana: str) -> None:
+    first = buy(api, dana, pack="pack-1000").json()
+    dearer = {
+        "code": "pack-1000",
+        "unit": "credits",
+        "credits": "1000",
+        "prices": [{"amount": 2500, "currency": "USD"}],
+    }
+
+    declared = api.post("/v1/packs", {"packs": [dearer]}).json()
+    again = api.post("/v1/packs", {"packs": [dearer]}).json()
+
+    assert (declared["added"], again["added"]) == (["pack-1000"], [])
+    assert buy(api, dana, pack="pack-1000").json()["price"]["amount"] == 2500
+    assert api.get(f"/v1/purchases/{first['id']}").json()["price"]["amount"] == 2000
+    assert [each["version"] for each in api.get("/v1/packs/pack-1000").json()["data"]] == [2, 1]
+
+
+def test_a_trial_shows_what_the_purchase_would_do_and_leaves_nothing(api: Caller, world: World, dana: str) -> None:
+    order = {"customer": dana, "unit": "credits", "pack": "pack-1000"}
+
+    preview = api.post("/v1/purchases?dry_run=true", order).json()
+
+    assert (preview["object"], preview["reason"]) == ("preview", "purchase_made")
+    assert "purchase.initiated" in preview["messages"]
+    assert api.get("/v1/purchases").json()["data"] == []
+    assert buy(api, dana, pack="pack-1000").json()["status"] == "pending"
+    world.pump()
+    assert api.get("/v1/invoices").json()["data"][0]["number"] == "INV-000001"
+
+
+def test_a_purchase_explains_itself(api: Caller, world: World, dana: str) -> None:
+    made = buy(api, dana, pack="pack-2500").json()
+    world.pump()
+
+    told = api.get(f"/v1/explain/{made['id']}").json()
+
+    assert told["finding"].startswith("2500.00 credits for 50.00 USD: it is paid; its credits were given")
+    assert [each["adds_up"] for each in (told["equation"], *told["more_equations"])] == [True, True]
+    assert {"purchase.initiated"} <= {each["kind"] for each in api.get("/v1/events").json()["data"]}
+    assert told["timeline"]
