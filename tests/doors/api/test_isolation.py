@@ -44,6 +44,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     line = api.post("/v1/pending-lines", later).json()["id"]
     bought = {"customer": dana, "wallet": wallet, "credits": "1", "settlement": "promotional"}
     purchase = api.post("/v1/purchases", bought).json()["id"]
+    spend = api.made("/v1/spends", {"wallet": wallet, "amount": "1"})["id"]
     everything = [
         dana,
         wallet,
@@ -67,6 +68,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "decisions": [decision["id"]],
         "provider-events": [decision["news"]["id"]],
         "purchases": [purchase],
+        "spends": [spend],
         "pending-lines": [line],
         "cases": [case],
         "explain": everything,
