@@ -1268,6 +1268,25 @@ create trigger auto_topup_moves before update of status on auto_topup
 for each row when (old.status <> new.status)
 execute function auto_topup_moves();
 
+alter table pending_line add constraint pending_line_states check (status in ('canceled', 'invoiced', 'waiting'));
+
+create function pending_line_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('waiting', 'canceled'),
+        ('waiting', 'invoiced')
+    ) then
+        raise exception 'pending_line % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'pending_line_moves', table = 'pending_line';
+    end if;
+    return new;
+end $$;
+
+create trigger pending_line_moves before update of status on pending_line
+for each row when (old.status <> new.status)
+execute function pending_line_moves();
+
 alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
 
 create function review_case_moves() returns trigger
