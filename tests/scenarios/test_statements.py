@@ -14,6 +14,7 @@ from counterfoil.core.wallets import Issue, Terms
 from counterfoil.engine import corrections, looks, operations
 from counterfoil.engine.spends import Spender, SpendRequest
 from counterfoil.store import statements
+from counterfoil.store.audit import audit
 from counterfoil.store.database import Tx
 from counterfoil.store.pages import Page
 from counterfoil.store.spends import Spend
@@ -132,6 +133,7 @@ def test_a_statement_and_a_balance_say_what_the_whole_journal_says(world: World,
         ]
         for at in [*times, now, now - timedelta(hours=1), *(each + timedelta(minutes=3) for each in times)]:
             assert statements.balance_at(tx, wallet, at) == slow_balance(tx, wallet, at), at
+        assert audit(tx).breaches == ()
 
     for limit in (1, 7, 200):
         shown = [(row["decision"], int(row["change"]), row["balance"]) for row in rows_of(world, wallet, limit)]
