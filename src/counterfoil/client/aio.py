@@ -16,7 +16,7 @@ from counterfoil.client.backlog import BACKLOG_MAX, Backlog, Told, Unbooked
 from counterfoil.client.billing import URL, answer_of, headers
 from counterfoil.client.errors import CounterfoilError
 from counterfoil.client.exchange import Ask, Broken, Heard, Patience, Send, exchange
-from counterfoil.client.scripts import Desk, IfUnsettled, OnUnavailable, Script, Use
+from counterfoil.client.scripts import Desk, IfMore, IfUnsettled, OnUnavailable, Script, Use
 from counterfoil.client.values import Balance, CustomerState, Hold, Purchase, Quantity, Spent, Wallet
 from counterfoil.client.verbs import SpendRequest, SpendResult
 
@@ -267,13 +267,14 @@ class AsyncSpend(Use):
         super().__init__(billing._desk, wanted, **policies)
         self._billing = billing
 
-    async def settle(self, actual: Quantity) -> Spent | Unbooked:
-        """Book what was used, less or all of the estimate, and free the rest.
+    async def settle(self, actual: Quantity, *, if_more: IfMore = "draw") -> Spent | Unbooked | None:
+        """Book what was used and free the rest of what was held; 0 books nothing, and gives None.
 
-        Raises HoldExceeded when it is more and the wallet does not allow that. What can't be sent is kept: it is given
-        back as Unbooked when the use fails open, and CounterfoilUnavailable is raised otherwise.
+        More than was held is drawn as any use would be, which raises InsufficientCredits when it is not there; with
+        `if_more` "refuse" it raises HoldExceeded. Left unhandled, either books what was held. What can't be sent is
+        kept: it is given back as Unbooked when the use fails open, and CounterfoilUnavailable is raised otherwise.
         """
-        return await self._shielded(self.settling(actual))
+        return await self._shielded(self.settling(actual, if_more))
 
     async def release(self) -> None:
         """Give the credits back: nothing was used."""

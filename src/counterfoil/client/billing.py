@@ -15,7 +15,7 @@ from counterfoil.client.ambient import Ambient, RealAmbient
 from counterfoil.client.backlog import BACKLOG_MAX, Backlog, Told, Unbooked
 from counterfoil.client.errors import CounterfoilError
 from counterfoil.client.exchange import Answer, Ask, Broken, Heard, Patience, Send, Step, exchange
-from counterfoil.client.scripts import Desk, IfUnsettled, OnUnavailable, Script, Use
+from counterfoil.client.scripts import Desk, IfMore, IfUnsettled, OnUnavailable, Script, Use
 from counterfoil.client.values import Balance, CustomerState, Hold, Purchase, Quantity, Spent, Wallet
 from counterfoil.client.verbs import SpendRequest, SpendResult
 
@@ -268,13 +268,14 @@ class Spend(Use):
         super().__init__(billing._desk, wanted, **policies)
         self._billing = billing
 
-    def settle(self, actual: Quantity) -> Spent | Unbooked:
-        """Book what was used, less or all of the estimate, and free the rest.
+    def settle(self, actual: Quantity, *, if_more: IfMore = "draw") -> Spent | Unbooked | None:
+        """Book what was used and free the rest of what was held; 0 books nothing, and gives None.
 
-        Raises HoldExceeded when it is more and the wallet does not allow that. What can't be sent is kept: it is given
-        back as Unbooked when the use fails open, and CounterfoilUnavailable is raised otherwise.
+        More than was held is drawn as any use would be, which raises InsufficientCredits when it is not there; with
+        `if_more` "refuse" it raises HoldExceeded. Left unhandled, either books what was held. What can't be sent is
+        kept: it is given back as Unbooked when the use fails open, and CounterfoilUnavailable is raised otherwise.
         """
-        return self._billing._run(self.settling(actual))
+        return self._billing._run(self.settling(actual, if_more))
 
     def release(self) -> None:
         """Give the credits back: nothing was used."""

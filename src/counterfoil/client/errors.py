@@ -8,7 +8,7 @@ CounterfoilError
     ├── InsufficientCredits     the wallet does not hold enough: `balance`, `needed`, `remedy`
     ├── CustomerRestricted      a person or a rule stopped this customer from spending
     ├── WalletNotActive         the wallet is suspended or closed
-    ├── HoldExceeded            more was used than was held, and the wallet's policy does not allow that
+    ├── HoldExceeded            more was used than was held, and the caller asked to refuse that
     ├── HoldNotOpen             the hold was settled, released, or has expired
     ├── KeyReused               the same key came with another request: a bug in the caller
     ├── NotFound                no such customer, wallet, spend …
@@ -92,7 +92,7 @@ class WalletNotActive(Refused):
 
 
 class HoldExceeded(Refused):
-    """More was used than was held, and the policy of the wallet does not allow that. The hold is still open."""
+    """More was used than was held, and the caller asked to refuse that. The hold is still open."""
 
 
 class HoldNotOpen(Refused):
@@ -123,7 +123,7 @@ BY_CODE: Final[Mapping[str, type[Refused]]] = {
     "wallet_not_active": WalletNotActive,
     "hold_exceeded": HoldExceeded,
     "hold_not_open": HoldNotOpen,
-    "hold_expired": HoldNotOpen,
+    "hold_not_found": NotFound,
     "idempotency_key_reused": KeyReused,
     "not_found": NotFound,
     "invalid_request": InvalidRequest,

@@ -14,7 +14,6 @@ from counterfoil.client.errors import (
     BatchUnavailable,
     CounterfoilError,
     CounterfoilUnavailable,
-    HoldExceeded,
     HoldNotOpen,
     NotFound,
     Refused,
@@ -28,9 +27,11 @@ T = TypeVar("T")
 Script = Generator[Ask[Any], Any, T]
 
 OnUnavailable = Literal["fail_closed", "fail_open"]
+IfMore = Literal["draw", "refuse"]
 IfUnsettled = Literal["settle_estimate", "release"]
 CHOICES: Final = {
     "on_unavailable": ("fail_closed", "fail_open"),
+    "if_more": ("draw", "refuse"),
     "if_unsettled": ("settle_estimate", "release"),
 }
 
@@ -78,6 +79,7 @@ class Use:
         self.unbooked: Unbooked | None = None
         self._outcome: str | None = None
         self._unreachable: CounterfoilUnavailable | None = None
+        self._overrun: Refused | None = None
 
     @property
     def key(self) -> str:
@@ -102,33 +104,45 @@ class Use:
             log.warning("no hold for %s, going on without one: %s", self.key, error)
             self._unreachable = error
 
-    def settling(self, actual: Quantity) -> Script[Spent | Unbooked]:
-        """Book what was used. The same amount again gives the same answer; another one raises SpendClosed.
+    def settling(self, actual: Quantity, if_more: IfMore = "draw") -> Script[Spent | Unbooked | None]:
+        """Book what was used, nothing at all if that is 0. The same amount again gives the same answer; another one
+        raises SpendClosed.
 
         What can't be sent is kept and sent later. It is given back when the use fails open, and raised otherwise.
         """
+        check_choice("if_more", if_more)
         amount = quantity_text(actual)
-        settled = self.spent or self.unbooked
-        if settled and self._outcome == amount:
-            return settled
+        if self._outcome == amount:
+            return self.spent or self.unbooked
         if self._outcome is not None:
             raise SpendClosed(f"{self.key} is closed already ({self._outcome}), so it can't be settled with {amount}")
         if self.hold is None:
             assert self._unreachable, "a use without a hold is one that failed open"
             return self._keep(amount, f"{self.key}:unheld", self._unreachable)
         try:
-            hold: Hold = yield verbs.settle(self.hold.id, amount, f"{self.key}:settle")
+            self.spent = yield from self._booking(self.hold, amount, if_more)
         except CounterfoilUnavailable as error:
             kept = self._keep(amount, f"{self.key}:settle", error)
             if self._fails_open:
                 return kept
             error.add_note(f"Counterfoil: {amount} of {self.key} is kept, and sent when it can be reached again.")
             raise
-        self.hold, self._outcome = hold, amount
-        assert hold.spent, "a settled hold names its spend"
-        self.spent = hold.spent
+        except Refused as error:
+            self._overrun = error
+            raise
+        self._outcome = amount
         yield from _catching_up_briefly(self._desk.backlog)
-        return hold.spent
+        return self.spent
+
+    def _booking(self, hold: Hold, amount: str, if_more: IfMore) -> Script[Spent | None]:
+        """Settle the hold. When it ran out while the use went on, what was used is a spend of its own."""
+        try:
+            self.hold = yield verbs.settle(hold.id, amount, f"{self.key}:settle", if_more)
+        except HoldNotOpen:
+            log.warning("hold %s of %s ran out before it was settled", hold.id, self.key)
+            spent: Spent = yield verbs.spend(replace(self.wanted, amount=amount, key=f"{self.key}:settle:late"))
+            return spent
+        return self.hold.spent
 
     def releasing(self) -> Script[None]:
         """Give the hold back: nothing was used. Doing it again is no change."""
@@ -156,10 +170,10 @@ class Use:
     def _abandoning(self, failure: BaseException) -> Script[None]:
         """Release after a failure, and say on the failure what became of the credits. Never hides it.
 
-        More was used than was held: then the failure is ours, the use happened, and what was held for it is booked.
+        When the failure is that more was used than could be booked, the use happened, and what was held is booked.
         """
         try:
-            if isinstance(failure, HoldExceeded) and self.hold is not None:
+            if failure is self._overrun and self.hold is not None:
                 yield from self.settling(self.hold.amount)
                 failure.add_note(f"Counterfoil: booked the {self.hold.amount} that were held.")
                 return
@@ -314,7 +328,7 @@ def _settling_late(backlog: Backlog, left: list[Unbooked], patience: Patience | 
     spend = left[0]
     assert spend.hold
     try:
-        yield replace(verbs.settle(spend.hold, spend.amount, spend.key), patience=patience)
+        yield replace(verbs.settle(spend.hold, spend.amount, spend.key, "draw"), patience=patience)
     except HoldNotOpen:
         left[0] = spend.without_hold()
         return 0

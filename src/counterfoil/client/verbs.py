@@ -90,9 +90,10 @@ def hold(
     return Ask("POST", "/v1/holds", values.read_hold, key, body)
 
 
-def settle(identity: str, amount: str, key: str) -> Ask[values.Hold]:
+def settle(identity: str, amount: str, key: str, if_more: str) -> Ask[values.Hold]:
     """Spend from a hold what was used, and free the rest."""
-    return Ask("POST", f"/v1/holds/{_part(identity)}/settle", values.read_hold, key, {"amount": amount})
+    body = {"amount": amount, "if_more": if_more}
+    return Ask("POST", f"/v1/holds/{_part(identity)}/settle", values.read_hold, key, body)
 
 
 def release(identity: str, key: str) -> Ask[values.Hold]:

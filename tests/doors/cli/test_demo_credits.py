@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from behaviours import behaviour
 from doors.cli.commands import ended
 
 
@@ -18,6 +19,17 @@ def test_a_use_that_is_sent_again_and_again_is_booked_once(home: Path) -> None:
     assert "10.00 granted − 1.25 used" in in_words.out
     assert "Survived: " in in_words.out
     assert "http://127.0.0.1:4747/wallets/wlt_" in in_words.out
+
+
+@behaviour("R-CW-27")
+def test_of_fifty_who_want_the_last_unit_one_gets_it_and_its_failure_frees_it(home: Path) -> None:
+    """INC-29: one conditional act takes the last unit, for one use only."""
+    said = ended(home, "demo", "last-unit", "--json")
+
+    told = said.json
+    assert said.code == 0, said.err
+    assert (told["asked"], told["won"], told["refused"]) == (100, [1, 1], 98)
+    assert (told["booked"], told["available"], told["journal_balanced"]) == (1, "0", True)
 
 
 def test_a_story_without_a_common_handler_says_so(home: Path) -> None:

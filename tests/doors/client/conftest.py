@@ -52,7 +52,12 @@ def told() -> list[Unbooked]:
 def billing(world: World, url: str, line: Line, told: list[Unbooked]) -> Iterator[Billing]:
     """A client on a line that may have troubles."""
     made = Billing(
-        world.key, url, patience=SOON, on_unbooked=told.append, transport=Troubled(line), ambient=KnownAmbient()
+        world.key,
+        url,
+        patience=SOON,
+        on_unbooked=told.append,
+        transport=Troubled(line),
+        ambient=KnownAmbient(world.clock),
     )
     with made:
         yield made

@@ -5,12 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
 
 import httpx2
 import uvicorn
 from starlette.types import ASGIApp
+
+from houses import HandClock
 
 NEVER = "no connection"
 LOST = "answer lost"
@@ -112,15 +114,16 @@ NUMBERS = count(1)
 
 @dataclass(slots=True)
 class KnownAmbient:
-    """Clocks and numbers that tests know: keys count up, pauses are half of their bound."""
+    """Clocks and numbers that tests know: keys count up, pauses are half of their bound, the day is the house's."""
 
+    clock: HandClock = field(default_factory=HandClock)
     at_s: float = 0.0
 
     def elapsed_s(self) -> float:
         return self.at_s
 
     def now(self) -> datetime:
-        return datetime(2026, 6, 14, 4, 4, tzinfo=UTC)
+        return self.clock.now()
 
     def new_key(self) -> str:
         return f"key-of-client-{next(NUMBERS)}"

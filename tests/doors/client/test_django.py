@@ -28,7 +28,15 @@ def use(request: HttpRequest, amount: str) -> HttpResponse:
     return JsonResponse({"left": str(spent.balance_after)})
 
 
-urlpatterns = [path("use/<str:amount>", use)]
+@integration.held(UNIT, "5", customer=lambda request: f"ext:{request.headers['user']}")
+def work(request: HttpRequest, used: str) -> HttpResponse:
+    """A view that holds five credits, and settles what it used unless it fails."""
+    if used == "nothing":
+        raise RuntimeError("the model is on strike")
+    return JsonResponse({"left": str(request.spend.settle(used).balance_after)})
+
+
+urlpatterns = [path("use/<str:amount>", use), path("work/<str:used>", work)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,6 +73,19 @@ def test_whoever_can_pay_is_served_and_whoever_cannot_is_told_why(shop: Any, api
     problem = json.loads(refused.content)
     assert (problem["code"], problem["balance"], problem["needed"]) == ("insufficient_credits", "1.000000", "2.000000")
     assert "buy credits" in problem["remedy"]
+
+
+def test_a_view_holds_and_settles_and_gives_back_when_it_fails(shop: Any, api: Caller) -> None:
+    wallet = api.credits(api.customer("lea"), "8")
+
+    settled = shop.get("/work/3", headers={"user": "lea"})
+    failed = shop.get("/work/nothing", headers={"user": "lea"})
+    left = api.get(f"/v1/wallets/{wallet}").json()["available"]["quantity"]
+    shop.get("/use/1", headers={"user": "lea"})
+    refused = shop.get("/work/1", headers={"user": "lea"})
+
+    assert (settled.status_code, settled.json()) == (200, {"left": "5.000000"})
+    assert (failed.status_code, left, refused.status_code) == (500, "5.000000", 402)
 
 
 def test_silence_of_counterfoil_is_a_503_that_may_be_tried_again(shop: Any, line: Line) -> None:

@@ -1,15 +1,16 @@
 """A real FastAPI application that spends at a real API: who can't pay is told why, and what would help."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
-from counterfoil.client import AsyncBilling, Unbooked
-from counterfoil.client.fastapi import Billed, closing, install
+from counterfoil.client import AsyncBilling, AsyncSpend, Unbooked
+from counterfoil.client.fastapi import Billed, closing, held, install
 from doors.api.caller import Caller
 from doors.client.conftest import SOON
 from doors.client.serving import KnownAmbient, Line, TroubledAsync
@@ -28,13 +29,35 @@ def application(billing: AsyncBilling) -> FastAPI:
         spent = await billing.spend_now(f"ext:{request.headers['user']}", UNIT, amount)
         return {"left": str(spent.balance_after)}
 
+    @app.post("/stream/{length}")
+    async def stream(length: int, spend: Annotated[AsyncSpend, Depends(held(UNIT, 5, customer=customer_of))]) -> Any:
+        async def words() -> AsyncIterator[str]:
+            for number in range(length):
+                yield f"{number} "
+            await spend.settle(length)
+
+        return StreamingResponse(words())
+
+    @app.post("/broken")
+    async def broken(spend: Annotated[AsyncSpend, Depends(held(UNIT, "5", customer=customer_of))]) -> None:
+        raise RuntimeError("the model is on strike")
+
     return app
+
+
+async def customer_of(request: Request) -> str:
+    return f"ext:{request.headers['user']}"
 
 
 @pytest.fixture
 def shop(world: World, url: str, line: Line, told: list[Unbooked]) -> Iterator[TestClient]:
     billing = AsyncBilling(
-        world.key, url, patience=SOON, on_unbooked=told.append, transport=TroubledAsync(line), ambient=KnownAmbient()
+        world.key,
+        url,
+        patience=SOON,
+        on_unbooked=told.append,
+        transport=TroubledAsync(line),
+        ambient=KnownAmbient(world.clock),
     )
     with TestClient(application(billing), raise_server_exceptions=False) as client:
         yield client
@@ -85,3 +108,28 @@ def test_a_fault_of_the_application_is_not_the_callers_to_hear(shop: TestClient)
 
     assert answer.status_code == 500
     assert "nobody" not in answer.text
+
+
+def test_a_stream_settles_when_its_last_word_is_out(shop: TestClient, api: Caller) -> None:
+    wallet = api.credits(api.customer("ida"), "8")
+
+    answer = shop.post("/stream/3", headers={"user": "ida"})
+
+    held = api.get(f"/v1/wallets/{wallet}").json()
+    assert answer.text == "0 1 2 "
+    assert (held["available"]["quantity"], held["held"]["quantity"]) == ("5.000000", "0.000000")
+
+
+def test_without_enough_credits_the_route_never_runs(shop: TestClient, api: Caller) -> None:
+    api.credits(api.customer("jon"), "4")
+
+    assert shop.post("/broken", headers={"user": "jon"}).status_code == 402
+
+
+def test_a_route_that_fails_gives_the_credits_back(shop: TestClient, api: Caller) -> None:
+    wallet = api.credits(api.customer("kim"), "8")
+
+    answer = shop.post("/broken", headers={"user": "kim"})
+
+    assert answer.status_code == 500
+    assert api.get(f"/v1/wallets/{wallet}").json()["available"]["quantity"] == "8.000000"

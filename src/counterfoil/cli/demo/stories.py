@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.cli import premises
-from counterfoil.cli.demo import either_first, naive, sent_twice, telling, telling_credits
+from counterfoil.cli.demo import either_first, last_unit, naive, sent_twice, telling, telling_credits
 from counterfoil.cli.demo.ending import Ending
 from counterfoil.cli.demo.outcome import Outcome
 from counterfoil.cli.demo.stage import Stage, stage
@@ -77,6 +77,7 @@ class CreditStory:
 
 STORIES: Final = (
     Story(either_first.NAME, either_first.play, naive.play),
+    CreditStory(last_unit.NAME, last_unit.play),
     CreditStory(sent_twice.NAME, sent_twice.play),
 )
 NAMES: Final = tuple(story.name for story in STORIES)
