@@ -22,7 +22,7 @@ from counterfoil.api.fields import (
     Strict,
 )
 from counterfoil.core.books import GrantSource, Overdraft, Shortfall
-from counterfoil.core.bought import GrantTiming, Settlement
+from counterfoil.core.bought import Collector, GrantTiming, Settlement
 
 
 class NoFields(Strict):
@@ -239,7 +239,8 @@ class NewPurchase(Strict):
     """Credits to be bought: a pack, or a number of credits at the catalogue's price, or at one that you name.
 
     `wallet`, or the `unit` of the customer's wallet, says where they go. `settlement` says who collects: an `invoice`
-    of ours, somebody else (`external`, who tells us `status`), or nobody (`promotional`). `invoice_at` bills later.
+    (of `collector`: `ours`, or the `provider`'s own), somebody else (`external`, who tells us `status`), or nobody
+    (`promotional`). `invoice_at` bills later.
     """
 
     model_config = ConfigDict(
@@ -256,6 +257,7 @@ class NewPurchase(Strict):
     tax: MinorOrZero = 0
     plan: ShortText | None = None
     settlement: Settlement = Settlement.INVOICE
+    collector: Collector = Collector.OURS
     status: Literal["created", "authorized", "settled"] = "created"
     grant_timing: GrantTiming = GrantTiming.AFTER_PAID
     expires_after_s: Annotated[StrictInt, Field(ge=1, le=100 * 366 * 86_400)] | None = None

@@ -58,6 +58,7 @@ class Buy:
     features: tuple[str, ...] = ()
     grant_timing: GrantTiming = GrantTiming.AFTER_PAID
     begins: PurchaseStatus = PurchaseStatus.PENDING
+    collector: Collector = Collector.OURS
     invoice_at: datetime | None = None
     method: MethodId | None = None
     confirmation: Confirmation = Confirmation.SERVER
@@ -86,11 +87,11 @@ def decide_purchase(
     """
     wallet = next((each for each in books.wallets if each.id == buy.wallet), None)
     if earlier:
-        return _again(earlier, buy)
-    refusal = _refusal(books, wallet, buy) or _limit_refusal(books, buy, limits)
+        return again(earlier, buy)
+    refusal = refused(books, buy, limits)
     if refusal or wallet is None:
         return refusal or _no(Reason.NOT_FOUND, f"There is no wallet {buy.wallet}.", "wallet")
-    made = _row(books, buy, now, new_id)
+    made = row(books, buy, now, new_id)
     effects: tuple[Effect, ...] = (Change(None, made), told(made, "initiated"))
     books = with_changes(books, (made,))
     if buy.grant_timing is GrantTiming.AT_PURCHASE:
@@ -104,7 +105,7 @@ def decide_purchase(
     return Act(why, (*effects, *collected))
 
 
-def _again(earlier: Purchase, buy: Buy) -> Decision:
+def again(earlier: Purchase, buy: Buy) -> Decision:
     """The caller's own id names one purchase for ever."""
     same = (
         earlier.wallet == buy.wallet
@@ -123,7 +124,13 @@ def _again(earlier: Purchase, buy: Buy) -> Decision:
 # --- the checks: identity, history, money ---
 
 
-def _refusal(books: Books, wallet: Wallet | None, buy: Buy) -> Refuse | None:
+def refused(books: Books, buy: Buy, limits: Limits) -> Refuse | None:
+    """Say why a purchase can't be made, whoever is to collect it."""
+    wallet = next((each for each in books.wallets if each.id == buy.wallet), None)
+    return _refusal(wallet, buy) or _limit_refusal(books, buy, limits)
+
+
+def _refusal(wallet: Wallet | None, buy: Buy) -> Refuse | None:
     if wallet is None:
         return _no(Reason.NOT_FOUND, f"This customer has no wallet {buy.wallet}.", "wallet")
     if wallet.status is not WalletStatus.ACTIVE:
@@ -147,6 +154,8 @@ def _price_refusal(wallet: Wallet, buy: Buy) -> Refuse | None:
 
 def _terms_refusal(buy: Buy) -> Refuse | None:
     is_external = buy.settlement is Settlement.EXTERNAL
+    if buy.collector is Collector.PROVIDER:
+        return _provider_refusal(buy)
     if buy.begins is not PurchaseStatus.PENDING and not is_external:
         return _no(Reason.INVALID_REQUEST, "Only what others collect begins authorized or settled.", "status")
     if buy.invoice_at and buy.settlement is not Settlement.INVOICE:
@@ -156,6 +165,15 @@ def _terms_refusal(buy: Buy) -> Refuse | None:
     if buy.grant_timing is GrantTiming.AT_PURCHASE and buy.settlement is Settlement.PROMOTIONAL:
         return _no(Reason.INVALID_REQUEST, "Promotional credits are given at once anyway.", "grant_timing")
     return None
+
+
+def _provider_refusal(buy: Buy) -> Refuse | None:
+    """The provider's own invoice collects what is bought now, from a saved method, and brings the credits after it."""
+    plain = (buy.settlement, buy.invoice_at, buy.grant_timing, buy.confirmation)
+    if plain == (Settlement.INVOICE, None, GrantTiming.AFTER_PAID, Confirmation.SERVER):
+        return None
+    sentence = "The provider's own invoice collects at once, from a saved payment method, before credits are given."
+    return _no(Reason.INVALID_REQUEST, sentence, "collector")
 
 
 def _limit_refusal(books: Books, buy: Buy, limits: Limits) -> Refuse | None:
@@ -186,22 +204,24 @@ def _no(reason: Reason, sentence: str, param: str | None = None, *about: str) ->
 # --- the row, and who is asked for money ---
 
 
-def _row(books: Books, buy: Buy, now: datetime, new_id: NewId) -> Purchase:
+def row(books: Books, buy: Buy, now: datetime, new_id: NewId) -> Purchase:
+    """Give the row of a purchase as it begins. One that an invoice of ours bills waits for its line first."""
     by_invoice = buy.settlement is Settlement.INVOICE
+    waits = by_invoice and buy.collector is Collector.OURS
     return Purchase(
         id=PurchaseId(new_id("purchase")),
         customer=books.customer.id,
         account=books.customer.account,
         wallet=buy.wallet,
         settlement=buy.settlement,
-        status=PurchaseStatus.SCHEDULED if by_invoice else PurchaseStatus.PENDING,
+        status=PurchaseStatus.SCHEDULED if waits else PurchaseStatus.PENDING,
         quantity=buy.quantity,
         currency=buy.net.currency,
         net_minor=buy.net.minor,
         created_at=now,
         fee_minor=buy.fee_minor,
         tax_minor=buy.tax_minor,
-        collector=Collector.OURS if by_invoice else None,
+        collector=buy.collector if by_invoice else None,
         pack=buy.pack,
         pack_version=buy.pack_version,
         expires_after_s=buy.expires_after_s,

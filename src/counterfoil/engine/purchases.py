@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from counterfoil.core import buying, gathering
-from counterfoil.core.books import Books, Confirmation
-from counterfoil.core.bought import GrantTiming, PendingLine, Settlement
+from counterfoil.core import buying, gathering, given_up, topups
+from counterfoil.core.books import Books, Confirmation, purchase_of
+from counterfoil.core.bought import Collector, GrantTiming, PendingLine, Purchase, Settlement
 from counterfoil.core.buying import Buy, Limits
 from counterfoil.core.catalogue import CAP_WINDOW, Catalogue, NotOnSale, Offer, Wanted, offer
 from counterfoil.core.effects import Act, Decision, Reason, Refuse, Why, changes_of
@@ -43,6 +43,7 @@ class NewPurchase:
     currency: str | None = None
     tax_minor: int = 0
     plan: str | None = None
+    collector: Collector = Collector.OURS
     begins: PurchaseStatus = PurchaseStatus.PENDING
     grant_timing: GrantTiming = GrantTiming.AFTER_PAID
     expires_after_s: int | None = None
@@ -68,6 +69,8 @@ def buy(asked: Asked, wanted: NewPurchase) -> Result:
             return order
         earlier = bought.of_external(tx, wanted.external_id) if wanted.external_id else None
         limits = _limits(tx, books, on_sale, order, moment.now)
+        if order.collector is Collector.PROVIDER:
+            return _by_provider(tx, books, order, limits, moment, earlier)
         trial = buying.decide_purchase(books, order, limits, "", moment.now, moment.new_id, earlier)
         if not _is_billed(trial):
             return trial
@@ -80,6 +83,19 @@ def buy(asked: Asked, wanted: NewPurchase) -> Result:
 
     plan = Plan(wanted.customer, Scope(), decide, answer, awaits=_awaited)
     return run(asked.house, asked.tenant, asked.request, plan)
+
+
+def _by_provider(
+    tx: Tx, books: Books, order: Buy, limits: Limits, moment: Moment, earlier: Purchase | None
+) -> Decision:
+    """Buy by an invoice of the provider's own."""
+    refusal = buying.again(earlier, order) if earlier else buying.refused(books, order, limits)
+    if refusal:
+        return refusal
+    made = buying.row(books, order, moment.now, moment.new_id)
+    about = subjects.orders(tx, [books.customer.id])
+    may_create = not limits.needs_provider_customer
+    return topups.decide_top_up(books, made, about, moment.now, moment.new_id, may_create=may_create)
 
 
 def _ordered(books: Books, on_sale: Catalogue, wanted: NewPurchase) -> Buy | Refuse:
@@ -140,6 +156,7 @@ def _buy(wallet: WalletId, sold: Offer, wanted: NewPurchase) -> Buy:
         priority=sold.priority if wanted.priority is None else wanted.priority,
         features=sold.features if wanted.features is None else wanted.features,
         grant_timing=wanted.grant_timing,
+        collector=wanted.collector,
         begins=wanted.begins,
         invoice_at=wanted.invoice_at,
         method=MethodId(wanted.method) if wanted.method else None,
@@ -192,8 +209,15 @@ def cancel(asked: Asked, purchase: str) -> Result:
     return _on_purchase(
         asked,
         purchase,
-        lambda books, moment: buying.decide_cancel(books, PurchaseId(purchase), moment.now, moment.new_id),
+        lambda books, moment: _cancel(books, PurchaseId(purchase), moment),
     )
+
+
+def _cancel(books: Books, purchase: PurchaseId, moment: Moment) -> Decision:
+    """Give it up; what the provider collects is taken back there first, and only that ends it."""
+    held = purchase_of(books, purchase)
+    rule = given_up.decide_give_up if held and held.collector is Collector.PROVIDER else buying.decide_cancel
+    return rule(books, purchase, moment.now, moment.new_id)
 
 
 def void(asked: Asked, purchase: str) -> Result:

@@ -193,3 +193,35 @@ def test_a_purchase_explains_itself(api: Caller, world: World, dana: str) -> Non
     assert [each["adds_up"] for each in (told["equation"], *told["more_equations"])] == [True, True]
     assert {"purchase.initiated"} <= {each["kind"] for each in api.get("/v1/events").json()["data"]}
     assert told["timeline"]
+
+
+def test_the_providers_own_invoice_collects_a_purchase_where_it_is_asked_to(
+    api: Caller, world: World, dana: str
+) -> None:
+    made = buy(api, dana, pack="pack-2500", collector="provider", external_id="theirs-1")
+    assert (made.status_code, made.json()["collector"]) == (202, "provider")
+
+    world.pump()
+
+    held = api.get(f"/v1/purchases/{made.json()['id']}").json()
+    again = buy(api, dana, pack="pack-2500", collector="provider", external_id="theirs-1")
+    assert (held["status"], held["paid"]["card"]["amount"]) == ("settled", 5000)
+    assert (again.status_code, again.json()["id"]) == (201, held["id"])
+    assert world.charges() == [5000]
+    later = buy(api, dana, pack="pack-2500", collector="provider", invoice_at="2999-01-01T00:00:00Z")
+    assert (later.status_code, later.json()["param"]) == (422, "collector")
+
+
+def test_what_the_provider_collects_is_given_up_there_first(api: Caller, world: World) -> None:
+    dana = world.customer(token="pm_card_chargeCustomerFail")
+    api.post("/v1/units", CREDITS)
+    api.post("/v1/packs", FOUR)
+    api.post("/v1/wallets", {"customer": dana, "unit": "credits"})
+    made = buy(api, dana, pack="pack-1000", collector="provider").json()
+
+    answer = api.post(f"/v1/purchases/{made['id']}/cancel", {})
+    world.pump()
+
+    assert answer.status_code == 200
+    assert api.get(f"/v1/purchases/{made['id']}").json()["status"] == "canceled"
+    assert world.charges() == []

@@ -67,6 +67,7 @@ def _wanted(body: NewPurchase, customer: str) -> purchases.NewPurchase:
         currency=body.currency,
         tax_minor=body.tax,
         plan=body.plan,
+        collector=body.collector,
         begins=BEGINS[body.status],
         grant_timing=body.grant_timing,
         expires_after_s=body.expires_after_s,
