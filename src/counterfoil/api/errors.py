@@ -237,6 +237,11 @@ REFUSALS: Final = Section(
         Entry("line_billed", "The line stands on an invoice already.", "Void the invoice that `detail` names."),
         Entry("line_managed", "The line bills a purchase.", "Cancel the purchase; its line goes with it."),
         Entry(
+            "catalogue_unreadable",
+            "A part of a catalogue does not say what it has to, or says it in another form.",
+            "Correct the part that `detail` names; a pack holds more than zero credits, in decimals its unit has.",
+        ),
+        Entry(
             "pack_differs",
             "A pack's code was given twice in one catalogue, or its unit is not declared.",
             "Name each pack once, in a declared unit.",

@@ -374,5 +374,6 @@ class NewCatalogue(Strict):
         }
     )
 
+    units: Annotated[list[NewUnit], Field(max_length=50)] = []
     packs: Annotated[list[NewPack], Field(max_length=500)] = []
     policy: NewPolicy | None = None

@@ -16,6 +16,7 @@ from counterfoil.cli import (
     explain,
     export,
     keys,
+    packs,
     reconcile,
     roles,
     tail,
@@ -44,6 +45,7 @@ app.add_typer(clock.app, name="clock")
 app.add_typer(customers.app, name="customers")
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="keys")
+app.add_typer(packs.app, name="packs")
 app.add_typer(tenants.app, name="tenants")
 
 

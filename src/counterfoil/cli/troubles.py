@@ -60,6 +60,13 @@ class PlaceUnusable(Trouble):
     remedy = "Make it writable, or choose another place"
 
 
+class CatalogueRefused(Trouble):
+    """A catalogue can't be read, or says something that can't be."""
+
+    code = "catalogue_refused"
+    remedy = "Correct the file; examples/packs.json shows its form"
+
+
 class LiveKeyRefused(Trouble):
     """A live key moves real money; the embedded database is made for evaluation."""
 

@@ -12,14 +12,12 @@ from doors.api.caller import Caller
 from houses import World
 
 FOUR = json.loads((Path(__file__).parents[3] / "examples" / "packs.json").read_text())
-CREDITS = {"code": "credits", "scale": 6}
 
 
 @pytest.fixture
 def dana(api: Caller, world: World) -> str:
     """A customer with a card and a wallet in credits, where the four packs are on sale."""
     customer = world.customer()
-    assert api.post("/v1/units", CREDITS).status_code == 201
     assert api.post("/v1/packs", FOUR).status_code == 200
     api.post("/v1/wallets", {"customer": customer, "unit": "credits"})
     return customer
@@ -214,7 +212,6 @@ def test_the_providers_own_invoice_collects_a_purchase_where_it_is_asked_to(
 
 def test_what_the_provider_collects_is_given_up_there_first(api: Caller, world: World) -> None:
     dana = world.customer(token="pm_card_chargeCustomerFail")
-    api.post("/v1/units", CREDITS)
     api.post("/v1/packs", FOUR)
     api.post("/v1/wallets", {"customer": dana, "unit": "credits"})
     made = buy(api, dana, pack="pack-1000", collector="provider").json()

@@ -9,11 +9,10 @@ from counterfoil.api import schemas
 from counterfoil.api.call import Asking, Call
 from counterfoil.api.door import Door, declare, json_response
 from counterfoil.api.problems import Problem, not_found
-from counterfoil.api.requests import NewCatalogue, NewPack, NewPolicy
-from counterfoil.core.catalogue import CustomAmounts, Pack, PurchasePolicy
-from counterfoil.core.money import Money, MoneyError, ServiceUnit, parse_decimal
+from counterfoil.api.requests import NewCatalogue
 from counterfoil.engine import catalogue, looks
 from counterfoil.engine.looks import look
+from counterfoil.engine.units import UnitDiffers
 from counterfoil.engine.views import policy_view
 
 router = APIRouter(prefix="/v1/packs", tags=["Packs"], route_class=Door)
@@ -27,67 +26,22 @@ PackPath = Annotated[
     "",
     summary="Declare what is on sale",
     response_model=schemas.Catalogue,
-    openapi_extra=declare("admin", 404, 409),
+    openapi_extra=declare("admin", 409),
 )
 def declare_packs(body: NewCatalogue, call: Asking) -> Response:
     """Declares packs and the policy of purchases. What says nothing new stays as it is, so it may be repeated.
 
     A pack that says something new becomes its next version: what was bought before keeps the terms of its own.
     """
-    units = look(call.house, call.tenant, looks.units_by_code)
-    packs = [_pack(each, units) for each in body.packs]
-    policy = _policy(body.policy) if body.policy else None
     try:
-        declared = catalogue.declare(call.house, call.tenant, packs, policy)
+        declared = catalogue.declare(call.house, call.tenant, body.model_dump())
     except catalogue.PackDiffers as error:
         raise Problem(409, "pack_differs", param="packs") from error
+    except UnitDiffers as error:
+        raise Problem(409, "unit_differs", param="units") from error
+    except catalogue.CatalogueUnreadable as error:
+        raise Problem(422, "catalogue_unreadable", str(error), param="packs") from error
     return json_response(_catalogue(call) | {"added": list(declared.added)})
-
-
-def _pack(body: NewPack, units: dict[str, ServiceUnit]) -> Pack:
-    unit = units.get(body.unit)
-    if unit is None:
-        raise not_found("unit", body.unit, "packs")
-    return Pack(
-        code=body.code,
-        version=0,
-        unit=unit.code,
-        quantity=_scaled(body.credits, unit),
-        prices=tuple(Money(each.amount, each.currency) for each in body.prices),
-        name=body.name,
-        fee_bp=body.fee_bp,
-        expires_after_s=body.expires_after_s,
-        priority=body.priority,
-        features=tuple(body.features),
-        plans=tuple(body.plans),
-        on_sale=body.on_sale,
-    )
-
-
-def _scaled(text: str, unit: ServiceUnit) -> int:
-    try:
-        quantity = parse_decimal(text, unit.scale)
-    except MoneyError as error:
-        raise Problem(422, "invalid_credits", str(error), param="packs") from error
-    if quantity <= 0:
-        raise Problem(422, "invalid_credits", param="packs")
-    return quantity
-
-
-def _policy(body: NewPolicy) -> PurchasePolicy:
-    custom = tuple(
-        CustomAmounts(
-            each.unit,
-            Money(each.price.amount, each.price.currency),
-            each.least,
-            each.most,
-            each.fee_bp,
-            each.expires_after_s,
-        )
-        for each in body.custom
-    )
-    caps = tuple(Money(each.amount, each.currency) for each in body.caps)
-    return PurchasePolicy(0, custom, caps, body.needs_provider_customer, body.gives_up_after_s)
 
 
 def _catalogue(call: Call) -> dict[str, object]:
