@@ -97,3 +97,5 @@ def test_late_use_is_judged_as_of_its_own_time(world: World, spender: Spender) -
 
     assert isinstance(answer, Refusal)
     assert answer.code == "insufficient_credits"
+    assert answer.detail.endswith("0.000000 usd-credit were live for it on 14 June 2026, 03:04:00 UTC.")
+    assert answer.remedy

@@ -142,7 +142,7 @@ def problem_of(refusal: Refusal) -> dict[str, Any]:
     entry = ENTRIES[refusal.code]
     body = problem(refusal.status, refusal.code, refusal.detail, param=refusal.param, retryable=entry.retryable)
     sums = {} if refusal.needed is None else {"balance": refusal.balance, "needed": refusal.needed}
-    return body | sums | {"remedy": entry.remedy}
+    return body | sums | {"remedy": refusal.remedy or entry.remedy}
 
 
 async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:

@@ -75,7 +75,8 @@ class Purse:
 class Refusal:
     """Nothing was drawn and nothing is stored: the same request may succeed later. `code` is in the table of errors.
 
-    `balance` is what could be spent on it and `needed` what was asked for, where there was too little.
+    `balance` is what could be spent on it and `needed` what was asked for, where there was too little. `remedy` is what
+    to do about it, where the table's is not the one.
     """
 
     status: int
@@ -84,6 +85,7 @@ class Refusal:
     param: str | None = None
     balance: str | None = None
     needed: str | None = None
+    remedy: str | None = None
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ def decide_spend(purse: Purse, amount: int, feature: str | None, at: datetime, n
     shares, left = shares_of(purse, amount, feature, at)
     beyond = _beyond(purse, left) if left else None
     if left and beyond is None:
-        return short(purse, amount, amount - left)
+        return short(purse, amount, amount - left) if at >= now else _late(purse, amount, amount - left, at)
     draws = take(purse, shares, now)
     if beyond:
         draws.append((beyond, left))
@@ -184,5 +186,22 @@ def _beyond(purse: Purse, left: int) -> str | None:
 def short(purse: Purse, amount: int, available: int) -> Refusal:
     """Refuse what the lots can't pay for."""
     detail = f"{purse.written(amount)} were asked for; {purse.written(available)} can be spent on it."
-    sums = {"balance": plain(available, purse.scale), "needed": plain(amount, purse.scale)}
-    return Refusal(402, "insufficient_credits", detail, "amount", **sums)
+    return _insufficient(purse, amount, available, detail, None)
+
+
+def _late(purse: Purse, amount: int, available: int, at: datetime) -> Refusal:
+    """Refuse what the lots that were live then can't pay for; what was issued since does not count."""
+    then = f"{at:%-d %B %Y, %H:%M:%S} UTC"
+    detail = f"{purse.written(amount)} were asked for; {purse.written(available)} were live for it on {then}."
+    return _insufficient(purse, amount, available, detail, LATE_REMEDY)
+
+
+LATE_REMEDY: Final = (
+    "Lots pay for what happened while they were live. Leave `occurred_at` out to have it paid for by what is live now, "
+    "or issue a lot whose `effective_at` lies before it."
+)
+
+
+def _insufficient(purse: Purse, amount: int, available: int, detail: str, remedy: str | None) -> Refusal:
+    balance, needed = plain(available, purse.scale), plain(amount, purse.scale)
+    return Refusal(402, "insufficient_credits", detail, "amount", balance, needed, remedy)

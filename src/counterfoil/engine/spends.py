@@ -5,7 +5,7 @@ commit. What is refused leaves nothing behind, and the same key may succeed late
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -204,7 +204,7 @@ def _each(requests: Sequence[T | Refusal], read: Callable[[T], AnyAsk | Refusal]
     return [each if isinstance(each, Refusal) else read(each) for each in requests]
 
 
-def _complete(answer: Pending[list[Answer]], asks: Sequence[AnyAsk | Refusal], done: Pending[list[Answer]]) -> None:
+def _complete(answer: Pending[list[Answer]], asks: Sequence[AnyAsk | Refusal], done: Future[list[Answer]]) -> None:
     error = done.exception()
     if error:
         answer.set_exception(error)
