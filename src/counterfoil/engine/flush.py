@@ -36,7 +36,7 @@ from counterfoil.engine.asking import (
 )
 from counterfoil.engine.house import House
 from counterfoil.store import holds, spends
-from counterfoil.store.database import Tx
+from counterfoil.store.database import Statement, Tx
 from counterfoil.store.spends import Spend
 
 PLACES_MAX: Final = 100_000
@@ -108,8 +108,11 @@ class Flush:
         self._ended: dict[str, SpendHold] = {}
         self._freed: dict[str, tuple[Purse, Lot]] = {}
 
-    def run(self, asks: Sequence[AnyAsk], *, look_up: bool) -> list[Answer]:
-        """Decide what is asked in its order and write what was accepted. `look_up` looks every key up before."""
+    def run(self, asks: Sequence[AnyAsk], *, look_up: bool, keep: bool = True) -> list[Answer]:
+        """Decide what is asked in its order, write what was accepted and, unless told not to `keep` it, commit.
+
+        `look_up` looks every key up before.
+        """
         wallets, names = self._wallets(asks)
         self._lock(sorted({each for each in wallets if each}))
         self._read_holds([ask.id for ask in asks if type(ask) is EndAsk])
@@ -118,14 +121,14 @@ class Flush:
         answers = [self._decide(ask, wallet, names) for ask, wallet in zip(asks, wallets, strict=True)]
         if not look_up:
             answers = self._second_look(asks, answers)
-        self._write()
+        self._write(keep=keep)
         return answers
 
     def expire(self, wallets: Sequence[str]) -> int:
         """End what holds of these wallets are over, and give how many."""
         self._lock(sorted(wallets))
         self._read_holds(())
-        self._write()
+        self._write(keep=True)
         return len(self._ended)
 
     # --- what is there ---
@@ -144,11 +147,12 @@ class Flush:
         return wallets, names
 
     def _lock(self, wallets: Sequence[str]) -> None:
-        if wallets:
-            spends.lock(self._tx, wallets)
+        found = spends.locked(self._tx, wallets) if wallets else ()
         # After the lock, so that a wallet's draws are recorded in the order in which they were taken.
         self.now = self._house.clock.now()
-        self._purses = spends.purses(self._tx, wallets, self.now) if wallets else {}
+        for purse, lots in found:
+            purse.fill(lots, self.now)
+        self._purses = {purse.id: purse for purse, _ in found}
         self._owed = [(purse, purse.debt) for purse in self._purses.values()]
         self._before = {lot.id: (lot, lot.remaining, lot.held) for purse in self._purses.values() for lot in purse.lots}
 
@@ -318,20 +322,26 @@ class Flush:
 
     # --- writing ---
 
-    def _write(self) -> None:
-        moved = [each for each in self._before.values() if each[0].remaining != each[1] or each[0].held != each[2]]
-        if moved:
-            _whole(spends.move(self._tx, moved), len(moved), "a lot")
-        owing = [(purse, owed) for purse, owed in self._owed if purse.debt != owed]
-        if owing:
-            _whole(spends.owe(self._tx, owing), len(owing), "a wallet's debt")
-        if self._placed:
-            holds.put(self._tx, list(self._placed.values()))
-        if self._ended:
-            _whole(holds.end(self._tx, list(self._ended.values())), len(self._ended), "a hold")
-        if self._made:
-            spends.put(self._tx, list(self._made.values()), self._id, self.now)
+    def _write(self, *, keep: bool) -> None:
+        """Write what was decided and, to keep it, commit. Nothing is committed when a row is not as it was read."""
         self._end_lots()
+        statements = self._statements()
+        if keep:
+            self._tx.finish(statements)
+        elif statements:
+            self._tx.together(*statements)
+
+    def _statements(self) -> list[Statement]:
+        moved = [each for each in self._before.values() if each[0].remaining != each[1] or each[0].held != each[2]]
+        owing = [(purse, owed) for purse, owed in self._owed if purse.debt != owed]
+        made, placed, ended = list(self._made.values()), list(self._placed.values()), list(self._ended.values())
+        statements: list[Statement] = []
+        statements += [spends.move(moved)] if moved else []
+        statements += [spends.owe(owing)] if owing else []
+        statements += [holds.put(placed)] if placed else []
+        statements += [holds.end(ended)] if ended else []
+        statements += [spends.put(made, DRAW_ORDER, self._id, self.now)] if made else []
+        return statements
 
     def _end_lots(self) -> None:
         """Have what came back to a lot after its end booked away: a reserved share does not expire before its hold."""
@@ -339,10 +349,6 @@ class Flush:
             if lot.free > 0 and lot.expires_at is not None and lot.expires_at <= self.now:
                 timer = Timer(END_TIMER, GrantId(lot.id), CustomerId(purse.customer), self.now)
                 apply_effect(self._tx, timer, "", self.now, self._house.new_id)
-
-
-def _whole(written: int, wanted: int, what: str) -> None:
-    assert written == wanted, f"{what} moved although its wallet was locked"
 
 
 def _replay(known: Spend | SpendHold, ask: AnyAsk) -> Answer:

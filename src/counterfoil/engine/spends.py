@@ -173,7 +173,7 @@ class Spender:
         try:
             with self._house.database.transaction(tenant) as tx:
                 good = [each for each in asks if not isinstance(each, Refusal)]
-                given += Flush(tx, self._house, Places()).run(good, look_up=True)
+                given += Flush(tx, self._house, Places()).run(good, look_up=True, keep=False)
                 raise _Undone
         except _Undone:
             return _in_order(asks, given)

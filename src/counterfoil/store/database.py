@@ -6,13 +6,14 @@ READ COMMITTED with row locks; a transaction is one unit of work and nobody else
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from itertools import count
-from typing import Any, Final, LiteralString, Protocol
+from typing import Any, Final, LiteralString, Protocol, TypeAlias
 
 import msgspec
 import psycopg
 from psycopg.rows import DictRow, dict_row, tuple_row
-from psycopg.sql import SQL, Composed, Literal
+from psycopg.sql import SQL, Literal
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
@@ -21,10 +22,13 @@ ENTER: Final = "select set_config('role', {role}, true), set_config('counterfoil
 BY_INDEX: Final = ", set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
 """Every row that a transaction wants is found by a key. Without this, plans that are made while a table is small, those
 of foreign keys among them, read the whole of it, and a connection keeps them while the table grows."""
-BEGIN: Final = SQL("begin; " + ENTER + BY_INDEX)
-BEGIN_SNAPSHOT: Final = SQL("begin transaction isolation level repeatable read, read only; " + ENTER)
+BEGIN: Final = "begin; " + ENTER + BY_INDEX
+BEGIN_SNAPSHOT: Final = "begin transaction isolation level repeatable read, read only; " + ENTER
 """One round trip each: the transaction begins, becomes the role that owns nothing, and enters one tenant."""
 Row = DictRow
+
+Statement: TypeAlias = tuple[LiteralString, Mapping[str, Any]]
+"""A statement and its named parameters, to be run later."""
 
 TRANSIENT: Final = (
     psycopg.errors.SerializationFailure,
@@ -76,6 +80,25 @@ class Tx:
         """Run a query with named parameters, and give its rows as tuples: where rows are many, names cost more."""
         with self._connection.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(sql, self._named(values)).fetchall()
+
+    def together(self, *statements: Statement) -> list[list[tuple[Any, ...]]]:
+        """Run statements one after the other in one round trip, and give the rows of each as tuples.
+
+        Each sees what those before it have waited for.
+        """
+        with self._connection.pipeline():
+            cursors = [self._sent(sql, values) for sql, values in statements]
+        return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+    def finish(self, statements: Sequence[Statement]) -> None:
+        """Run statements and commit, in one round trip. The last act of a transaction: nothing may follow it."""
+        with self._connection.pipeline():
+            for sql, values in statements:
+                self._sent(sql, values)
+            self._connection.execute("commit")
+
+    def _sent(self, sql: LiteralString, values: Mapping[str, Any]) -> psycopg.Cursor[tuple[Any, ...]]:
+        return self._connection.cursor(row_factory=tuple_row).execute(sql, self._named(values))
 
     def one(self, sql: LiteralString, **values: Any) -> Row | None:
         """Run a query that gives at most one row."""
@@ -191,17 +214,16 @@ class Database:
             yield Tx(connection, tenant)
 
     @contextmanager
-    def _begun(self, begin: SQL, tenant: str, role: str) -> Iterator[psycopg.Connection[DictRow]]:
+    def _begun(self, begin: LiteralString, tenant: str, role: str) -> Iterator[psycopg.Connection[DictRow]]:
         """Begin a transaction on a living connection, and commit it unless the block raises."""
-        statement = begin.format(role=Literal(role), tenant=Literal(tenant))
-        connection = self._living(statement)
+        connection = self._living(_written(begin, role, tenant))
         try:
             with _committed(connection):
                 yield connection
         finally:
             self._pool.putconn(connection)
 
-    def _living(self, begin: Composed) -> psycopg.Connection[DictRow]:
+    def _living(self, begin: bytes) -> psycopg.Connection[DictRow]:
         """Give a connection on which the transaction has begun.
 
         Beginning it is what tries the connection: one that died in the pool is put back, which replaces it.
@@ -221,6 +243,12 @@ class Database:
             else:
                 return connection
         raise DatabaseUnavailable("every connection to Postgres was lost")
+
+
+@lru_cache(maxsize=4096)
+def _written(begin: LiteralString, role: str, tenant: str) -> bytes:
+    """Write how a transaction begins: composing it costs as much as half a statement."""
+    return SQL(begin).format(role=Literal(role), tenant=Literal(tenant)).as_bytes(None)
 
 
 def _read_fast(connection: psycopg.Connection[DictRow]) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, LiteralString
 
 from counterfoil.core.holding import SpendHold
 from counterfoil.store.codec import document
-from counterfoil.store.database import Row, Tx
+from counterfoil.store.database import Row, Statement, Tx
 from counterfoil.store.pages import Page
 
 
@@ -83,34 +83,36 @@ def of_wallet(tx: Tx, wallet: str, page: Page) -> list[SpendHold]:
     return [_hold(row) for row in rows]
 
 
-def put(tx: Tx, holds: Sequence[SpendHold]) -> None:
-    """Insert holds, in one statement. Raises UniqueViolation when a key was used before."""
-    tx.run(
-        """
-        insert into spend_hold (tenant, id, key, request_hash, wallet, unit, amount, lots, shares, feature, rule,
-            status, settled, spend, flush, expires_at, created_at, ended_at)
-        select %(tenant)s, id, key, request_hash, wallet, unit, amount, lots, shares, feature, rule,
-            status, settled, spend, flush, expires_at, created_at, ended_at
-        from jsonb_to_recordset(%(rows)s::jsonb) as made (id text, key text, request_hash uuid, wallet text, unit text,
-            amount bigint, lots text[], shares bigint[], feature text, rule text, status text, settled bigint,
-            spend text, flush text, expires_at timestamptz, created_at timestamptz, ended_at timestamptz)
-        """,
-        rows=document([_row(each) for each in holds]),
-    )
-
-
-def end(tx: Tx, holds: Sequence[SpendHold]) -> int:
-    """Write how open holds ended, and give how many."""
-    return tx.run(
-        """
+PUT: Final[LiteralString] = """
+    insert into spend_hold (tenant, id, key, request_hash, wallet, unit, amount, lots, shares, feature, rule,
+        status, settled, spend, flush, expires_at, created_at, ended_at)
+    select %(tenant)s, id, key, request_hash, wallet, unit, amount, lots, shares, feature, rule,
+        status, settled, spend, flush, expires_at, created_at, ended_at
+    from jsonb_to_recordset(%(rows)s::jsonb) as made (id text, key text, request_hash uuid, wallet text, unit text,
+        amount bigint, lots text[], shares bigint[], feature text, rule text, status text, settled bigint,
+        spend text, flush text, expires_at timestamptz, created_at timestamptz, ended_at timestamptz)
+"""
+END: Final[LiteralString] = """
+    with ended as (
         update spend_hold set status = ended.status, settled = ended.settled, spend = ended.spend,
             ended_at = ended.ended_at
         from jsonb_to_recordset(%(rows)s::jsonb) as ended (id text, status text, settled bigint, spend text,
             ended_at timestamptz)
         where spend_hold.tenant = %(tenant)s and spend_hold.id = ended.id and spend_hold.status = 'open'
-        """,
-        rows=document([_row(each) for each in holds]),
+        returning 1
     )
+    select 1 / (count(*) = %(number)s)::int from ended
+"""
+
+
+def put(holds: Sequence[SpendHold]) -> Statement:
+    """Insert holds. Raises UniqueViolation when a key was used before."""
+    return PUT, {"rows": document([_row(each) for each in holds])}
+
+
+def end(holds: Sequence[SpendHold]) -> Statement:
+    """Write how open holds ended. One that is not open is a bug: then nothing is committed."""
+    return END, {"rows": document([_row(each) for each in holds]), "number": len(holds)}
 
 
 def _row(hold: SpendHold) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, LiteralString
 
 from counterfoil.core.spending import Lot, Purse
-from counterfoil.store.database import Row, Tx
+from counterfoil.store.database import Row, Statement, Tx
 from counterfoil.store.pages import Page
 
 
@@ -57,42 +57,30 @@ def addresses(
     return names, {where: wallet for where, wallet in found.items() if wallet}
 
 
-def lock(tx: Tx, wallets: Iterable[str]) -> None:
-    """Lock wallets until the transaction ends. What is read after this, in another statement, is what they hold.
+LOCK: Final[LiteralString] = """
+    select id from wallet
+    where tenant = %(tenant)s and id = any (%(wallets)s::text[])
+    order by id
+    for no key update
+"""
+READ: Final[LiteralString] = """
+    select w.id, w.customer, w.unit, u.scale, w.status, c.paused, w.overdraft, w.debt_limit, w.debt,
+        g.id, g.source, g.priority, g.effective_at, g.expires_at, g.created_at, g.remaining, g.held, g.features, g.pool
+    from wallet w
+    join customer c on c.tenant = w.tenant and c.id = w.customer
+    join service_unit u on u.tenant = w.tenant and u.code = w.unit
+    left join grant_lot g on g.tenant = w.tenant and g.wallet = w.id and g.remaining > 0 and g.voided_at is null
+    where w.tenant = %(tenant)s and w.id = any (%(wallets)s::text[])
+"""
 
-    From here on every row is found by its key. Left to itself the planner joins the wallets of a large flush with every
-    customer and lot that the tenant has.
+
+def locked(tx: Tx, wallets: Sequence[str]) -> list[tuple[Purse, list[Lot]]]:
+    """Lock wallets until the transaction ends, and give them with the lots that still hold something.
+
+    The lots are read in a statement of their own after the lock, so that they are what whoever held it before has left.
     """
-    tx.rows(
-        """
-        with by_key as materialized (
-            select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-                set_config('enable_bitmapscan', 'off', true)
-        )
-        select 1 from by_key cross join wallet
-        where tenant = %(tenant)s and id = any (%(wallets)s::text[])
-        order by id
-        for no key update of wallet
-        """,
-        wallets=list(wallets),
-    )
-
-
-def purses(tx: Tx, wallets: Iterable[str], now: datetime) -> dict[str, Purse]:
-    """Give wallets with the lots that still hold something, by id. Lock them before."""
-    rows = tx.tuples(
-        """
-        select w.id, w.customer, w.unit, u.scale, w.status, c.paused, w.overdraft, w.debt_limit, w.debt,
-            g.id, g.source, g.priority, g.effective_at, g.expires_at, g.created_at, g.remaining, g.held,
-            g.features, g.pool
-        from wallet w
-        join customer c on c.tenant = w.tenant and c.id = w.customer
-        join service_unit u on u.tenant = w.tenant and u.code = w.unit
-        left join grant_lot g on g.tenant = w.tenant and g.wallet = w.id and g.remaining > 0 and g.voided_at is null
-        where w.tenant = %(tenant)s and w.id = any (%(wallets)s::text[])
-        """,
-        wallets=list(wallets),
-    )
+    wanted = {"wallets": _words(wallets)}
+    _, rows = tx.together((LOCK, wanted), (READ, wanted))
     found: dict[str, tuple[Purse, list[Lot]]] = {}
     for row in rows:
         held = found.get(row[0])
@@ -100,90 +88,105 @@ def purses(tx: Tx, wallets: Iterable[str], now: datetime) -> dict[str, Purse]:
             held = found[row[0]] = Purse(*row[:9]), []
         if row[9] is not None:
             held[1].append(Lot(*row[9:]))
-    for purse, lots in found.values():
-        purse.fill(lots, now)
-    return {identity: purse for identity, (purse, _) in found.items()}
+    return list(found.values())
 
 
-def move(tx: Tx, lots: Sequence[tuple[Lot, int, int]]) -> int:
-    """Write what lots hold now, each with what remained and what was held of it when it was read; give how many."""
-    return tx.run(
-        """
+MOVE: Final[LiteralString] = """
+    with moved as (
         update grant_lot set remaining = lot.remaining, held = lot.held
         from unnest(%(ids)s::text[], %(remaining)s::bigint[], %(held)s::bigint[], %(remained)s::bigint[],
             %(was_held)s::bigint[]) as lot (id, remaining, held, remained, was_held)
         where grant_lot.tenant = %(tenant)s and grant_lot.id = lot.id
             and grant_lot.remaining = lot.remained and grant_lot.held = lot.was_held
-        """,
-        ids=[lot.id for lot, _, _ in lots],
-        remaining=_numbers(lot.remaining for lot, _, _ in lots),
-        held=_numbers(lot.held for lot, _, _ in lots),
-        remained=_numbers(remained for _, remained, _ in lots),
-        was_held=_numbers(was_held for _, _, was_held in lots),
+        returning 1
     )
-
-
-def owe(tx: Tx, purses: Sequence[tuple[Purse, int]]) -> int:
-    """Write what wallets owe now, each with what it owed when it was read; give how many."""
-    return tx.run(
-        """
+    select 1 / (count(*) = %(number)s)::int from moved
+"""
+"""Writes what lots hold. A lot that is not as it was read is a bug, never a race: then nothing is committed."""
+OWE: Final[LiteralString] = """
+    with owing as (
         update wallet set debt = purse.debt
         from unnest(%(ids)s::text[], %(debts)s::bigint[], %(owed)s::bigint[]) as purse (id, debt, owed)
         where wallet.tenant = %(tenant)s and wallet.id = purse.id and wallet.debt = purse.owed
-        """,
-        ids=[purse.id for purse, _ in purses],
-        debts=_numbers(purse.debt for purse, _ in purses),
-        owed=_numbers(owed for _, owed in purses),
+        returning 1
     )
+    select 1 / (count(*) = %(number)s)::int from owing
+"""
 
 
-def put(tx: Tx, spends: Sequence[Spend], flush: str, recorded_at: datetime) -> None:
-    """Insert the draws of spends of one flush, in one statement. Raises UniqueViolation when a key was used before."""
-    rows = [(each, n, debit, amount) for each in spends for n, (debit, amount) in enumerate(each.draws, 1)]
-    tx.run(
-        """
-        insert into draw (tenant, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, flush,
-            balance_after, feature, hold, occurred_at, recorded_at)
-        select %(tenant)s, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, %(flush)s,
-            balance_after, feature, hold, coalesce(occurred_at, %(recorded_at)s), %(recorded_at)s
-        from unnest(%(spends)s::text[], %(n)s::smallint[], %(of_n)s::smallint[], %(debits)s::text[], %(units)s::text[],
-            %(amounts)s::bigint[], %(wallets)s::text[], %(keys)s::text[], %(hashes)s::uuid[], %(rules)s::text[],
-            %(balances)s::bigint[], %(features)s::text[], %(holds)s::text[], %(times)s::timestamptz[]
-        ) as made (spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, balance_after, feature, hold,
-            occurred_at)
-        """,
-        flush=flush,
-        recorded_at=recorded_at,
-        spends=[each.id for each, _, _, _ in rows],
-        n=_numbers(n for _, n, _, _ in rows),
-        of_n=_numbers(len(each.draws) for each, _, _, _ in rows),
-        debits=[debit for _, _, debit, _ in rows],
-        units=[each.unit for each, _, _, _ in rows],
-        amounts=_numbers(amount for _, _, _, amount in rows),
-        wallets=[each.wallet for each, _, _, _ in rows],
-        keys=[each.key for each, _, _, _ in rows],
-        hashes=[each.request_hash for each, _, _, _ in rows],
-        rules=[each.rule for each, _, _, _ in rows],
-        balances=_numbers(each.balance_after for each, _, _, _ in rows),
-        features=_texts(each.feature for each, _, _, _ in rows),
-        holds=_texts(each.hold for each, _, _, _ in rows),
-        times=_texts(
-            None if each.occurred_at is recorded_at else each.occurred_at.isoformat() for each, _, _, _ in rows
-        ),
-    )
+def move(lots: Sequence[tuple[Lot, int, int]]) -> Statement:
+    """Write what lots hold now, each with what remained and what was held of it when it was read."""
+    return MOVE, {
+        "ids": _words([lot.id for lot, _, _ in lots]),
+        "remaining": _numbers([lot.remaining for lot, _, _ in lots]),
+        "held": _numbers([lot.held for lot, _, _ in lots]),
+        "remained": _numbers([remained for _, remained, _ in lots]),
+        "was_held": _numbers([was_held for _, _, was_held in lots]),
+        "number": len(lots),
+    }
 
 
-def _numbers(items: Iterable[int]) -> str:
+def owe(purses: Sequence[tuple[Purse, int]]) -> Statement:
+    """Write what wallets owe now, each with what it owed when it was read."""
+    return OWE, {
+        "ids": _words([purse.id for purse, _ in purses]),
+        "debts": _numbers([purse.debt for purse, _ in purses]),
+        "owed": _numbers([owed for _, owed in purses]),
+        "number": len(purses),
+    }
+
+
+PUT: Final[LiteralString] = """
+    insert into draw (tenant, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, flush,
+        balance_after, feature, hold, occurred_at, recorded_at)
+    select %(tenant)s, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, %(rule)s, %(flush)s,
+        balance_after, feature, hold, coalesce(occurred_at, %(recorded_at)s), %(recorded_at)s
+    from unnest(%(spends)s::text[], %(n)s::smallint[], %(of_n)s::smallint[], %(debits)s::text[], %(units)s::text[],
+        %(amounts)s::bigint[], %(wallets)s::text[], %(keys)s::text[], %(hashes)s::uuid[], %(balances)s::bigint[],
+        %(features)s::text[], %(holds)s::text[], %(times)s::timestamptz[]
+    ) as made (spend, n, of_n, debit, unit, amount, wallet, key, request_hash, balance_after, feature, hold,
+        occurred_at)
+"""
+
+
+def put(spends: Sequence[Spend], rule: str, flush: str, recorded_at: datetime) -> Statement:
+    """Insert the draws of spends of one flush. Raises UniqueViolation when a key was used before."""
+    rows = [each for each in spends for _ in each.draws]
+    draws = [draw for each in spends for draw in each.draws]
+    return PUT, {
+        "rule": rule,
+        "flush": flush,
+        "recorded_at": recorded_at,
+        "spends": _words([each.id for each in rows]),
+        "n": _numbers([n for each in spends for n in range(1, len(each.draws) + 1)]),
+        "of_n": _numbers([len(each.draws) for each in rows]),
+        "debits": _words([debit for debit, _ in draws]),
+        "units": _words([each.unit for each in rows]),
+        "amounts": _numbers([amount for _, amount in draws]),
+        "wallets": _words([each.wallet for each in rows]),
+        "keys": [each.key for each in rows],
+        "hashes": _words([each.request_hash for each in rows]),
+        "balances": _numbers([each.balance_after for each in rows]),
+        "features": _texts([each.feature for each in rows]),
+        "holds": _texts([each.hold for each in rows]),
+        "times": _texts([None if each.occurred_at is recorded_at else each.occurred_at.isoformat() for each in rows]),
+    }
+
+
+def _words(items: Sequence[str]) -> str:
+    """Write ids and other words of our own, which have nothing to be quoted in them, as Postgres reads a text[]."""
+    joined = '","'.join(items)
+    return f'{{"{joined}"}}' if items else "{}"
+
+
+def _numbers(items: Sequence[int]) -> str:
     """Write numbers as Postgres reads an array of them."""
     return f"{{{','.join(map(str, items))}}}"
 
 
-def _texts(items: Iterable[str | None]) -> Any:
+def _texts(items: list[str | None]) -> Any:
     """Write texts of which some may be missing as Postgres reads an array of them."""
-    given = list(items)
-    if any(given):
-        return given
-    return f"{{{','.join(['null'] * len(given))}}}"
+    return items if any(items) else f"{{{','.join(['null'] * len(items))}}}"
 
 
 def by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Spend]:
