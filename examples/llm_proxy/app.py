@@ -26,7 +26,9 @@ PRICE = Decimal("0.02")
 """Credits per token, of prompt and answer alike."""
 TOKENS_MAX = 100
 WELCOME = "5"
-PACK = os.environ.get("PACK", "credits-1000")
+PACK = {"code": "pack-1000", "unit": UNIT, "credits": "1000", "prices": [{"amount": 2000, "currency": "USD"}]}
+CARD = os.environ.get("CARD", "pm_card_visa")
+"""What a browser gets from the provider for the customer's card; here one of the provider's test cards."""
 
 billing = AsyncBilling.from_environment()
 app = FastAPI(lifespan=closing(billing))
@@ -58,11 +60,13 @@ async def worst_case(request: Request) -> Decimal:
 
 @app.post("/sign-up")
 async def sign_up(request: Request, billing: Billed) -> dict[str, str]:
-    """Make a customer with a wallet and something to begin with; again is no change."""
+    """Make a customer with a wallet, something to begin with and a saved card; again is no change."""
     user = customer_of(request).removeprefix("ext:")
     await billing.declare_unit(UNIT, scale=2)
     wallet = await billing.sign_up(user, UNIT)
     await billing.grant(wallet.id, WELCOME, key=f"welcome-{user}")
+    await billing.declare_packs([PACK])
+    await billing.save_method(f"ext:{user}", CARD, key=f"card-{user}")
     return {"wallet": wallet.id}
 
 
@@ -88,8 +92,8 @@ async def chat(
 @app.post("/top-up")
 async def top_up(request: Request, wanted: Wish, billing: Billed) -> dict[str, Any]:
     """Buy a pack with the saved card."""
-    bought = await billing.purchase(customer_of(request), PACK, key=wanted.wish)
-    return {"purchase": bought.id, "status": bought.status, "pay_url": bought.pay_url}
+    bought = await billing.purchase(customer_of(request), UNIT, str(PACK["code"]), key=wanted.wish)
+    return {"purchase": bought.id, "status": bought.status, "failure": bought.failure, "pay_url": bought.pay_url}
 
 
 @app.get("/credits")

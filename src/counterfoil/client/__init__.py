@@ -29,7 +29,7 @@ from counterfoil.client.errors import (
     WalletNotActive,
 )
 from counterfoil.client.exchange import Patience
-from counterfoil.client.values import Balance, CustomerState, Draw, Hold, Purchase, Spent, Wallet
+from counterfoil.client.values import Balance, CustomerState, Draw, Hold, Method, Purchase, Spent, Wallet
 from counterfoil.client.verbs import SpendRequest, SpendResult
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "InsufficientCredits",
     "InvalidRequest",
     "KeyReused",
+    "Method",
     "NotAllowed",
     "NotFound",
     "Patience",

@@ -15,9 +15,9 @@ from counterfoil.client.ambient import Ambient, RealAmbient
 from counterfoil.client.backlog import BACKLOG_MAX, Backlog, Told, Unbooked
 from counterfoil.client.billing import URL, answer_of, headers
 from counterfoil.client.errors import CounterfoilError
-from counterfoil.client.exchange import Ask, Broken, Heard, Patience, Send, exchange
+from counterfoil.client.exchange import Ask, Broken, Heard, Patience, Pause, Send, exchange
 from counterfoil.client.scripts import Desk, IfMore, IfUnsettled, OnUnavailable, Script, Use
-from counterfoil.client.values import Balance, CustomerState, Hold, Purchase, Quantity, Spent, Wallet
+from counterfoil.client.values import Balance, CustomerState, Hold, Method, Purchase, Quantity, Spent, Wallet
 from counterfoil.client.verbs import SpendRequest, SpendResult
 
 T = TypeVar("T")
@@ -182,9 +182,25 @@ class AsyncBilling:
 
     # --- buying ---
 
-    async def purchase(self, customer: str, pack: str, *, key: str | None = None, **more: Any) -> Purchase:
-        """Buy a pack of credits. Give a `key` of your own that names this one wish, such as the id of a form."""
-        return await self.ask(verbs.purchase(customer, pack, key or self._ambient.new_key(), more))
+    async def declare_packs(self, packs: Sequence[Mapping[str, Any]]) -> None:
+        """Declare what is on sale, with the fields of `POST /v1/packs`. What says nothing new stays as it is."""
+        await self.ask(verbs.declare_packs(packs))
+
+    async def save_method(self, customer: str, token: str, *, key: str | None = None) -> Method:
+        """Save a payment method that the customer gave to the provider (`pm_…`), as the one to charge from now on.
+
+        Gives it once the provider has said saved or refused, or still pending after some seconds.
+        """
+        return await self._run(scripts.saving(customer, token, key or self._ambient.new_key()))
+
+    async def purchase(self, customer: str, unit: str, pack: str, *, key: str | None = None, **more: Any) -> Purchase:
+        """Buy a pack of credits with the saved payment method. Give a `key` of your own that names this one wish, such
+        as the id of a form: a double click buys once.
+
+        A payment that is refused is no error: `status` is then "failed", and `failure` says why. One that is under way
+        is "pending"; look again with `show_purchase`. `more` are further fields of `POST /v1/purchases`.
+        """
+        return await self.ask(verbs.purchase(customer, unit, pack, key or self._ambient.new_key(), more))
 
     async def show_purchase(self, identity: str) -> Purchase:
         """Give a purchase, and how far it came."""
@@ -251,6 +267,10 @@ class AsyncBilling:
         try:
             while True:
                 asked = give(given)
+                if isinstance(asked, Pause):
+                    await anyio.sleep(asked.seconds)
+                    give, given = script.send, None
+                    continue
                 try:
                     give, given = script.send, await self.ask(asked)
                 except CounterfoilError as error:

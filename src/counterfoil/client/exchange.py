@@ -14,6 +14,7 @@ from counterfoil.client.errors import CounterfoilUnavailable, refusal
 T = TypeVar("T")
 
 JSON: Final = "application/json"
+PAYMENT_REQUIRED: Final = 402
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Ask(Generic[T]):
     """What is asked for and how its answer is read. `key` is one for all tries, so that it happens once.
 
     Everything this client posts carries a key, or is there once by its own name, so repeating any of it is safe.
-    `patience` None means the client's own.
+    `patience` None means the client's own; `wait_s` is how long Counterfoil may wait for a payment before it answers.
     """
 
     method: str
@@ -31,11 +32,13 @@ class Ask(Generic[T]):
     body: Mapping[str, Any] | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     patience: "Patience | None" = None
+    wait_s: int | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         """Give the headers of every try."""
-        return {"Accept": JSON} | ({"Idempotency-Key": self.key} if self.key else {})
+        key = {"Idempotency-Key": self.key} if self.key else {}
+        return {"Accept": JSON} | key | ({} if self.wait_s is None else {"Prefer": f"wait={self.wait_s}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,12 @@ def is_temporary(answer: Answer) -> bool:
 
 
 def _read(asked: Ask[T], answer: Answer) -> T:
-    if not 200 <= answer.status < 300:
-        raise refusal(answer.status, _document(answer))
-    return asked.read(_document(answer))
+    document = _document(answer)
+    # What was bought and could not be paid is there all the same, and says itself what became of it.
+    is_there = answer.status == PAYMENT_REQUIRED and "object" in document
+    if not (200 <= answer.status < 300 or is_there):
+        raise refusal(answer.status, document)
+    return asked.read(document)
 
 
 def _document(answer: Answer) -> Mapping[str, Any]:

@@ -1,4 +1,5 @@
-"""What happens on the way from a use to its booking, written once for both clients: generators that yield requests.
+"""What happens on the way from a use to its booking, written once for both clients: generators that yield requests
+and pauses.
 
 Whoever plays a script sends what it yields, hands the answer back, and throws the error in when there is none.
 """
@@ -19,12 +20,12 @@ from counterfoil.client.errors import (
     Refused,
     SpendClosed,
 )
-from counterfoil.client.exchange import Ask, Patience
-from counterfoil.client.values import Hold, Quantity, Spent, Wallet, quantity_text
+from counterfoil.client.exchange import Ask, Patience, Pause
+from counterfoil.client.values import Hold, Method, Quantity, Spent, Wallet, quantity_text
 from counterfoil.client.verbs import BATCH_MAX, SpendRequest, SpendResult
 
 T = TypeVar("T")
-Script = Generator[Ask[Any], Any, T]
+Script = Generator[Ask[Any] | Pause, Any, T]
 
 OnUnavailable = Literal["fail_closed", "fail_open"]
 IfMore = Literal["draw", "refuse"]
@@ -228,6 +229,21 @@ def signing_up(external_id: str, unit: str, name: str | None, email: str | None)
         wallets = yield verbs.list_wallets(customer)
         return next(each for each in wallets if each.unit == unit)
     return opened
+
+
+def saving(customer: str, token: str, key: str) -> Script[Method]:
+    """Save a payment method, and wait a while for the provider to say that it is saved or refused."""
+    method: Method = yield verbs.save_method(customer, token, key)
+    for seconds in LOOKS_S:
+        if method.status != "pending":
+            break
+        yield Pause(seconds)
+        method = yield verbs.show_method(method.id)
+    return method
+
+
+LOOKS_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0, 1.0)
+"""The pauses between looks at what is under way."""
 
 
 def spending(desk: Desk, wanted: SpendRequest, on_unavailable: OnUnavailable) -> Script[Spent | Unbooked]:

@@ -113,9 +113,25 @@ class Purchase:
 
     @property
     def pay_url(self) -> str | None:
-        """Give where the customer confirms or completes the payment, None when nothing is asked of them."""
-        action = self.raw.get("next_action") or {}
-        return action.get("url") or self.raw.get("url")
+        """Give where the customer confirms the payment, None when nothing is asked of them."""
+        payment = self.raw.get("payment") or {}
+        return (payment.get("next_action") or {}).get("url")
+
+    @property
+    def failure(self) -> str | None:
+        """Say why the payment was refused, None when it was not."""
+        failure = self.raw.get("failure") or {}
+        return failure.get("message") or failure.get("code")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A payment method. `status` is pending until the provider says saved or refused; `refusal` says why."""
+
+    id: str
+    status: str
+    refusal: str | None
+    raw: Raw = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +208,10 @@ def read_purchase(body: Raw) -> Purchase:
         fulfilled_at=instant(body.get("fulfilled_at")),
         raw=body,
     )
+
+
+def read_method(body: Raw) -> Method:
+    return Method(body["id"], body.get("status", "saved"), body.get("refusal"), body)
 
 
 def read_state(body: Raw) -> CustomerState:

@@ -13,6 +13,8 @@ from counterfoil.client.values import Quantity, quantity_text
 
 BATCH_MAX: Final = 1000
 WALLET_PREFIX: Final = "wlt_"
+PURCHASE_WAIT_S: Final = 3
+"""How long the answer to a purchase may wait for its payment; longer than that it is told as under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,25 @@ def grant(wallet: str, amount: Quantity, key: str, expires_at: datetime | None) 
     return Ask("POST", f"/v1/wallets/{_part(wallet)}/grants", dict, key, body)
 
 
-def purchase(customer: str, pack: str, key: str, more: Mapping[str, Any]) -> Ask[values.Purchase]:
+def save_method(customer: str, token: str, key: str) -> Ask[values.Method]:
+    """Save a payment method that the customer gave to the provider, as the one to charge."""
+    body = {"customer": customer, "token": token, "default": True}
+    return Ask("POST", "/v1/payment-methods", values.read_method, key, body)
+
+
+def show_method(identity: str) -> Ask[values.Method]:
+    return Ask("GET", f"/v1/payment-methods/{_part(identity)}", values.read_method)
+
+
+def declare_packs(packs: Sequence[Mapping[str, Any]]) -> Ask[Mapping[str, Any]]:
+    """Declare what is on sale. What says nothing new stays as it is."""
+    return Ask("POST", "/v1/packs", dict, body={"packs": [dict(each) for each in packs]})
+
+
+def purchase(customer: str, unit: str, pack: str, key: str, more: Mapping[str, Any]) -> Ask[values.Purchase]:
     """Buy a pack of credits. `more` are further fields of the API, as they are."""
-    body = {"customer": customer, "pack": pack, **more}
-    return Ask("POST", "/v1/purchases", values.read_purchase, key, body)
+    body = {"customer": customer, "unit": unit, "pack": pack, **more}
+    return Ask("POST", "/v1/purchases", values.read_purchase, key, body, wait_s=PURCHASE_WAIT_S)
 
 
 def show_purchase(identity: str) -> Ask[values.Purchase]:

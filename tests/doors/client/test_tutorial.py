@@ -104,6 +104,39 @@ def test_the_example_holds_streams_settles_and_refuses(up: Up) -> None:
     assert "Top up" in page
 
 
+def test_the_button_buys_once_however_often_it_is_clicked(up: Up) -> None:
+    with proxy(up) as shop, Billing(up.key, up.url) as billing:
+        shop.post("/sign-up", headers={"user": "fritz"})
+        clicks = [shop.post("/top-up", json={"wish": "wish-0001"}, headers={"user": "fritz"}) for _ in range(3)]
+        bought = clicks[0].json()
+        for _ in range(100):
+            if billing.show_purchase(bought["purchase"]).is_fulfilled:
+                break
+            time.sleep(0.1)
+        left = billing.available("ext:fritz", "credits")
+
+    assert {each.json()["purchase"] for each in clicks} == {bought["purchase"]}
+    assert left == 1005
+
+
+def test_a_refused_card_is_an_answer_and_no_exception(up: Up) -> None:
+    with Billing(up.key, up.url) as billing:
+        billing.declare_unit("credits", scale=2)
+        wallet = billing.sign_up("gina", "credits")
+        pack = {"code": "pack-2500", "unit": "credits", "credits": "2500"}
+        billing.declare_packs([pack | {"prices": [{"amount": 5000, "currency": "USD"}]}])
+        billing.save_method("ext:gina", "pm_card_chargeCustomerFail")
+        bought = billing.purchase("ext:gina", "credits", "pack-2500")
+        for _ in range(100):
+            if bought.status != "pending":
+                break
+            time.sleep(0.1)
+            bought = billing.show_purchase(bought.id)
+
+    assert (bought.status, bought.is_fulfilled, bought.wallet) == ("failed", False, wallet.id)
+    assert bought.failure
+
+
 def test_many_at_once_never_spend_more_than_there_is(up: Up) -> None:
     """Five credits hold two answers at a time; every other caller is told 402, and nothing is left held."""
     with proxy(up) as shop, Billing(up.key, up.url) as billing:
