@@ -167,8 +167,8 @@ def test_the_terms_of_a_wallet_change_and_what_is_owed_stays() -> None:
     world = owing(10)
     identity = world.books.wallets[0].id
 
-    world.decide(lambda held: decide_wallet_terms(held, identity, Terms(Overdraft.DEBT, 5 * ONE)))
-    again = world.decide(lambda held: decide_wallet_terms(held, identity, Terms(Overdraft.DEBT, 5 * ONE)))
+    world.decide(lambda held: decide_wallet_terms(held, identity, Terms(Overdraft.DEBT, 5 * ONE), NOW))
+    again = world.decide(lambda held: decide_wallet_terms(held, identity, Terms(Overdraft.DEBT, 5 * ONE), NOW))
 
     held = world.books.wallets[0]
     assert (held.debt, held.debt_limit) == (10 * ONE, 5 * ONE)

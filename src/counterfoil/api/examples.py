@@ -55,6 +55,8 @@ WALLET: Final = {
     "overdraft": "debt",
     "debt_limit": _credits("5.000000"),
     "shortfall": "debt",
+    "alert_percents": [20, 5],
+    "alert_below": [_credits("1.000000")],
     "created_at": AT,
 }
 GRANT: Final = {

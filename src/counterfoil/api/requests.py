@@ -68,6 +68,10 @@ class NewMethod(Strict):
     default: Flag = False
 
 
+Percents = Annotated[list[Annotated[StrictInt, Field(ge=1, le=99)]], Field(max_length=5)]
+Levels = Annotated[list[Quantity], Field(max_length=5)]
+
+
 class NewWallet(Strict):
     """A wallet in a declared unit. `overdraft` says what happens to use that no lot covers."""
 
@@ -78,17 +82,22 @@ class NewWallet(Strict):
     overdraft: Overdraft = Overdraft.REFUSE
     debt_limit: Quantity | None = None
     shortfall: Shortfall = Shortfall.DEBT
+    alert_percents: Percents = [20, 5]
+    alert_below: Levels = []
 
 
 class WalletTerms(Strict):
     """The terms of a wallet, all at once. `overdraft` is about use that no lot covers: only `debt` has a limit, null is
-    any amount. `shortfall` is about spent credits whose price is refunded."""
+    any amount. `shortfall` is about spent credits whose price is refunded. Somebody is told once after each top-up when
+    less is left than `alert_percents` of it, or than `alert_below`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overdraft": "debt", "debt_limit": "5"}]})
 
     overdraft: Overdraft
     debt_limit: Quantity | None = None
     shortfall: Shortfall = Shortfall.DEBT
+    alert_percents: Percents = [20, 5]
+    alert_below: Levels = []
 
 
 class Cost(Strict):

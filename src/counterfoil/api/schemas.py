@@ -74,6 +74,8 @@ class Wallet(Answer):
     overdraft: str
     debt_limit: Units | None
     shortfall: str
+    alert_percents: list[int]
+    alert_below: list[Units]
     created_at: Time
 
 

@@ -99,6 +99,8 @@ class Wallet:
     """A customer's prepaid promises in one service unit. `moves` counts how often it was moved: its status, its debt.
 
     `debt` is use that no lot covered, in scaled units; `debt_limit` how much of it may be owed, None is any amount.
+    Somebody is told when the balance falls below a share of the last top-up (`alert_percents`) or below a level
+    (`alert_levels`); `topups` counts the cycles of that, and `alert_at` is the next threshold, None when all have told.
     `watch_below` is what its auto top-up wants to be told of: that less than this can be spent. None is nothing.
     """
 
@@ -112,6 +114,11 @@ class Wallet:
     debt_limit: int | None = None
     debt: int = 0
     shortfall: Shortfall = Shortfall.DEBT
+    alert_percents: tuple[int, ...] = (20, 5)
+    alert_levels: tuple[int, ...] = ()
+    last_topup: int = 0
+    topups: int = 0
+    alert_at: int | None = None
     watch_below: int | None = None
 
 

@@ -100,6 +100,7 @@ class Reason(StrEnum):
     WALLET_TERMS_CHANGED = "wallet_terms_changed"
     DEBT_COVERED = "debt_covered"
     DEBT_FORGIVEN = "debt_forgiven"
+    LOW_BALANCE = "low_balance"
     SPEND_CORRECTED = "spend_corrected"
     REVENUE_RECOGNISED = "revenue_recognised"
     GRANT_ISSUED = "grant_issued"

@@ -138,7 +138,7 @@ def give(books: Books, purchase: Purchase, now: datetime, new_id: NewId) -> tupl
         purchase=purchase.id,
     )
     fulfilled = replace(purchase, grant=grant.id, fulfilled_at=now)
-    issued, _ = issue(grant, wallet, now)
+    issued, _ = issue(books, grant, wallet, now)
     return (*issued, Change(purchase, fulfilled), told(fulfilled, "fulfilled"))
 
 

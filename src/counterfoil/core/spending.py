@@ -58,8 +58,15 @@ class Purse:
     overdraft: str = Overdraft.REFUSE
     debt_limit: int | None = None
     debt: int = 0
+    alert_at: int | None = None
+    topups: int = 0
     lots: list[Lot] = field(default_factory=list)
     balance: int = 0
+
+    @property
+    def is_low(self) -> bool:
+        """Say whether somebody is to be told that little is left."""
+        return self.alert_at is not None and self.balance < self.alert_at
 
     def fill(self, lots: Iterable[Lot], now: datetime) -> None:
         """Put the lots in, in whatever order they were read."""

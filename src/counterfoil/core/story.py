@@ -96,6 +96,7 @@ TIMERS: Final = {
     "end-grant": "End of a lot",
     "begin-grant": "Start of a lot",
     "recognise": "Hour of recognition",
+    "low-balance": "Little is left",
 }
 
 

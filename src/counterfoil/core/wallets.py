@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from counterfoil.core import journal
+from counterfoil.core.alerts import armed, balance_of, topped_up
 from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Overdraft, Shortfall, Wallet
-from counterfoil.core.credits import covering, ending, is_live
+from counterfoil.core.credits import covering, ending, is_live, lots_of
 from counterfoil.core.effects import (
     Act,
     Change,
@@ -21,6 +22,7 @@ from counterfoil.core.effects import (
     Why,
 )
 from counterfoil.core.ids import GrantId, NewId, WalletId
+from counterfoil.core.journal import Covered
 from counterfoil.core.lifecycle import WalletStatus, may_move
 from counterfoil.core.money import Money, ServiceUnit, plain
 from counterfoil.core.recognition import catch_up, catch_up_all
@@ -48,6 +50,8 @@ class Terms:
     overdraft: Overdraft = Overdraft.REFUSE
     debt_limit: int | None = None
     shortfall: Shortfall = Shortfall.DEBT
+    alert_percents: tuple[int, ...] = (20, 5)
+    alert_levels: tuple[int, ...] = ()
 
 
 def decide_open_wallet(
@@ -69,6 +73,8 @@ def decide_open_wallet(
         overdraft=terms.overdraft,
         debt_limit=terms.debt_limit,
         shortfall=terms.shortfall,
+        alert_percents=terms.alert_percents,
+        alert_levels=terms.alert_levels,
     )
     sentence = f"A wallet in {unit.code} is open."
     why = Why(WALLET, Reason.WALLET_OPENED, sentence, (wallet.id, books.customer.id))
@@ -82,7 +88,7 @@ def _terms_refusal(rule: str, terms: Terms) -> Refuse | None:
     return None
 
 
-def decide_wallet_terms(books: Books, wallet: WalletId, terms: Terms) -> Decision:
+def decide_wallet_terms(books: Books, wallet: WalletId, terms: Terms, now: datetime) -> Decision:
     """Change what happens to use that no lot covers. What is owed already stays owed."""
     held = next((each for each in books.wallets if each.id == wallet), None)
     if held is None:
@@ -91,7 +97,16 @@ def decide_wallet_terms(books: Books, wallet: WalletId, terms: Terms) -> Decisio
     if refusal := _terms_refusal(TERMS, terms):
         return refusal
     told = "they are owed" if terms.shortfall is Shortfall.DEBT else "they are forgiven"
-    changed = replace(held, overdraft=terms.overdraft, debt_limit=terms.debt_limit, shortfall=terms.shortfall)
+    changed = replace(
+        held,
+        overdraft=terms.overdraft,
+        debt_limit=terms.debt_limit,
+        shortfall=terms.shortfall,
+        alert_percents=terms.alert_percents,
+        alert_levels=terms.alert_levels,
+    )
+    if (changed.alert_percents, changed.alert_levels) != (held.alert_percents, held.alert_levels):
+        changed = armed(changed, balance_of(changed, lots_of(books, wallet), now))
     if changed == held:
         return Skip(Why(TERMS, Reason.ALREADY_KNOWN, "The wallet has these terms already.", about))
     sentence = f"Use that no lot of the wallet covers: {in_words(changed)}; spent credits that are refunded: {told}."
@@ -153,12 +168,12 @@ def decide_grant(books: Books, wanted: Issue, now: datetime, new_id: NewId) -> D
         features=tuple(sorted(set(wanted.features))),
         pool=wanted.pool,
     )
-    effects, covered = issue(grant, wallet, now)
+    effects, covered = issue(books, grant, wallet, now)
     sentence = f"A {grant.source} lot was issued into the wallet{_covering(wallet, covered)}."
     return Act(Why(GRANT, Reason.GRANT_ISSUED, sentence, (grant.id, wallet.id, books.customer.id)), effects)
 
 
-def issue(grant: Grant, wallet: Wallet, now: datetime) -> tuple[tuple[Effect, ...], int]:
+def issue(books: Books, grant: Grant, wallet: Wallet, now: datetime) -> tuple[tuple[Effect, ...], int]:
     """Put a new lot into its wallet, whatever brought it: the effects, and how much debt it covers at once."""
     owner, posted = wallet.customer, Post(journal.grant_issued(grant, wallet.unit))
     data: dict[str, str | int] = {"wallet": wallet.id, "amount": grant.amount, "unit": wallet.unit.code}
@@ -168,11 +183,11 @@ def issue(grant: Grant, wallet: Wallet, now: datetime) -> tuple[tuple[Effect, ..
         # A lot that begins later covers what is owed then.
         begins = Timer(BEGIN_TIMER, grant.id, owner, grant.effective_at)
         return (Change(None, grant), posted, told, begins, *timers), 0
-    cover = covering(grant, wallet)
-    if cover is None:
-        return (Change(None, grant), posted, told, *timers), 0
-    effects = (Change(None, cover.lot), Change(wallet, cover.wallet), posted, Post(journal.debt_covered(cover, now)))
-    return (*effects, told, *timers), cover.quantity
+    cover = covering(grant, wallet) or Covered(grant, wallet, 0)
+    filled = topped_up(cover.wallet, cover.lot, lots_of(books, wallet.id), now)
+    changed: tuple[Effect, ...] = (Change(wallet, filled),) if filled != wallet else ()
+    paid = (Post(journal.debt_covered(cover, now)),) if cover.quantity else ()
+    return (Change(None, cover.lot), *changed, posted, *paid, told, *timers), cover.quantity
 
 
 def _covering(wallet: Wallet, covered: int) -> str:

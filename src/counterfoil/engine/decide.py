@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from counterfoil.core import (
+    alerts,
     buying,
     customers,
     gathering,
@@ -34,7 +35,17 @@ from counterfoil.core.facts import (
     Source,
     UnreadableFact,
 )
-from counterfoil.core.ids import AccountId, CustomerId, GrantId, InvoiceId, NewId, PaymentId, ProviderRef, PurchaseId
+from counterfoil.core.ids import (
+    AccountId,
+    CustomerId,
+    GrantId,
+    InvoiceId,
+    NewId,
+    PaymentId,
+    ProviderRef,
+    PurchaseId,
+    WalletId,
+)
 from counterfoil.core.journal import provider_balance
 from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine.apply import LOOKED_AT
@@ -265,6 +276,10 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None
             return Ruling(wallets.decide_end_lot(books, GrantId(subject), moment.now, row["occurred_at"]), customer)
+        case alerts.ALERT_TIMER:
+            books = load_books(tx, customer, Scope())
+            assert books is not None
+            return Ruling(alerts.decide_alert(books, WalletId(subject), moment.now), customer)
         case wallets.BEGIN_TIMER:
             books = load_books(tx, customer, Scope(grants=(subject,)))
             assert books is not None

@@ -13,15 +13,17 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from counterfoil.core.alerts import ALERT_TIMER
 from counterfoil.core.credits import DRAW_ORDER
 from counterfoil.core.effects import Timer
+from counterfoil.core.facts import Source
 from counterfoil.core.holding import SpendHold, decide_hold, decide_settle, let_go, refuse_ended
 from counterfoil.core.ids import CustomerId, GrantId
 from counterfoil.core.lifecycle import SpendHoldStatus
 from counterfoil.core.money import MoneyError, parse_decimal
 from counterfoil.core.spending import Lot, Purse, Refusal, decide_spend
 from counterfoil.core.wallets import END_TIMER
-from counterfoil.engine.apply import apply_effect
+from counterfoil.engine.apply import apply_effect, enqueue_news
 from counterfoil.engine.asking import (
     EXTERNAL,
     AnyAsk,
@@ -37,6 +39,7 @@ from counterfoil.engine.asking import (
 from counterfoil.engine.house import House
 from counterfoil.store import holds, spends
 from counterfoil.store.database import Statement, Tx
+from counterfoil.store.inbox import News
 from counterfoil.store.spends import Spend
 
 PLACES_MAX: Final = 100_000
@@ -325,6 +328,7 @@ class Flush:
     def _write(self, *, keep: bool) -> None:
         """Write what was decided and, to keep it, commit. Nothing is committed when a row is not as it was read."""
         self._end_lots()
+        self._tell_low()
         statements = self._statements()
         if keep:
             self._tx.finish(statements)
@@ -349,6 +353,24 @@ class Flush:
             if lot.free > 0 and lot.expires_at is not None and lot.expires_at <= self.now:
                 timer = Timer(END_TIMER, GrantId(lot.id), CustomerId(purse.customer), self.now)
                 apply_effect(self._tx, timer, "", self.now, self._house.new_id)
+
+    def _tell_low(self) -> None:
+        """Have somebody told of wallets that run low. It is asked for once an hour, however much is spent."""
+        for purse in self._purses.values():
+            if purse.is_low:
+                nth = f"{purse.topups}:{purse.alert_at}:{self.now:%Y-%m-%dT%H}"
+                news = News(
+                    id=self._house.new_id("inbox"),
+                    source=Source.TIMER,
+                    kind=ALERT_TIMER,
+                    identity=f"timer:{ALERT_TIMER}:{purse.id}:{nth}",
+                    occurred_at=self.now,
+                    received_at=self.now,
+                    subject_kind="wallet",
+                    subject_ref=purse.id,
+                    customer=purse.customer,
+                )
+                enqueue_news(self._tx, news, self.now)
 
 
 def _replay(known: Spend | SpendHold, ask: AnyAsk) -> Answer:

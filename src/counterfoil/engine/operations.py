@@ -195,7 +195,9 @@ def void_grant(asked: Asked, grant: str) -> Result:
 
 def change_wallet(asked: Asked, wallet: str, terms: Terms) -> Result:
     """Change what happens to use that no lot of a wallet covers."""
-    return _on_wallet(asked, wallet, lambda books, _: wallets.decide_wallet_terms(books, WalletId(wallet), terms))
+    return _on_wallet(
+        asked, wallet, lambda books, at: wallets.decide_wallet_terms(books, WalletId(wallet), terms, at.now)
+    )
 
 
 def forgive_debt(asked: Asked, wallet: str) -> Result:

@@ -147,5 +147,6 @@ TYPES: Final[dict[Any, LiteralString]] = {
     bool: "boolean",
     datetime: "timestamptz",
     tuple[str, ...]: "text[]",
+    tuple[int, ...]: "bigint[]",
 }
 """Every other field of a subject is a text, or a word of one of our enumerations."""

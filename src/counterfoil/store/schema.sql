@@ -169,6 +169,13 @@ create table wallet (
     debt bigint not null default 0 check (debt >= 0),
     -- What happens to spent credits whose price is refunded: they are owed, or forgiven.
     shortfall text not null default 'debt' check (shortfall in ('debt', 'forgive')),
+    -- Below which shares of the last top-up and below which balances somebody is told, once after each top-up; and the
+    -- highest of them that has not told yet.
+    alert_percents bigint[] not null default '{20,5}',
+    alert_levels bigint[] not null default '{}',
+    last_topup bigint not null default 0,
+    topups int not null default 0,
+    alert_at bigint,
     -- What its auto top-up wants to be told of: that less than this can be spent.
     watch_below bigint check (watch_below > 0),
     created_at timestamptz not null,

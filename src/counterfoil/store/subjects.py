@@ -113,12 +113,19 @@ def to_row(subject: Subject) -> dict[str, Any]:
     row = {RENAMED.get((type(subject), each.name), each.name): getattr(subject, each.name) for each in fields(subject)}
     if isinstance(subject, Wallet):
         row["unit"] = subject.unit.code
+        row["alert_percents"] = _numbers(subject.alert_percents)
+        row["alert_levels"] = _numbers(subject.alert_levels)
     if isinstance(subject, Grant | Purchase):
         row["features"] = list(subject.features)
     if isinstance(subject, Order):
         row["instruction"] = to_json(subject.instruction)
         row["verb"] = type(subject.instruction).__name__
     return row
+
+
+def _numbers(items: Iterable[int]) -> str:
+    """Write an array of numbers as its column reads it, however large they are."""
+    return f"{{{','.join(map(str, items))}}}"
 
 
 def from_row(cls: type[T], row: Mapping[str, Any]) -> T:

@@ -142,6 +142,8 @@ def test_nothing_that_is_answered_can_be_sent_back_as_a_wish(api: Caller, world:
         "overdraft",
         "debt_limit",
         "shortfall",
+        "alert_percents",
+        "alert_below",
     }
     tried = 0
     for path, (body, shown) in accepted.items():

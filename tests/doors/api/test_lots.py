@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from behaviours import behaviour
 from counterfoil.engine import claims, retention
 from counterfoil.store.audit import audit
 from counterfoil.store.work import Queue
@@ -183,6 +184,54 @@ def test_credits_that_pay_an_invoice_do_not_pay_with_what_was_used_before(api: C
     assert (balance(world, "promotion_cost"), balance(world, "revenue")) == (-5_000, 15_000)
     assert balance(world, "deferred_revenue") == 0
     assert sound(world)
+
+
+# --- somebody is told that little is left ---
+
+
+def alerts(api: Caller, world: World) -> list[str]:
+    """The thresholds that were told of, in order."""
+    world.pump()
+    told = api.get("/v1/events", limit=200).json()["data"]
+    return [each["data"]["below"] for each in told if each["kind"] == "wallet.low_balance"]
+
+
+@behaviour("R-LG-28")
+def test_somebody_is_told_once_per_cycle_that_little_is_left(api: Caller, world: World) -> None:
+    """Below 20 % and 5 % of the last top-up, and below one credit; a purchase begins a new cycle, a gift does not."""
+    wallet = wallet_with(api, bought("100", 10_000), alert_below=["1"])
+    spent(api, "a", "80")
+    assert alerts(api, world) == []
+
+    spent(api, "b", "0.5")
+    spent(api, "c", "0.5")
+    assert alerts(api, world) == ["20%"]
+    api.made(f"/v1/wallets/{wallet}/grants", {"amount": "10", "source": "bonus"})
+    spent(api, "d", "12")
+    assert alerts(api, world) == ["20%"], "once per cycle, also when the balance crosses it again"
+    spent(api, "e", "13")
+    assert alerts(api, world) == ["20%", "5%"]
+    spent(api, "f", "3.5")
+    assert alerts(api, world) == ["20%", "5%", "1.000000"]
+
+    api.made(f"/v1/wallets/{wallet}/grants", bought("50", 5_000))
+    spent(api, "g", "40")
+    assert alerts(api, world) == ["20%", "5%", "1.000000"]
+    spent(api, "h", "1")
+    assert alerts(api, world) == ["20%", "5%", "1.000000", "20%"], "20 % of the last top-up, which was 50"
+    assert sound(world)
+
+
+def test_the_thresholds_are_the_wallets_own(api: Caller, world: World) -> None:
+    wallet = wallet_with(api, bought("100", 10_000), alert_percents=[], alert_below=["30"])
+    spent(api, "a", "71")
+    assert alerts(api, world) == ["30.000000"]
+
+    changed = api.patch(f"/v1/wallets/{wallet}", {"overdraft": "refuse", "alert_percents": [10]})
+    spent(api, "b", "20")
+
+    assert changed.json()["alert_below"] == []
+    assert alerts(api, world) == ["30.000000", "10%"]
 
 
 # --- spends that are taken back ---

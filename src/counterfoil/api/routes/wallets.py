@@ -159,7 +159,8 @@ async def change_wallet(identity: WalletPath, body: WalletTerms, command: Comman
 
 def _terms(body: NewWallet | WalletTerms, unit: ServiceUnit) -> Terms:
     limit = None if body.debt_limit is None else _scaled(body.debt_limit, unit, "debt_limit")
-    return Terms(body.overdraft, limit, body.shortfall)
+    levels = tuple(_scaled(each, unit, "alert_below") for each in body.alert_below)
+    return Terms(body.overdraft, limit, body.shortfall, tuple(body.alert_percents), levels)
 
 
 MOVED: Final[dict[str, Any]] = {"response_model": schemas.Wallet, "openapi_extra": declare("write", 404, 409)}
