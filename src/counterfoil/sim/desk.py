@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from counterfoil.core.books import Confirmation, GrantSource, LineKind
+from counterfoil.core.books import Confirmation, GrantSource, LineKind, Overdraft
 from counterfoil.core.bought import GrantTiming, Settlement
 from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
@@ -13,6 +13,7 @@ from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import PurchaseStatus, WalletStatus
 from counterfoil.core.money import USD_CREDIT, Money
 from counterfoil.core.wallets import Issue
+from counterfoil.core.wallets import Terms as WalletTerms
 from counterfoil.engine import commands, operations, purchases, topups
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
@@ -74,9 +75,10 @@ class Desk:
         asked = self._asked("POST /v1/payment-methods", key, customer, token, default)
         return operations.add_method(asked, customer, token, make_default=default)
 
-    def wallet(self, customer: str, key: str | None = None) -> Result:
+    def wallet(self, customer: str, key: str | None = None, overdraft: Overdraft = Overdraft.REFUSE) -> Result:
         """Open a wallet in `usd-credit`."""
-        return operations.open_wallet(self._asked("POST /v1/wallets", key, customer), customer, USD_CREDIT.code)
+        asked = self._asked("POST /v1/wallets", key, customer, overdraft)
+        return operations.open_wallet(asked, customer, USD_CREDIT.code, lambda unit: WalletTerms(overdraft))
 
     def grant(
         self,

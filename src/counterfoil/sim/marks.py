@@ -42,6 +42,14 @@ class Mark(StrEnum):
     MISMATCH = "a claimed payment did not fit"
     LOT_ENDED = "a lot of credits expired"
     LOT_VOIDED = "a lot of credits was taken back"
+    USE_REPLAYED = "a use was sent again and not paid for twice"
+    USE_REFUSED = "a use was refused for want of credits"
+    SHARED_FLUSH = "uses shared a flush"
+    SEVERAL_LOTS = "a use drew from several lots"
+    IN_DEBT = "a use was owed"
+    HOLD_SETTLED = "a hold was settled"
+    HOLD_RELEASED = "a hold was let go"
+    HOLD_EXPIRED = "a hold expired"
     VOIDED = "an invoice was taken back"
     CANCELED = "a payment was given up"
 
@@ -76,6 +84,15 @@ def read_marks(database: Database, site: Site, marks: Counter[Mark]) -> None:
         news = census.deliveries(tx)
         marks[Mark.COLLECTOR_SWITCHED] += census.switched_collectors(tx)
         marks[Mark.CREDITS_RELEASED] += census.released_credits(tx)
+        spent = census.spent(tx)
+    for mark in (
+        Mark.SEVERAL_LOTS,
+        Mark.IN_DEBT,
+        Mark.HOLD_SETTLED,
+        Mark.HOLD_RELEASED,
+        Mark.HOLD_EXPIRED,
+    ):
+        marks[mark] += spent[mark.name.lower()]
     marks[Mark.DUPLICATE] += sum(each["deliveries"] > 1 and each["source"] == "webhook" for each in news)
     marks[Mark.HEALED_BY_SWEEP] += sum(each["deliveries"] == 1 and each["source"] == "poll" for each in news)
     marks[Mark.PROCESSING] += sum(line["kind"] == "debit" for line in site.provider.sandbox.journal())

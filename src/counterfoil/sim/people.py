@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from counterfoil.core.books import Confirmation
+from counterfoil.core.books import Confirmation, Overdraft
 from counterfoil.engine.commands import Result
 from counterfoil.sim.chance import Choices
 from counterfoil.sim.desk import Desk, Terms, read
@@ -21,6 +21,7 @@ CARDS: Final = (
     "pm_card_chargeDeclined",
 )
 AMOUNTS: Final = (10000, 7000, 2500, 199, 100)
+OVERDRAFTS: Final = (Overdraft.REFUSE, Overdraft.REFUSE, Overdraft.DEBT, Overdraft.WRITE_OFF)
 LIVES: Final = (timedelta(minutes=10), timedelta(hours=6))
 """How long some lots live, so that they end while payments reserve them, and after."""
 FLAWS: Final = ("", "", "", "amount", "customer")
@@ -104,7 +105,9 @@ class People:
             def keep(body: dict[str, Any]) -> None:
                 self.wallets.append((customer, body["id"]))
 
-            return f"wallet: {self._send('wallet', lambda key: self.desk.wallet(customer, key), keep)}"
+            overdraft = self.choices.pick(OVERDRAFTS)
+            told = self._send("wallet", lambda key: self.desk.wallet(customer, key, overdraft), keep)
+            return f"wallet {overdraft}: {told}"
         cents, cost = self.choices.pick((3000, 1000, 20000)), self.choices.pick((None, 0))
         lives = self.choices.pick((None, None, *LIVES))
         ends = self.desk.site.clock.now() + lives if lives else None

@@ -24,6 +24,7 @@ from counterfoil.sim.people import People
 from counterfoil.sim.post import Post
 from counterfoil.sim.site import Site, open_site
 from counterfoil.sim.trouble import ShakyDatabase, Trouble, Weather
+from counterfoil.sim.uses import Uses
 from counterfoil.store import census
 from counterfoil.store.database import Database, Row
 
@@ -73,6 +74,7 @@ class World:
     choices: Choices
     weather: Weather
     people: People
+    uses: Uses
     post: Post
     crew: list[Worker]
     lines: list[str] = field(default_factory=list)
@@ -144,7 +146,7 @@ class World:
         return f"{told}: {', '.join(steps)}"
 
     def _act(self) -> str:
-        told = self.choices.weighted(self.people.acts())()
+        told = self.choices.weighted([*self.people.acts(), *self.uses.acts()])()
         self._check()
         return told
 
@@ -295,14 +297,17 @@ def begin(database: Database, number: int, choices: Choices, seed: int) -> World
     site = replace(site, house=replace(site.house, database=ShakyDatabase(database, weather.commit)))
     site.provider.trouble = weather.strike
     crew = [Worker(site.house) for _ in range(WORKERS)]
-    return World(database, site, choices, weather, People(Desk(site), choices), Post(site), crew)
+    people, marks = People(Desk(site), choices), Counter[Mark]()
+    uses = Uses(site, people, choices, marks)
+    return World(database, site, choices, weather, people, uses, Post(site), crew, marks=marks)
 
 
 def play(database: Database, number: int, seed: int, tape: Sequence[int] | None = None, steps: int = STEPS) -> Outcome:
     """Play a world to its end and judge it. With a tape its choices are read from there."""
     choices = Choices(seed, tape)
     world = begin(database, number, choices, seed)
-    breaches = _played(world, steps)
+    with world.uses.door:
+        breaches = _played(world, steps)
     read_marks(database, world.site, world.marks)
     world.marks[Mark.COMMAND_REPLAYED] += world.people.replays
     world.marks[Mark.ACKNOWLEDGEMENT_LOST] += world.weather.lost_acknowledgements

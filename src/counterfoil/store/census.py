@@ -147,3 +147,20 @@ def undone(tx: Tx) -> list[Row]:
         """
     )
     return news + orders
+
+
+def spent(tx: Tx) -> dict[str, int]:
+    """Count what became of uses and holds: several_lots, in_debt, hold_settled, hold_released, hold_expired."""
+    row = tx.one(
+        """
+        select (select count(*) from draw where tenant = %(tenant)s and n = 2) as several_lots,
+            (select count(*) from draw where tenant = %(tenant)s and debit like 'debt:%%') as in_debt,
+            count(*) filter (where status = 'settled') as hold_settled,
+            count(*) filter (where status = 'released') as hold_released,
+            count(*) filter (where status = 'expired') as hold_expired
+        from spend_hold
+        where tenant = %(tenant)s
+        """
+    )
+    assert row is not None
+    return {name: int(n) for name, n in row.items()}
