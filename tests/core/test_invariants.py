@@ -60,6 +60,28 @@ PAID = {
 }
 OPEN = PAID | {"status": "open", "payment_status": "pending", "paid": 4, "paid_at": None, "paid_with": None}
 NEWS = {"inbox": "pevt", "status": "decided", "decisions": 1, "provider_event": None, "at_rest": False}
+FULFILLED = {
+    "purchase": "prch",
+    "status": "settled",
+    "early": False,
+    "quantity": 20,
+    "net": 2000,
+    "lots": [[20, 2000, False]],
+}
+BILLED = {
+    "purchase": "prch",
+    "settlement": "invoice",
+    "ours": True,
+    "customer": "cust",
+    "invoice": "inv",
+    "line": "line",
+    "status": "settled",
+    "authorized_at": NOW,
+    "settled_at": NOW,
+    "lines": [["line", "inv", "cust"]],
+    "waiting": [["invoiced", "line"]],
+    "steps": [],
+}
 CLEARING = {"account": "a", "unit": "USD", "clearing": 6, "received": 7, "fees": 1, "other": 0}
 GOOD: dict[str, dict[str, Any]] = {
     "I1": POSTING,
@@ -74,6 +96,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "I10": PAYMENT,
     "I11": MOVES,
     "I13": PAID,
+    "I15": FULFILLED,
+    "I16": {"purchase": "prch", "source": "api", "billed_first": False},
+    "I21": BILLED,
     "I22": NEWS,
     "I27": CLEARING,
 }
@@ -130,6 +155,25 @@ def test_every_invariant_is_said_in_one_sentence(identity: str) -> None:
         ("I34", {"spent": 0}),
         ("I33", {"released_minor": 4}),
         ("I33", {"remaining": 7}),
+        ("I15", {"lots": []}),
+        ("I15", {"lots": [[20, 2000, False], [20, 2000, False]]}),
+        ("I15", {"lots": [[19, 2000, False]]}),
+        ("I15", {"lots": [[20, 2001, False]]}),
+        ("I15", {"status": "failed"}),
+        ("I15", {"status": "canceled", "early": True}),
+        ("I16", {"source": None}),
+        ("I16", {"source": "webhook"}),
+        ("I16", {"billed_first": True}),
+        ("I21", {"lines": []}),
+        ("I21", {"lines": [["line", "inv", "cust"], ["line2", "inv", "cust"]]}),
+        ("I21", {"lines": [["line", "other", "cust"]]}),
+        ("I21", {"customer": "other"}),
+        ("I21", {"waiting": []}),
+        ("I21", {"waiting": [["waiting", None]]}),
+        ("I21", {"status": "scheduled"}),
+        ("I21", {"authorized_at": None}),
+        ("I21", {"steps": ["settled"]}),
+        ("I21", {"settlement": "external", "steps": ["authorized"]}),
         ("I6", {"units": ["EUR", "USD"]}),
         ("I6", {"units": ["XYZ"]}),
         ("I6", {"largest": 2**63}),

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from core.factories import CUSTOMER, NOW, Counting, books, purchase, wallet
+from behaviours import behaviour
+from core.factories import CUSTOMER, NOW, Counting, books, grant, invoice, invoice_id, purchase, wallet
 from counterfoil.core.books import Books, Grant, with_changes
-from counterfoil.core.bought import Purchase
+from counterfoil.core.bought import Collector, Purchase, Settlement
 from counterfoil.core.effects import Change, Effect, Notify, Post, changes_of
 from counterfoil.core.ids import CustomerId, typeid
-from counterfoil.core.lifecycle import PurchaseStatus, WalletStatus
+from counterfoil.core.lifecycle import InvoiceStatus, PurchaseStatus, WalletStatus
 from counterfoil.core.money import ServiceUnit
-from counterfoil.core.purchases import Paid, fulfil
+from counterfoil.core.purchases import Paid, follow, fulfil
 
 CREDITS = ServiceUnit("credits", 0)
 WALLET = wallet(1, CREDITS)
@@ -81,3 +82,36 @@ def test_a_wallet_that_was_closed_meanwhile_is_a_question_and_a_suspended_one_is
 
     assert closed.status is PurchaseStatus.HELD
     assert suspended.grant
+
+
+@behaviour("R-OM-17")
+@pytest.mark.parametrize("ends", [InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE])
+@pytest.mark.parametrize("used", [0, 1000])
+def test_early_credits_are_reversed_when_their_invoice_ends_without_money(ends: InvoiceStatus, used: int) -> None:
+    """Of 2,500 credits for 50 dollars what is left leaves; what was used is a loss, once, and nothing stays owed."""
+    lot = grant(1, 1, 5000, amount=2500, remaining=2500 - used, released_minor=2 * used)
+    early = purchase(
+        settlement=Settlement.INVOICE, collector=Collector.OURS, invoice=invoice_id(), grant=lot.id, fulfilled_at=NOW
+    )
+    read = held(early, grants=(lot,), invoices=(invoice(1, 5250, status=ends),))
+
+    effects = follow(read, (invoice_id(),), NOW, Counting())
+    after = with_changes(read, changes_of(effects))
+
+    assert (after.grants[0].remaining, after.grants[0].gone, after.grants[0].voided_at) == (0, 2500 - used, NOW)
+    assert follow(after, (invoice_id(),), NOW, Counting()) == ()
+    (entry,) = [each.entry for each in effects if isinstance(each, Post)]
+    moved = {(str(each.debit), str(each.credit)): each.amount for each in entry.postings if each.unit == "USD"}
+    # An invoice that is void has taken all of its 50 dollars out of what is owed as service; one that is not has not.
+    expected = 5000 - 2 * used if ends is InvoiceStatus.UNCOLLECTIBLE else -2 * used
+    deferred = moved.get(("deferred_revenue", "bad_debt"), 0) - moved.get(("bad_debt", "deferred_revenue"), 0)
+    assert deferred == expected
+
+
+def test_late_money_for_credits_that_were_taken_back_is_a_question() -> None:
+    lot = grant(1, 1, 0, amount=2500, remaining=0, gone=2500, voided_at=NOW)
+    early = purchase(status=PurchaseStatus.FAILED, grant=lot.id, fulfilled_at=NOW)
+
+    _, after = fulfilled(early, paid(), grants=(lot,))
+
+    assert after.status is PurchaseStatus.HELD

@@ -4,18 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
+from typing import Any
 
 import psycopg
 
 from core.factories import ACCOUNT, CUSTOMER, CUSTOMER_REF, METHOD, NOW, ONE, Counting
-from counterfoil.core import customers, invoicing, launch, settlement, strangers, wallets
+from counterfoil.core import buying, customers, invoicing, launch, settlement, strangers, wallets
 from counterfoil.core.books import Books, Customer, GrantSource, Invoice, Leg, LegKind, LineKind, Method
+from counterfoil.core.bought import Settlement
+from counterfoil.core.buying import Buy, Limits
 from counterfoil.core.effects import Act, Change, Decision, Reason, Why, effects_of
 from counterfoil.core.facts import IntentFact, Source
 from counterfoil.core.ids import InvoiceId, PaymentId, ProviderRef, WalletId, typeid
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus
-from counterfoil.core.money import USD_CREDIT
+from counterfoil.core.money import USD_CREDIT, Money
 from counterfoil.engine.apply import apply
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.store import inbox
@@ -88,6 +91,12 @@ class Road:
         issue = wallets.Issue(wallet, source, whole * ONE, cost_minor, None, self.now)
         self.decide(lambda books: wallets.decide_grant(books, issue, self.now, self.new_id))
         return wallet
+
+    def buy(self, wallet: WalletId, number: str, **order: Any) -> Decision:
+        """Credits for 20 dollars."""
+        given: dict[str, Any] = {"settlement": Settlement.INVOICE, "quantity": 20 * ONE, "net": Money(2_000, "USD")}
+        wanted = Buy(wallet, **(given | order))
+        return self.decide(lambda books: buying.decide_purchase(books, wanted, Limits(), number, self.now, self.new_id))
 
     def bill(self, minor: int, number: str = "INV-000001") -> InvoiceId:
         """An open invoice of one line."""

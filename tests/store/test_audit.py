@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from core.factories import ACCOUNT, Counting, fee, intent
+from core.factories import ACCOUNT, CUSTOMER, NOW, Counting, fee, intent
+from counterfoil.core.bought import Settlement
 from counterfoil.core.facts import IntentStatus
 from counterfoil.core.ids import InvoiceId, PaymentId
 from counterfoil.core.invariants import (
@@ -19,6 +21,8 @@ from counterfoil.core.invariants import (
     ProviderTruth,
     differences,
 )
+from counterfoil.core.lifecycle import PurchaseStatus
+from counterfoil.store import subjects
 from counterfoil.store.audit import Report, audit, standing
 from counterfoil.store.database import Database, Row, Tx
 from databases import Databases
@@ -44,6 +48,22 @@ def pay_by_credits_and_card(road: Road, *, ref: str = "pi_1", twice: bool = Fals
     return invoice, payment
 
 
+def buy_in_every_way(road: Road) -> None:
+    """One that others have collected, one that is on an invoice, and one that is billed tomorrow."""
+    with road.database.transaction(TENANT) as tx:
+        wallet = subjects.wallets(tx, CUSTOMER)[0].id
+    road.buy(wallet, "", settlement=Settlement.EXTERNAL, begins=PurchaseStatus.SETTLED)
+    road.buy(wallet, "INV-000002")
+    road.buy(wallet, "", invoice_at=NOW + timedelta(days=1))
+
+
+def test_books_with_purchases_in_them_keep_every_invariant(road: Road) -> None:
+    pay_by_credits_and_card(road)
+    buy_in_every_way(road)
+
+    assert road.audit().breaches == ()
+
+
 def pay_with_trouble(road: Road) -> None:
     """A refused payment whose credits went back, an invoice taken back, and money that nobody asked for."""
     road.fund(10)
@@ -66,8 +86,8 @@ def test_good_books_keep_every_invariant(road: Road) -> None:
     assert report.breaches == ()
     assert report.ok
     assert set(report.checked) == set(INVARIANTS)
-    # Nothing was spent by the door here, so nothing can be taken back of it.
-    assert {identity for identity, rows in report.checked.items() if rows == 0} == {"I34"}
+    # Nothing was spent by the door here, so nothing can be taken back of it; and nothing was bought.
+    assert {identity for identity, rows in report.checked.items() if rows == 0} == {"I15", "I16", "I21", "I34"}
 
 
 def test_books_with_trouble_in_them_keep_every_invariant(road: Road) -> None:
@@ -144,6 +164,16 @@ PLANTED = {
         "update invoice set paid_at = null, paid_with = null",
     ),
     "I13 lines": ("I13", "update invoice_line set net_minor = net_minor + 1"),
+    "I15 given for nothing": ("I15", "update purchase set status = 'failed' where status = 'settled'"),
+    "I15 paid for nothing": ("I15", "update grant_lot set purchase = null where purchase is not null"),
+    "I15 more than was bought": ("I15", "update purchase set quantity = quantity - 1 where status = 'settled'"),
+    "I16 nobody meant it": ("I16", "delete from decision_about where subject like 'prch_%'"),
+    "I16 billed first": ("I16", "update invoice set created_at = created_at - interval '1 day'"),
+    "I21 another line": ("I21", "update purchase set line = 'line_x' where line is not null"),
+    "I21 another customer": ("I21", "update purchase set customer = 'cust_x' where line is not null"),
+    "I21 no line waits": ("I21", "delete from pending_line where status = 'waiting'"),
+    "I21 settled first": ("I21", "update purchase set authorized_at = settled_at + interval '1 day'"),
+    "I21 a step without an entry": ("I21", "delete from posting where entry like 'purchase:%:authorized'"),
     "I22 undecided": ("I22", "delete from decision where id = (select min(id) from decision)"),
     "I22 decided too soon": ("I22", "update inbox set status = 'received' where id = (select min(id) from inbox)"),
     "I27 fee": ("I27", "update leg set received_minor = 1 where kind = 'provider'"),
@@ -171,6 +201,7 @@ def paid(databases: Databases) -> Iterator[Road]:
         road = Road(opened)
         road.open_customer()
         pay_by_credits_and_card(road)
+        buy_in_every_way(road)
         yield road
 
 

@@ -17,6 +17,11 @@ from typing import Any, Final, TypeAlias
 from counterfoil.core.journal import MONEY_ACCOUNTS, SERVICE_ACCOUNTS, read_account
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, may_move
 from counterfoil.core.money import CURRENCIES, MINOR_MAX, share
+from counterfoil.core.purchase_invariants import (
+    credits_follow_the_money,
+    purchases_are_billed_once,
+    purchases_were_meant,
+)
 from counterfoil.core.status import status_of_invoice, status_of_payment
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]]
@@ -336,6 +341,21 @@ INVARIANTS: Final = {
         Invariant("I10", "A payment status is what its legs and the remainder say.", _collection_is_its_legs),
         Invariant("I11", "States moved only along their lifecycle, and by decisions.", _moves_are_legal),
         Invariant("I13", "Paid is one fact: status, amount, date and means are there together.", _paid_is_one_fact),
+        Invariant(
+            "I15",
+            "A paid purchase brought exactly its credits, once; one that nobody paid brought none that stay.",
+            credits_follow_the_money,
+        ),
+        Invariant(
+            "I16",
+            "A purchase was meant by somebody of ours before anything billed it.",
+            purchases_were_meant,
+        ),
+        Invariant(
+            "I21",
+            "A purchase is billed by one line of its own, and takes its steps in order, each with its own entry.",
+            purchases_are_billed_once,
+        ),
         Invariant("I22", "Every piece of news is stored once and ends in one decision.", _news_is_decided_once),
         Invariant("I27", "Money at the provider is what came in less what went out.", _clearing_closes),
     )

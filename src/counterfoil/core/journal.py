@@ -161,14 +161,17 @@ def grant_issued(grant: Grant, unit: ServiceUnit) -> Entry:
     return Entry(f"grant:{grant.id}:issued", grant.id, grant.effective_at, tuple(postings))
 
 
-def grant_reversed(lot_after: Grant, quantity: int, unit: ServiceUnit, now: datetime) -> Entry:
+def grant_reversed(lot_after: Grant, quantity: int, unit: ServiceUnit, now: datetime, owed_minor: int = 0) -> Entry:
     """Credits that were given before they were paid, and never were: what is left is promised no more.
 
-    What was used of them was recognised and is nobody's debt any more: it is a loss.
+    What was used of them was recognised and is nobody's debt any more: it is a loss. `owed_minor` is what stays billed
+    for them: the service that is no longer owed for it makes that loss smaller.
     """
+    used, unspent = lot_after.released_minor, max(0, owed_minor - lot_after.released_minor)
     parts = (
         Posting(lot(lot_after.id), ISSUED, unit.code, quantity),
-        Posting(BAD_DEBT, DEFERRED, lot_after.cost_currency, lot_after.released_minor),
+        Posting(BAD_DEBT, DEFERRED, lot_after.cost_currency, 0 if owed_minor else used),
+        Posting(DEFERRED, BAD_DEBT, lot_after.cost_currency, unspent),
     )
     postings = tuple(posting for posting in parts if posting.amount)
     return Entry(f"grant:{lot_after.id}:reversed", lot_after.id, now, postings)

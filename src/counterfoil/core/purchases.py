@@ -169,6 +169,8 @@ def _wakes(books: Books, invoices: tuple[InvoiceId, ...], now: datetime) -> tupl
 def _follow(books: Books, purchase: Purchase, invoice: Invoice, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
     if invoice.status is InvoiceStatus.VOID:
         return cancel(books, purchase, now)
+    if invoice.status is InvoiceStatus.UNCOLLECTIBLE and purchase.grant:
+        return _written_off(books, purchase, now)
     if _covered(books, purchase, invoice):
         gross = purchase.gross_minor
         paid = Paid(gross, invoice.currency, invoice.customer, card_minor=gross)
@@ -213,6 +215,15 @@ def fail(purchase: Purchase, code: str, text: str) -> tuple[Effect, ...]:
     return (Change(purchase, failed), told(failed, "failed", f":{failed.failures}"))
 
 
+def _written_off(books: Books, purchase: Purchase, now: datetime) -> tuple[Effect, ...]:
+    """Take early credits back whose invoice nobody is expected to pay any more. Late money for them is a question."""
+    taken = _reversed(books, purchase, now, owed=purchase.net_minor)
+    if not taken:
+        return ()
+    failed = replace(purchase, status=PurchaseStatus.FAILED, failure_code="uncollectible")
+    return (Change(purchase, failed), *taken)
+
+
 def cancel(books: Books, purchase: Purchase, now: datetime) -> tuple[Effect, ...]:
     """Give a purchase up that nobody paid: what was booked and given for it is taken back."""
     canceled = replace(purchase, status=PurchaseStatus.CANCELED, canceled_at=now)
@@ -221,8 +232,11 @@ def cancel(books: Books, purchase: Purchase, now: datetime) -> tuple[Effect, ...
     return (Change(purchase, canceled), *booked, *_reversed(books, purchase, now), told(canceled, "canceled"))
 
 
-def _reversed(books: Books, purchase: Purchase, now: datetime) -> tuple[Effect, ...]:
-    """Take early credits back: what is left of them leaves the wallet, what was used of them was never paid for."""
+def _reversed(books: Books, purchase: Purchase, now: datetime, owed: int = 0) -> tuple[Effect, ...]:
+    """Take early credits back: what is left of them leaves the wallet, what was used of them was never paid for.
+
+    `owed` is what stays billed for them, net, in minor units.
+    """
     lot = next((each for each in books.grants if each.id == purchase.grant and each.voided_at is None), None)
     wallet = _wallet(books, purchase)
     if lot is None or wallet is None:
@@ -235,7 +249,7 @@ def _reversed(books: Books, purchase: Purchase, now: datetime) -> tuple[Effect, 
         gone=lot.gone + lot.free,
         cost_minor=lot.released_minor,
     )
-    entry = journal.grant_reversed(after, lot.free, wallet.unit, now)
+    entry = journal.grant_reversed(after, lot.free, wallet.unit, now, owed)
     data: dict[str, str | int] = {"wallet": wallet.id, "amount": lot.free, "unit": wallet.unit.code}
     gone = Notify(f"grant.voided:{lot.id}:{after.gone}", "grant.voided", purchase.customer, lot.id, data)
     return (Change(lot, after), *((Post(entry),) if entry.postings else ()), gone)
