@@ -93,6 +93,7 @@ def without_house() -> FastAPI:
     bare = _bare_routes()
     app.router.routes[:0] = bare  # First: machines hammer them, and routes are tried one after the other.
     app.state.bare = {each.endpoint: each.path for each in bare}
+    app.state.doors = {spends.SPENDS: spends.take_spends, spends.HOLDS: spends.take_holds}
     app.add_middleware(Envelope)
     _handle_errors(app)
     return app

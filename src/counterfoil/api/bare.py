@@ -63,8 +63,11 @@ class Recognition:
 
 def header_of(scope: Scope, name: bytes) -> str | None:
     """Give a header."""
-    found = next((value for each, value in scope["headers"] if each == name), None)
-    return None if found is None else found.decode("latin-1")
+    for each, value in scope["headers"]:
+        if each == name:
+            text: str = value.decode("latin-1")
+            return text
+    return None
 
 
 def key_of(scope: Scope) -> str | None:

@@ -1,7 +1,7 @@
 """What every request gets, whatever its route: an id, a bound on its body, a line in the log, and always an answer."""
 
 import time
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -15,6 +15,9 @@ from counterfoil.engine.intake import BODY_MAX
 log = structlog.get_logger("counterfoil.api")
 
 QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+STORED: Final = frozenset({"/v1/spends", "/v1/holds", "/v1/holds/{id}/settle", "/v1/holds/{id}/release"})
+"""What machines hammer. What was accepted there is a row that says more than a line would, and the line would cost as
+much as the row; what was refused is not stored, and has its line."""
 
 
 class Envelope:
@@ -45,7 +48,7 @@ class _Exchange:
         self._scope.setdefault("state", {})["request_id"] = self._request_id
         began = time.monotonic()
         try:
-            await self._app(self._scope, self._bounded, self._sealed)
+            await self._handled()
         except Exception:
             # The outer loop: nothing may leave a caller without an answer, or us without a trace.
             log.exception("request_failed", request_id=self._request_id, route=self._route)
@@ -54,6 +57,23 @@ class _Exchange:
                 await failed(self._scope, self._receive, self._sealed)
         finally:
             self._note(time.monotonic() - began)
+
+    async def _handled(self) -> None:
+        """Hand the request to the framework; what machines hammer goes straight to its door, which needs none."""
+        app = self._scope["app"]
+        door = app.state.doors.get(self._scope["path"]) if self._scope["method"] == "POST" else None
+        if door is None:
+            await self._app(self._scope, self._bounded, self._sealed)
+            return
+        self._scope["endpoint"] = door
+        try:
+            await door(self._scope, self._bounded, self._sealed)
+        except Exception as error:
+            # The framework's own table of handlers: one answer to an error, whichever way the request took.
+            handler = next((app.exception_handlers[each] for each in type(error).__mro__ if _has(app, each)), None)
+            if handler is None or self._status is not None:
+                raise
+            await handler(Request(self._scope), error)(self._scope, self._receive, self._sealed)
 
     async def _bounded(self) -> Message:
         """Read on, but never more than the bound; a body that announces more is not read at all."""
@@ -88,7 +108,7 @@ class _Exchange:
     def _note(self, seconds: float) -> None:
         method, route, status = _known(self._scope["method"]), self._route, self._status or 500
         self._metrics.note(method, route, str(status), seconds)
-        if route not in QUIET:
+        if route not in QUIET and not (route in STORED and status < 400):
             tenant = self._scope["state"].get("tenant")
             log.info(
                 "request",
@@ -99,6 +119,10 @@ class _Exchange:
                 request_id=self._request_id,
                 tenant=tenant,
             )
+
+
+def _has(app: Any, error: type) -> bool:
+    return error is not Exception and error in app.exception_handlers
 
 
 def _known(method: str) -> str:

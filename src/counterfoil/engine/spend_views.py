@@ -15,9 +15,15 @@ DEBT: Final = "debt:"
 def spend_view(spend: Spend) -> View:
     """Show a spend: what each lot paid of it, what became debt, what was given away, and what was left after it."""
     scale = spend.scale
-    lots = [(account, amount) for account, amount in spend.draws if account.startswith(LOT)]
-    debt = sum(amount for account, amount in spend.draws if account.startswith(DEBT))
-    total = sum(amount for _, amount in spend.draws)
+    draws, total, debt, written_off = [], 0, 0, 0
+    for account, amount in spend.draws:
+        total += amount
+        if account.startswith(LOT):
+            draws.append({"grant": account[len(LOT) :], "amount": plain(amount, scale)})
+        elif account.startswith(DEBT):
+            debt += amount
+        else:
+            written_off += amount
     return {
         "id": spend.id,
         "object": "spend",
@@ -25,9 +31,9 @@ def spend_view(spend: Spend) -> View:
         "wallet": spend.wallet,
         "unit": spend.unit,
         "amount": plain(total, scale),
-        "draws": [{"grant": account[len(LOT) :], "amount": plain(amount, scale)} for account, amount in lots],
+        "draws": draws,
         "debt": plain(debt, scale),
-        "written_off": plain(total - debt - sum(amount for _, amount in lots), scale),
+        "written_off": plain(written_off, scale),
         "balance_after": plain(spend.balance_after, scale),
         "feature": spend.feature,
         "hold": spend.hold,

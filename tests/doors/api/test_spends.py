@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from behaviours import behaviour
 from counterfoil.store import export, journal
 from counterfoil.store.audit import audit
 from doors.api.caller import Caller, another_tenant, with_scopes
@@ -83,8 +84,9 @@ def test_a_wallet_that_is_dry_answers_402_and_says_what_to_do(api: Caller, walle
     assert problem["request_id"] == answer.headers["Request-Id"]
 
 
-def test_a_list_answers_each_use_in_order_and_a_poisoned_one_is_refused_alone(api: Caller, wallet: str) -> None:
-    """INC-30: one malformed record among a thousand."""
+@behaviour("R-LG-62")
+def test_a_list_charges_each_use_once_and_a_poisoned_one_is_refused_alone(api: Caller, wallet: str) -> None:
+    """INC-30: one malformed record among a thousand; the whole list is sent again, as whoever heard no answer does."""
     uses: list[Any] = [use(f"use-{n}", "0.01") for n in range(1000)]
     uses[500] = {"key": "use-500", "amount": 12}
 
@@ -96,6 +98,8 @@ def test_a_list_answers_each_use_in_order_and_a_poisoned_one_is_refused_alone(ap
     assert data[500]["error"]["code"] == "invalid_request"
     assert [each["key"] for n, each in enumerate(data) if n != 500] == [f"use-{n}" for n in range(1000) if n != 500]
     assert data[999]["spend"]["balance_after"] == "20.010000"
+    assert send(api, {"spends": uses}).json()["data"] == data
+    assert api.get(f"/v1/wallets/{wallet}").json()["available"]["quantity"] == "20.010000"
 
 
 def test_a_key_twice_in_one_list_is_paid_for_once(api: Caller, wallet: str) -> None:
