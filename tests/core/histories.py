@@ -16,8 +16,6 @@ from counterfoil.core.books import (
     GrantSource,
     Leg,
     LegKind,
-    Overdraft,
-    Shortfall,
     with_changes,
 )
 from counterfoil.core.clawback import DISPUTE_LOST, REFUND, net_due, quantity_due
@@ -28,6 +26,7 @@ from counterfoil.core.journal import Entry, Posting, read_account
 from counterfoil.core.lifecycle import HoldStatus, LegStatus
 from counterfoil.core.recognition import catch_up_all
 from counterfoil.core.spending import Cover, Lot, Purse, decide_spend
+from counterfoil.core.terms import Overdraft, Shortfall
 from counterfoil.core.wallets import (
     BEGIN_TIMER,
     Issue,

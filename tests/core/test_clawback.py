@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from core.factories import NOW, ONE, books, grant, wallet
 from core.world import World
 from counterfoil.core import clawback, journal
-from counterfoil.core.books import Books, Grant, Overdraft, Shortfall
+from counterfoil.core.books import Books, Grant
 from counterfoil.core.clawback import DISPUTE_LOST, REFUND, Cause, claw_back, net_due, quantity_due
 from counterfoil.core.effects import Act, Decision, Reason, Why
 from counterfoil.core.recognition import catch_up
+from counterfoil.core.terms import Overdraft, Shortfall
 from counterfoil.core.wallets import decide_end_lot
 
 PACK = grant(1, 100, 10_000)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from core.factories import NOW, ONE, books, grant, wallet
 from core.world import World
 from counterfoil.core import journal
-from counterfoil.core.books import Books, Grant, Overdraft
+from counterfoil.core.books import Books, Grant
 from counterfoil.core.corrections import Spent, decide_correct, going_back
 from counterfoil.core.credits import settle_debt
 from counterfoil.core.effects import Act, Decision, Reason, Refuse, Skip
 from counterfoil.core.ids import SpendId, typeid
 from counterfoil.core.recognition import catch_up_all
+from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import decide_forgive_debt
 
 SPEND = SpendId(typeid("spnd", 1))

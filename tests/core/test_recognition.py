@@ -11,10 +11,11 @@ from core.factories import NOW, books, grant, wallet
 from core.test_credits import LEG
 from core.world import World
 from counterfoil.core import credits, journal
-from counterfoil.core.books import Grant, Hold, Overdraft
+from counterfoil.core.books import Grant, Hold
 from counterfoil.core.ids import HoldId
 from counterfoil.core.lifecycle import HoldStatus
 from counterfoil.core.recognition import catch_up, catch_up_all, recognise
+from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import decide_end_lot, decide_recognise, decide_void_grant
 
 PACK = grant(1, 2_500, 5_000)

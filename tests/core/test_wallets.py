@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from core.factories import NOW, ONE, Counting, books, grant, wallet
 from core.part_paid import PAYMENT, part_paid
 from core.world import World
-from counterfoil.core.books import FREE_SOURCES, Books, GrantSource, Overdraft
+from counterfoil.core.books import FREE_SOURCES, Books, GrantSource
 from counterfoil.core.effects import Act, Decision, Reason, Refuse, Skip, Timer, effects_of
 from counterfoil.core.ids import GrantId, WalletId
 from counterfoil.core.invoicing import decide_release
 from counterfoil.core.lifecycle import LegStatus, WalletStatus
 from counterfoil.core.money import USD_CREDIT, ServiceUnit
+from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import (
     Issue,
     Terms,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from counterfoil.core.books import GrantSource, Overdraft
+from counterfoil.core.books import GrantSource
 from counterfoil.core.ids import WalletId
 from counterfoil.core.money import USD_CREDIT
+from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import Issue, Terms
 from counterfoil.engine import corrections, looks, operations
 from counterfoil.engine.spends import Spender, SpendRequest

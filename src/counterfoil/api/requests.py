@@ -21,8 +21,9 @@ from counterfoil.api.fields import (
     ShortText,
     Strict,
 )
-from counterfoil.core.books import GrantSource, Overdraft, Shortfall
+from counterfoil.core.books import GrantSource
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
+from counterfoil.core.terms import Overdraft, Shortfall
 
 
 class NoFields(Strict):

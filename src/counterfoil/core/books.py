@@ -37,6 +37,7 @@ from counterfoil.core.lifecycle import (
 )
 from counterfoil.core.money import Money, ServiceUnit
 from counterfoil.core.orders import Order
+from counterfoil.core.terms import Overdraft, Shortfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +75,6 @@ class Method:
     fingerprint: str | None = None
     is_default: bool = False
     attached: bool = True
-
-
-class Overdraft(StrEnum):
-    """What happens to use that no lot covers."""
-
-    REFUSE = "refuse"
-    DEBT = "debt"
-    """It is owed, up to the wallet's limit; lots that come later cover it first."""
-    WRITE_OFF = "write_off"
-    """It is given away, and never taken out of a later lot."""
-
-
-class Shortfall(StrEnum):
-    """What happens to spent credits whose price is refunded or lost in a dispute."""
-
-    DEBT = "debt"
-    """They are owed, whatever the limit of debt: the balance goes below zero, which blocks spending until covered."""
-    FORGIVE = "forgive"
 
 
 @dataclass(frozen=True, slots=True)

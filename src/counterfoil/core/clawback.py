@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import assert_never
 
 from counterfoil.core import journal
-from counterfoil.core.books import Books, Grant, Shortfall, Wallet, with_changes
+from counterfoil.core.books import Books, Grant, Wallet, with_changes
 from counterfoil.core.credits import settle_debt
 from counterfoil.core.effects import Change, Effect, Post
 from counterfoil.core.journal import Account, Clawed
 from counterfoil.core.money import share
 from counterfoil.core.recognition import catch_up, owed_no_more
+from counterfoil.core.terms import Shortfall
 
 
 def quantity_due(granted: int, gross_minor: int, refunded_minor: int, clawed: int) -> int:

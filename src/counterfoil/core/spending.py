@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from counterfoil.core.books import Overdraft
 from counterfoil.core.credits import draw_key, serves
 from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import plain
+from counterfoil.core.terms import Overdraft
 
 EARLY_MAX: Final = timedelta(minutes=5)
 """How far ahead of us a caller's clock may run."""

@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from counterfoil.core import journal
 from counterfoil.core.alerts import armed, balance_of, topped_up
-from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Overdraft, Shortfall, Wallet
+from counterfoil.core.books import FREE_SOURCES, Books, Grant, GrantSource, Wallet
 from counterfoil.core.credits import covering, ending, is_live, lots_of
 from counterfoil.core.effects import (
     Act,
@@ -26,6 +26,7 @@ from counterfoil.core.journal import Covered
 from counterfoil.core.lifecycle import WalletStatus, may_move
 from counterfoil.core.money import Money, ServiceUnit, plain
 from counterfoil.core.recognition import catch_up, catch_up_all
+from counterfoil.core.terms import Overdraft, Shortfall
 
 WALLET: Final = "open-wallet@1"
 MOVE: Final = "move-wallet@1"

@@ -21,15 +21,21 @@ MATRIX = {
         *("list_invoices", "get_invoice", "list_payments", "get_payment"),
         *("list_provider_events", "get_provider_event", "list_decisions", "get_decision", "list_events"),
         *("list_cases", "get_case", "get_explanation", "get_grant", "get_balance", "list_statement"),
+        *("list_spends", "get_spend", "list_holds", "get_hold", "list_packs", "list_versions"),
+        *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
     },
     "write": {
         *("create_customer", "update_customer", "pause_customer", "resume_customer", "create_payment_method"),
         *("create_wallet", "create_grant", "create_invoice", "update_invoice", "finalize_invoice", "pay_invoice"),
         *("void_invoice", "create_payment", "cancel_payment", "erase_customer"),
         *("suspend_wallet", "resume_wallet", "close_wallet", "void_grant"),
+        *("change_wallet", "forgive_debt", "correct_spend"),
+        *("create_purchase", "authorize_purchase", "settle_purchase", "cancel_purchase", "void_purchase"),
+        *("create_pending_line", "cancel_pending_line"),
     },
+    "spend": {"create_spends", "create_holds", "settle_hold", "release_hold"},
     "fix": {"resolve_case"},
-    "admin": {"create_unit", "advance_clock"},
+    "admin": {"create_unit", "advance_clock", "declare_packs"},
 }
 DOCUMENT = build(without_house())
 ROUTES = [

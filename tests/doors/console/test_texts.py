@@ -14,12 +14,12 @@ from counterfoil.console import present
 from counterfoil.console.anything import FACTS
 from counterfoil.console.texts import ENGLISH, LANGUAGES, text_in
 from counterfoil.console.wallets import PARTS
-from counterfoil.core.books import Overdraft
 from counterfoil.core.bought import GrantTiming, Settlement
 from counterfoil.core.effects import Outcome
 from counterfoil.core.facts import Source
 from counterfoil.core.lifecycle import MACHINES
 from counterfoil.core.story import ENTRY_TITLES, MOVEMENTS, EffectClass
+from counterfoil.core.terms import Overdraft
 
 ROOM = Path(counterfoil.console.__file__).parent
 TEMPLATES = {path.name: path.read_text() for path in sorted((ROOM / "templates").glob("*.html"))}
