@@ -16,6 +16,9 @@ TROUBLE: Final = f"{STORIES}/test_trouble.py"
 NEWS: Final = f"{STORIES}/test_news_and_what_it_does.py"
 CLAIMS: Final = f"{STORIES}/test_claims.py"
 LOTS: Final = f"{STORIES}/test_lots.py"
+SPENDS: Final = f"{STORIES}/test_spends.py"
+MEET: Final = f"{STORIES}/test_spends_that_meet.py"
+HOLDS: Final = f"{STORIES}/test_holds.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,5 +316,88 @@ MUTANTS: Final = (
         "lot_after.id, at, tuple(postings), effective_at=at)",
         "lot_after.id, at, tuple(postings))",
         f"{LOTS}::test_what_is_not_used_in_time_expires_by_itself_and_is_breakage_from_that_instant",
+    ),
+    Mutant(
+        "the keys of what is refused are not looked up",
+        "counterfoil.engine.flush",
+        "        if not look_up:\n            answers = self._second_look(asks, answers)",
+        "        if False:\n            answers = self._second_look(asks, answers)",
+        f"{SPENDS}::test_the_same_key_again_is_the_same_spend_also_when_the_wallet_is_dry",
+        hunted=True,
+    ),
+    Mutant(
+        "a key that was taken meanwhile is not looked up",
+        "counterfoil.engine.spends",
+        "look_up=attempt > 1)",
+        "look_up=False)",
+        f"{MEET}::test_one_key_in_two_processes_at_once_is_one_spend",
+        hunted=True,
+    ),
+    Mutant(
+        "lots are read before the lock",
+        "counterfoil.store.spends",
+        "    _, rows = tx.together((LOCK, wanted), (READ, wanted))",
+        "    rows, _ = tx.together((READ, wanted), (LOCK, wanted))",
+        f"{MEET}::test_uses_in_two_processes_see_what_each_other_took",
+    ),
+    Mutant(
+        "wallets are spent from without a lock",
+        "counterfoil.store.spends",
+        "    order by id\n    for no key update of wallet",
+        "    order by id",
+        f"{MEET}::test_uses_in_two_processes_see_what_each_other_took",
+    ),
+    Mutant(
+        "another request under an old key gets the old answer",
+        "counterfoil.engine.flush",
+        "    if known.request_hash != ask.request_hash:",
+        "    if False:",
+        f"{SPENDS}::test_the_same_key_with_another_request_is_refused",
+    ),
+    Mutant(
+        "lots are drawn as they were read",
+        "counterfoil.core.spending",
+        "        self.lots = sorted(lots, key=draw_key)",
+        "        self.lots = sorted(lots, key=lambda lot: lot.id)",
+        f"{MEET}::test_a_use_draws_lots_in_the_published_order_and_not_in_the_order_of_their_birth",
+    ),
+    Mutant(
+        "debt is counted as a lot",
+        "counterfoil.core.spending",
+        "if lot.is_live(now)) - self.debt",
+        "if lot.is_live(now)) + self.debt",
+        f"{MEET}::test_what_is_owed_is_no_credit",
+    ),
+    Mutant(
+        "what is held can be used by others",
+        "counterfoil.core.spending",
+        "        free = lot.remaining - lot.held\n",
+        "        free = lot.remaining\n",
+        f"{HOLDS}::test_what_is_held_can_t_be_used_by_others_and_settling_with_less_gives_the_rest_back",
+        hunted=True,
+    ),
+    Mutant(
+        "settling a hold gives nothing back",
+        "counterfoil.core.holding",
+        "    let_go(purse, hold)\n    draws = take",
+        "    draws = take",
+        f"{HOLDS}::test_what_is_held_can_t_be_used_by_others_and_settling_with_less_gives_the_rest_back",
+        hunted=True,
+    ),
+    Mutant(
+        "a hold is let go twice",
+        "counterfoil.engine.flush",
+        "        if hold.status in (SpendHoldStatus.RELEASED, SpendHoldStatus.EXPIRED):\n"
+        "            return Held(hold, replayed=True)\n        refusal = refuse_ended(hold, self.now)\n",
+        "        refusal = None\n",
+        f"{HOLDS}::test_an_end_again_is_the_same_end_and_another_one_is_refused",
+        hunted=True,
+    ),
+    Mutant(
+        "a hold never ends by itself",
+        "counterfoil.engine.flush",
+        "        for each in holds.over(self._tx, held, self.now) if held else ():",
+        "        for each in ():",
+        f"{HOLDS}::test_a_hold_expires_by_itself_in_the_next_use_or_by_the_sweep",
     ),
 )

@@ -1,12 +1,12 @@
 """What may go wrong in a world. Each world switches a part of it on, so that rare troubles also meet alone."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Final
 
 from counterfoil.sim.chance import Choices
-from counterfoil.store.database import CommitUnknown, Transactions, Tx
+from counterfoil.store.database import CommitUnknown, Statement, Transactions, Tx
 
 
 class Trouble(StrEnum):
@@ -80,6 +80,18 @@ class Weather:
         return kind
 
 
+class Losing(Tx):
+    """A transaction that ends itself, and whose connection breaks before that."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.__dict__.update(tx.__dict__)
+
+    def finish(self, statements: Sequence[Statement]) -> None:
+        """Run the statements, and lose the commit."""
+        self.together(*statements)
+        raise CommitUnknown("simulated: the connection broke before the commit")
+
+
 class ShakyDatabase:
     """A database whose connection may break at a commit: before it took effect or after, and nobody can tell which."""
 
@@ -92,7 +104,7 @@ class ShakyDatabase:
         """Open a transaction of one tenant."""
         trouble = self._trouble()
         with self._database.transaction(tenant) as tx:
-            yield tx
+            yield Losing(tx) if trouble is Trouble.COMMIT_LOST else tx
             if trouble is Trouble.COMMIT_LOST:
                 raise CommitUnknown("simulated: the connection broke before the commit")
         if trouble is Trouble.ACKNOWLEDGEMENT_LOST:
