@@ -51,11 +51,11 @@ def outcomes_after(tx: Tx, inbox: str) -> dict[str, int]:
 
 
 def undecided_after(tx: Tx, inbox: str) -> int:
-    """Count the news that came after a given piece of it and have no decision yet."""
+    """Count the news that came after a given piece of it and have no decision yet. A timer that wakes later is none."""
     row = tx.one(
         """
         select count(*) as n from inbox
-        where tenant = %(tenant)s and id > %(inbox)s and status in ('received', 'waiting')
+        where tenant = %(tenant)s and id > %(inbox)s and status in ('received', 'waiting') and source <> 'timer'
         """,
         inbox=inbox,
     )

@@ -32,6 +32,41 @@ def test_of_fifty_who_want_the_last_unit_one_gets_it_and_its_failure_frees_it(ho
     assert (told["booked"], told["available"], told["journal_balanced"]) == (1, "0", True)
 
 
+def test_an_invoice_that_a_balance_paid_at_once_still_brings_its_credits(home: Path) -> None:
+    """Incident: the top-up asked for a payment that was made already, and took the error for a refused card."""
+    said = ended(home, "demo", "paid-at-finalize", "--json")
+
+    told = said.json
+    assert said.code == 0, said.err
+    assert told["ok"] is True
+    assert told["paid"] == {"balance": told["price"], "card": 0}
+    assert told["credit_before"] - told["credit_after"] == told["price"] == 5000
+    assert (told["charged"], told["purchase"], told["lots"], told["available"]) == (0, "settled", 1, "2500")
+    assert told["journal_balanced"] is True
+
+
+def test_a_usual_top_up_takes_the_balance_and_gives_nothing(home: Path) -> None:
+    told = ended(home, "demo", "paid-at-finalize", "--naive", "--json").json
+    in_words = ended(home, "demo", "paid-at-finalize", "--naive", COLUMNS="120")
+
+    assert (told["ok"], told["credits_given"], told["error"]) == (False, 0, "Invoice is already paid")
+    assert told["credit_before"] - told["credit_after"] == 5000
+    assert "Wrong: the customer paid $50.00 and got no credits" in in_words.out
+
+
+def test_a_purchase_is_billed_later_and_another_is_paid_before_it_is_authorized(home: Path) -> None:
+    said = ended(home, "demo", "later-invoice", "--json")
+
+    told = said.json
+    assert said.code == 0, said.err
+    assert told["ok"] is True
+    assert told["before"] == {"status": "scheduled", "charges": 0, "available": "0"}
+    assert (told["invoice"], told["charges"]) == ({"status": "paid", "amount_due": 0}, [2000])
+    assert (told["purchase"], told["lots"], told["available"]) == ("settled", 2, "1500")
+    assert (told["elsewhere"], told["entries"]) == (["settled"] * 3, ["authorized", "settled"])
+    assert told["journal_balanced"] is True
+
+
 def test_a_story_without_a_common_handler_says_so(home: Path) -> None:
     said = ended(home, "demo", "sent-twice", "--naive", "--json")
 

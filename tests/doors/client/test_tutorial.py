@@ -55,6 +55,22 @@ def test_the_code_of_the_tutorial_runs_in_its_order(up: Up) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_code_about_credits_in_the_readme_runs(up: Up) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (code,) = [each for each in blocks if "counterfoil.client" in each]
+
+    done = subprocess.run(
+        [sys.executable, "-c", code + 'assert str(billing.available("ext:user-7012", "credits")) == "9.92"'],
+        env=up.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
 # --- the example ---
 
 

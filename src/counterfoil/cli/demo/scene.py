@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from counterfoil.cli.demo.stage import Stage
 
 UNIT: Final = "demo-credits"
+SCALE: Final = 6
+ONE: Final = 10**SCALE
+"""One credit, in the units of the books."""
 
 
 def customer(stage: "Stage", name: str, *, card: str | None = None) -> str:
@@ -28,7 +31,7 @@ def customer(stage: "Stage", name: str, *, card: str | None = None) -> str:
 
 def wallet(stage: "Stage", customer: str, amount: str | None = None) -> str:
     """Open a wallet of credits, with a gift in it where one is named."""
-    stage.caller.post("/v1/units", {"code": UNIT, "scale": 6})
+    stage.caller.post("/v1/units", {"code": UNIT, "scale": SCALE})
     identity: str = stage.caller.post("/v1/wallets", {"customer": customer, "unit": UNIT})["id"]
     if amount:
         gift = {"amount": amount, "source": "promotional"}

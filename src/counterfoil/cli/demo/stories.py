@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from counterfoil.cli import premises
-from counterfoil.cli.demo import either_first, last_unit, naive, sent_twice, telling, telling_credits
+from counterfoil.cli.demo import (
+    either_first,
+    last_unit,
+    later_invoice,
+    naive,
+    paid_at_finalize,
+    sent_twice,
+    telling,
+    telling_credits,
+)
 from counterfoil.cli.demo.ending import Ending
 from counterfoil.cli.demo.outcome import Outcome
 from counterfoil.cli.demo.stage import Stage, stage
@@ -57,10 +66,11 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class CreditStory:
-    """A story about credits, told without sums."""
+    """A story about credits, told without sums. Some have a telling of how it usually goes."""
 
     name: str
     act: Callable[[Stage, int], Ending]
+    act_naive: Callable[[int], telling_credits.Naive] | None = None
 
     def play(self, entry: Entry, settings: "Settings", seed: int, sums: Sums, *, as_json: bool) -> bool:
         """Play it and show its ending. True when all is as it has to be."""
@@ -71,14 +81,18 @@ class CreditStory:
         return outcome.ok
 
     def play_naive(self, seed: int, sums: Sums, *, as_json: bool) -> None:
-        """There is no common handler to compare this one with. Raises NothingNaive."""
-        raise NothingNaive(f"{self.name} is told of Counterfoil only")
+        """Tell how it usually goes. Raises NothingNaive where there is nothing to compare with."""
+        if self.act_naive is None:
+            raise NothingNaive(f"{self.name} is told of Counterfoil only")
+        telling_credits.tell_naive(self.act_naive(seed), self.name, as_json=as_json)
 
 
 STORIES: Final = (
     Story(either_first.NAME, either_first.play, naive.play),
     CreditStory(last_unit.NAME, last_unit.play),
     CreditStory(sent_twice.NAME, sent_twice.play),
+    CreditStory(paid_at_finalize.NAME, paid_at_finalize.play, paid_at_finalize.play_naive),
+    CreditStory(later_invoice.NAME, later_invoice.play),
 )
 NAMES: Final = tuple(story.name for story in STORIES)
 

@@ -1,6 +1,6 @@
 """Shows how a story about credits ended: what was done, why the number is what it is, and what was survived."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -9,6 +9,37 @@ from counterfoil.cli.demo.ending import Ending
 
 if TYPE_CHECKING:
     from counterfoil.cli.demo.telling import Pages
+
+
+class Naive(Protocol):
+    """How it usually goes."""
+
+    @property
+    def seed(self) -> int:
+        """Give the seed."""
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """Say what is wrong in the end."""
+
+    def as_json(self) -> str:
+        """Say it to a machine."""
+
+    def lines(self) -> tuple[str, ...]:
+        """Say it to people."""
+
+
+def tell_naive(ending: Naive, story: str, *, as_json: bool) -> None:
+    """Print how it usually goes."""
+    if as_json:
+        typer.echo(ending.as_json())
+        return
+    console = paper.console()
+    for each in ending.lines():
+        console.print(each, soft_wrap=True, markup=False)
+    for each in ending.damage:
+        console.print(f"[red]Wrong:[/] {each}", soft_wrap=True)
+    console.print(f"\nThe same with Counterfoil: counterfoil demo {story} --seed {ending.seed}")
 
 
 def tell(ending: Ending, pages: "Pages", *, as_json: bool) -> None:
@@ -31,7 +62,8 @@ def tell(ending: Ending, pages: "Pages", *, as_json: bool) -> None:
     console.print(Rule("The ending", align="left", style="dim"))
     for each in ending.done:
         console.print(each, soft_wrap=True, markup=False)
-    console.print(f"[bold]{told['equation']['text']}[/]", soft_wrap=True)
+    for each in (told["equation"], *told["more_equations"]):
+        console.print(f"[bold]{each['text']}[/]", soft_wrap=True)
     console.print(told["finding"], soft_wrap=True, markup=False)
     console.print(f"Survived: {'; '.join(ending.survived)}.", soft_wrap=True, markup=False)
     console.print(f"The journal {'balances' if ending.journal_balanced else 'is broken'}.")
