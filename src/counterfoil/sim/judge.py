@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from counterfoil.core.facts import LEG_MARK
+from counterfoil.core.facts import INVOICE_MARK, LEG_MARK
 from counterfoil.core.invariants import Breach
 from counterfoil.sim.site import Site
 from counterfoil.store import census
@@ -38,7 +38,10 @@ def check_rest(database: Database, site: Site) -> list[Breach]:
         for each in census.overcollected_invoices(tx):
             found.append(Breach("I9", each["invoice"], f"is over {each['total']}, we collected {each['collected']}"))
         legs, asked = census.provider_legs(tx), census.asked_about(tx)
-    return found + list(_differences(site, legs, asked))
+        top_ups, credit = census.top_ups(tx), census.credit_there(tx)
+    found += _differences(site, legs, asked)
+    found += _top_up_differences(site, top_ups, asked)
+    return found + list(_balance_differences(site, credit))
 
 
 def _differences(site: Site, legs: list[Row], asked: frozenset[str]) -> Iterator[Breach]:
@@ -62,6 +65,33 @@ def _difference(intent: dict[str, Any], leg: Row | None) -> Iterator[Breach]:
         yield Breach("I26", leg["id"], f"is {leg['status']}, its payment {ref} is {intent['status']}")
     if leg["status"] == "settled" and leg["received_minor"] != intent["amount_received"]:
         yield Breach("I26", leg["id"], f"received {leg['received_minor']}, {ref} {intent['amount_received']}")
+
+
+THERE: Final[dict[str, set[str | None]]] = {"settled": {"paid"}, "failed": {"void", None}, "canceled": {"void", None}}
+"""A purchase, and what its invoice at the provider may be when all news has arrived; None for one that is not there."""
+
+
+def _top_up_differences(site: Site, top_ups: list[Row], asked: frozenset[str]) -> Iterator[Breach]:
+    """Compare every purchase that the provider collects with its invoice there, and with its lots."""
+    there = {each["id"]: each for each in site.provider.objects("/v1/invoices")}
+    for each in top_ups:
+        invoice = there.pop(each["provider_ref"], None)
+        status = invoice["status"] if invoice else None
+        if each["id"] not in asked and status not in THERE.get(each["status"], set()):
+            yield Breach("I26", each["id"], f"is {each['status']}, its invoice at the provider is {status}")
+        if each["lots"] != (each["status"] == "settled"):
+            yield Breach("I15", each["id"], f"is {each['status']} and has {each['lots']} lots")
+    for ref, invoice in there.items():
+        if INVOICE_MARK in invoice["metadata"] and ref not in asked:
+            yield Breach("I16", ref, f"carries our mark, is {invoice['status']}, and is on no books")
+
+
+def _balance_differences(site: Site, credit: dict[str, int]) -> Iterator[Breach]:
+    """Compare what customers have in credit at the provider with what our books say."""
+    for customer in site.provider.objects("/v1/customers"):
+        ours = credit.get(customer["id"])
+        if ours is not None and ours != -customer["balance"]:
+            yield Breach("I26", customer["id"], f"has {-customer['balance']} in credit there, {ours} on our books")
 
 
 def books_of(database: Database, site: Site) -> list[Row]:

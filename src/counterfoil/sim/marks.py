@@ -52,6 +52,11 @@ class Mark(StrEnum):
     HOLD_EXPIRED = "a hold expired"
     VOIDED = "an invoice was taken back"
     CANCELED = "a payment was given up"
+    PAID_AT_FINALIZE = "finalize came back paid"
+    PAID_ALREADY = "pay said already paid"
+    TOP_UP_PAID = "a provider's invoice was paid"
+    TOP_UP_VOIDED = "a top-up was declined or given up, and voided"
+    BALANCE_MOVED = "a customer's balance at the provider moved"
 
 
 BY_REASON: Final = {
@@ -70,6 +75,11 @@ BY_REASON: Final = {
     Reason.GRANT_VOIDED: Mark.LOT_VOIDED,
     Reason.INVOICE_VOIDED: Mark.VOIDED,
     Reason.INTENT_CANCELED: Mark.CANCELED,
+    Reason.PAID_AT_FINALIZE: Mark.PAID_AT_FINALIZE,
+    Reason.PAID_ALREADY: Mark.PAID_ALREADY,
+    Reason.PROVIDER_INVOICE_PAID: Mark.TOP_UP_PAID,
+    Reason.PROVIDER_INVOICE_GONE: Mark.TOP_UP_VOIDED,
+    Reason.BALANCE_MOVED: Mark.BALANCE_MOVED,
 }
 """Marks that a stored decision proves."""
 

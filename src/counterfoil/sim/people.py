@@ -22,6 +22,10 @@ CARDS: Final = (
 )
 AMOUNTS: Final = (10000, 7000, 2500, 199, 100)
 OVERDRAFTS: Final = (Overdraft.REFUSE, Overdraft.REFUSE, Overdraft.DEBT, Overdraft.WRITE_OFF)
+PRICES: Final = (5000, 2000, 100)
+"""What top-ups cost. The provider charges nothing below 0.50, which a balance can leave of the smallest."""
+BALANCES: Final = (2000, 6000, 80, -500)
+"""What the provider credits, or, below zero, notes as owed."""
 LIVES: Final = (timedelta(minutes=10), timedelta(hours=6))
 """How long some lots live, so that they end while payments reserve them, and after."""
 FLAWS: Final = ("", "", "", "amount", "customer")
@@ -55,6 +59,7 @@ class People:
     bills: list[Bill] = field(default_factory=list)
     payments: list[str] = field(default_factory=list)
     in_browser: list[str] = field(default_factory=list)
+    purchases: list[str] = field(default_factory=list)
     made_by_host: list[tuple[str, str]] = field(default_factory=list)
     """Payments of the host application: the provider's id and the invoice they are for."""
     sent: list[tuple[str, Command]] = field(default_factory=list)
@@ -66,6 +71,10 @@ class People:
         acts: list[tuple[int, Callable[[], str]]] = [(1, self.arrive)]
         if self.customers:
             acts += [(2, self.bring_card), (3, self.buy_credits), (4, self.bill)]
+        if self.wallets:
+            acts += [(5, self.top_up), (2, self.credit_there)]
+        if self.purchases:
+            acts += [(1, self.give_up), (2, self.pay_on_its_page)]
         if self.bills:
             acts += [(10, self.pay), (2, self.pay_together), (2, self.void), (3, self.pay_at_host)]
         if self.payments:
@@ -123,6 +132,22 @@ class People:
         """Take a lot back, whatever is left of it."""
         grant = self.choices.pick(self.lots)
         return f"void lot: {self._send('void-lot', lambda key: self.desk.void_grant(grant, key))}"
+
+    def top_up(self) -> str:
+        """Credits, by an invoice of the provider's own."""
+        customer, wallet = self.choices.pick(self.wallets)
+        minor = self.choices.pick(PRICES)
+
+        def keep(body: dict[str, Any]) -> None:
+            self.purchases.append(body["id"])
+
+        told = self._send("top-up", lambda key: self.desk.top_up(customer, wallet, minor, key), keep)
+        return f"top up {minor}: {told}"
+
+    def give_up(self) -> str:
+        """Give a purchase up, wherever it stands."""
+        purchase = self.choices.pick(self.purchases)
+        return f"give up: {self._send('give-up', lambda key: self.desk.give_up(purchase, key))}"
 
     def bill(self) -> str:
         """An invoice, drafted and finalized."""
@@ -197,6 +222,29 @@ class People:
         self.in_browser.append(made["id"])
         told = self._confirm(made["id"], "pm_card_visa") if self.choices.chance(50) else "made"
         return f"host pays {amount} {flaw}: {made['id']} {told}"
+
+    def credit_there(self) -> str:
+        """The provider credits a customer, as for a downgrade, or notes that they owe."""
+        customer, _ = self.choices.pick(self.wallets)
+        minor, ref = self.choices.pick(BALANCES), self._ref_of(customer)
+        if ref is None:
+            return "balance: no customer at the provider"
+        path = f"/v1/customers/{ref}/balance_transactions"
+        answer = self.desk.site.provider.ask("POST", path, amount=-minor, currency="usd")
+        return f"balance {minor}: {answer.get('id') or answer['error'].get('code')}"
+
+    def pay_on_its_page(self) -> str:
+        """A customer pays an open invoice of the provider's on the provider's own page."""
+        opened = [each for each in self.desk.site.provider.objects("/v1/invoices") if each["status"] == "open"]
+        if not opened:
+            return "page: no open invoice"
+        invoice = self.choices.pick(opened)
+        held = self.desk.site.provider.ask("GET", f"/v1/customers/{invoice['customer']}/payment_methods")["data"]
+        if not held:
+            return "page: no card"
+        card = self.choices.pick(held)["id"]
+        answer = self.desk.site.provider.ask("POST", f"/v1/invoices/{invoice['id']}/pay", payment_method=card)
+        return f"page {invoice['id']}: {answer.get('status') or answer['error'].get('code')}"
 
     def answer_bank(self) -> str:
         """The customer confirms in the browser, or answers the bank's question."""

@@ -98,6 +98,37 @@ def overcollected_invoices(tx: Tx) -> list[Row]:
     )
 
 
+def top_ups(tx: Tx) -> list[Row]:
+    """Give the purchases that the provider collects: id, status, its invoice's status and id there, and its lots."""
+    return tx.rows(
+        """
+        select p.id, p.status, i.status as invoice_status, i.provider_ref, (
+            select count(*) from grant_lot g where g.tenant = p.tenant and g.purchase = p.id
+        ) as lots
+        from purchase p
+        join invoice i on i.tenant = p.tenant and i.id = p.invoice
+        where p.tenant = %(tenant)s and p.collector = 'provider'
+        order by p.id
+        """
+    )
+
+
+def credit_there(tx: Tx) -> dict[str, int]:
+    """Give what our books say customers have in credit at the provider, by the provider's ids of them."""
+    rows = tx.rows(
+        """
+        select c.provider_ref, coalesce((
+            select sum(case when p.credit = 'customer_balance_provider:' || c.id then p.amount else -p.amount end)
+            from posting p
+            where p.tenant = c.tenant and 'customer_balance_provider:' || c.id in (p.debit, p.credit)
+        ), 0) as held
+        from customer c
+        where c.tenant = %(tenant)s and c.provider_ref is not null
+        """
+    )
+    return {row["provider_ref"]: int(row["held"]) for row in rows}
+
+
 def history(tx: Tx) -> list[Row]:
     """Give every piece of news with its decision, in order: what two runs of one world must have in common."""
     return tx.rows(
