@@ -19,6 +19,8 @@ LOTS: Final = f"{STORIES}/test_lots.py"
 SPENDS: Final = f"{STORIES}/test_spends.py"
 MEET: Final = f"{STORIES}/test_spends_that_meet.py"
 HOLDS: Final = f"{STORIES}/test_holds.py"
+TOP_UPS: Final = f"{STORIES}/test_topups.py"
+TOP_UP_TROUBLE: Final = f"{STORIES}/test_topups_in_trouble.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,5 +401,64 @@ MUTANTS: Final = (
         "        for each in holds.over(self._tx, held, self.now) if held else ():",
         "        for each in ():",
         f"{HOLDS}::test_a_hold_expires_by_itself_in_the_next_use_or_by_the_sweep",
+    ),
+    Mutant(
+        "an invoice is expected to be open after finalize",
+        "counterfoil.core.provider_invoices",
+        '        case "open":\n            return _open(scene, refusal)',
+        '        case "open" | "paid":\n            return _open(scene, refusal)',
+        f"{TOP_UPS}::test_a_balance_above_the_price_pays_all_of_it",
+        hunted=True,
+    ),
+    Mutant(
+        "a refused pay is believed without a look",
+        "counterfoil.engine.dispatch",
+        "if must_look and self.number and isinstance(outcome, Done | Refused):",
+        "if must_look and self.number and isinstance(outcome, Done):",
+        f"{TOP_UPS}::test_a_pay_that_is_refused_because_it_is_paid_is_success_after_a_fresh_look",
+    ),
+    Mutant(
+        "what was asked for is not compared with what was billed",
+        "counterfoil.core.provider_invoices",
+        "    wrong = _mismatch(scene)\n",
+        "    wrong = None\n",
+        f"{TOP_UP_TROUBLE}::test_an_invoice_that_is_not_what_was_asked_for_is_held",
+    ),
+    Mutant(
+        "a declined top-up is left open",
+        "counterfoil.core.provider_invoices",
+        "    scene.instruct(VoidInvoice(scene.invoice, ref))\n",
+        "",
+        f"{TOP_UPS}::test_a_declined_top_up_is_voided_and_its_balance_comes_back",
+        hunted=True,
+    ),
+    Mutant(
+        "the balance of a voided invoice stays used on our books",
+        "counterfoil.core.mirrors",
+        "if leg.kind is LegKind.BALANCE and leg.status is LegStatus.SETTLED:",
+        "if leg.kind is LegKind.BALANCE and leg.status is LegStatus.RESERVED:",
+        f"{TOP_UPS}::test_a_declined_top_up_is_voided_and_its_balance_comes_back",
+        hunted=True,
+    ),
+    Mutant(
+        "a purchase is fulfilled whenever it is seen paid",
+        "counterfoil.core.purchases",
+        "if purchase.status in (PurchaseStatus.SETTLED, PurchaseStatus.VOIDED, PurchaseStatus.HELD):",
+        "if purchase.status in (PurchaseStatus.VOIDED, PurchaseStatus.HELD):",
+        f"{TOP_UP_TROUBLE}::test_a_storm_of_repeats_grants_once",
+    ),
+    Mutant(
+        "each look at an open invoice pays it again",
+        "counterfoil.core.provider_invoices",
+        "        if not any(each.instruction == instruction for each in self.orders(type(instruction))):\n",
+        "        if True:\n",
+        f"{TOP_UP_TROUBLE}::test_a_worker_that_dies_at_any_step_leaves_nothing_half_done",
+    ),
+    Mutant(
+        "a credit at the provider is booked each time it is seen",
+        "counterfoil.core.provider_balances",
+        "fresh = [each for each in fact.moves if each.minor and each.ref not in booked]",
+        "fresh = [each for each in fact.moves if each.minor]",
+        f"{TOP_UPS}::test_a_credit_that_a_downgrade_gave_is_seen_and_booked_once",
     ),
 )
