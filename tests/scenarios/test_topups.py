@@ -3,7 +3,9 @@
 import pytest
 
 from behaviours import behaviour
+from counterfoil.core.money import ServiceUnit
 from counterfoil.sim.desk import read
+from counterfoil.store import accounts
 from scenarios.shop import PRICE, Shop, open_shop
 from scenarios.stage import Stage
 
@@ -152,6 +154,7 @@ def test_a_pay_that_is_refused_because_it_is_paid_is_success_after_a_fresh_look(
 
     assert shop.orders(purchase)[-1] == "PayInvoice refused"
     assert shop.stage.reasons()["paid_already"] == 1
+    assert shop.stage.questions() == []
     assert shop.purchase(purchase)["status"] == "settled"
     assert shop.charged() == [5000]
     assert shop.lots() == [(5000, 5000)]
@@ -251,14 +254,18 @@ def test_a_purchase_may_name_its_card(stage: Stage) -> None:
 
 
 @behaviour("R-CW-28")
-def test_a_customer_is_billed_in_one_currency_for_ever(shop: Shop) -> None:
+def test_a_customer_is_billed_in_one_currency_for_ever(stage: Stage) -> None:
+    customer = stage.customer("pm_card_visa")
+    with stage.database.transaction(stage.site.tenant) as tx:
+        accounts.declare_unit(tx, ServiceUnit("credits", 2))
+    shop = Shop(stage, customer, read(stage.desk.wallet(customer, unit="credits"))["id"])
     shop.buy()
-    before = len(shop.stage.site.provider.sandbox.requests)
+    before = len(stage.site.provider.sandbox.requests)
 
-    told = shop.stage.desk.top_up(shop.customer, shop.wallet, PRICE, currency="EUR")
+    told = stage.desk.top_up(shop.customer, shop.wallet, PRICE, currency="EUR")
 
     assert (told.answer.status, read(told)["code"]) == (422, "currencies_differ")
-    assert len(shop.stage.site.provider.sandbox.requests) == before
+    assert len(stage.site.provider.sandbox.requests) == before
 
 
 @behaviour("R-CW-28")
@@ -304,3 +311,34 @@ def test_the_row_is_there_before_the_provider_is_asked_for_anything(shop: Shop) 
     (leg,) = shop.stage.rows("select provider_ref, charge_ref from leg where tenant = %(tenant)s")
     assert leg["provider_ref"].startswith("pi_")
     assert leg["charge_ref"].startswith("ch_")
+
+
+# --- how it is answered ---
+
+
+@pytest.mark.parametrize(
+    ("card", "first", "status", "final"),
+    [
+        ("pm_card_visa", 202, "settled", 201),
+        ("pm_card_chargeCustomerFail", 202, "failed", 402),
+        ("pm_card_authenticationRequired", 202, "pending", 202),
+    ],
+)
+def test_a_purchase_is_answered_like_any_command_about_money(
+    stage: Stage, card: str, first: int, status: str, final: int
+) -> None:
+    """202 while it is under way, with a page where the customer can answer the bank; then the same answer for ever."""
+    shop = open_shop(stage, card)
+
+    told = stage.desk.top_up(shop.customer, shop.wallet, PRICE, key="click")
+    assert told.answer.status == first
+    stage.run()
+
+    answer = stage.desk.look(told)
+    assert (answer.answer.status, read(answer)["status"]) == (final, status)
+    if final == 202:
+        assert read(answer)["payment"]["next_action"]["url"].startswith("http")
+        return
+    again = stage.desk.top_up(shop.customer, shop.wallet, PRICE, key="click")
+    assert (again.answer.status, again.answer.body) == (final, answer.answer.body)
+    assert (read(answer)["failure"] is None) is (final == 201)

@@ -284,7 +284,7 @@ def test_a_purchase_that_is_given_up_leaves_nothing_open(shop: Shop, step: str) 
     shop.until(step)
     shop.stage.worker.crash()
 
-    shop.stage.desk.give_up(purchase)
+    shop.stage.desk.cancel_purchase(purchase)
     shop.recover()
     shop.stage.rest()
 
@@ -304,7 +304,7 @@ def test_a_purchase_that_is_given_up_too_late_is_paid_and_fulfilled(shop: Shop) 
     shop.until("PayInvoice")
     shop.stage.worker.crash()
 
-    shop.stage.desk.give_up(purchase)
+    shop.stage.desk.cancel_purchase(purchase)
     shop.recover()
     shop.stage.rest()
 

@@ -459,6 +459,6 @@ MUTANTS: Final = (
         "counterfoil.core.provider_balances",
         "fresh = [each for each in fact.moves if each.minor and each.ref not in booked]",
         "fresh = [each for each in fact.moves if each.minor]",
-        f"{TOP_UPS}::test_a_credit_that_a_downgrade_gave_is_seen_and_booked_once",
+        f"{TOP_UPS}::test_a_balance_below_the_price_leaves_the_rest_to_the_card",
     ),
 )

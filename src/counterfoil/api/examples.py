@@ -119,7 +119,7 @@ PURCHASE: Final = {
     "fee": _usd(0),
     "tax": _usd(0),
     "total": _usd(5000),
-    "paid": {"balance": _usd(0), "card": _usd(5000), "external": _usd(0)},
+    "paid": {"balance": _usd(0), "card": _usd(5000), "external": _usd(0), "discount": _usd(0)},
     "description": "2,500 credits",
     "grant": f"grant_{SUFFIX}",
     "invoice": INVOICE_ID,

@@ -297,7 +297,12 @@ def purchase_view(purchase: Purchase, unit: ServiceUnit) -> View:
 
 def _paid_view(purchase: Purchase) -> View:
     """Show of what the payment was composed: the price alone says neither what a card paid nor what a balance did."""
-    parts = {"balance": purchase.balance_minor, "card": purchase.card_minor, "external": purchase.external_minor}
+    parts = {
+        "balance": purchase.balance_minor,
+        "card": purchase.card_minor,
+        "external": purchase.external_minor,
+        "discount": purchase.discount_minor,
+    }
     return {name: money(minor, purchase.currency) for name, minor in parts.items()}
 
 

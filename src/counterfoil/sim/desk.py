@@ -6,18 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from counterfoil.core.books import Confirmation, GrantSource, LineKind, Overdraft
-from counterfoil.core.bought import GrantTiming, Settlement
+from counterfoil.core.bought import Collector, GrantTiming, Settlement
 from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import PurchaseStatus, WalletStatus
-from counterfoil.core.money import USD_CREDIT, Money
+from counterfoil.core.money import USD_CREDIT, Money, plain
 from counterfoil.core.wallets import Issue
 from counterfoil.core.wallets import Terms as WalletTerms
-from counterfoil.engine import commands, operations, purchases, topups
+from counterfoil.engine import commands, operations, purchases
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
-from counterfoil.engine.topups import TopUp
 from counterfoil.sim.site import Site
 
 CALLER = "key_simulated"
@@ -75,10 +74,16 @@ class Desk:
         asked = self._asked("POST /v1/payment-methods", key, customer, token, default)
         return operations.add_method(asked, customer, token, make_default=default)
 
-    def wallet(self, customer: str, key: str | None = None, overdraft: Overdraft = Overdraft.REFUSE) -> Result:
-        """Open a wallet in `usd-credit`."""
-        asked = self._asked("POST /v1/wallets", key, customer, overdraft)
-        return operations.open_wallet(asked, customer, USD_CREDIT.code, lambda unit: WalletTerms(overdraft))
+    def wallet(
+        self,
+        customer: str,
+        key: str | None = None,
+        overdraft: Overdraft = Overdraft.REFUSE,
+        unit: str = USD_CREDIT.code,
+    ) -> Result:
+        """Open a wallet."""
+        asked = self._asked("POST /v1/wallets", key, customer, overdraft, unit)
+        return operations.open_wallet(asked, customer, unit, lambda unit: WalletTerms(overdraft))
 
     def grant(
         self,
@@ -147,14 +152,19 @@ class Desk:
         currency: str = "USD",
     ) -> Result:
         """Buy as many credits as they cost, by an invoice of the provider's."""
-        quantity = minor * 10**USD_CREDIT.scale // (USD_CREDIT.face_minor or 1)
-        wanted = TopUp(wallet, quantity, currency, minor, method=method, description="Credits")
+        wanted = purchases.NewPurchase(
+            customer=customer,
+            settlement=Settlement.INVOICE,
+            collector=Collector.PROVIDER,
+            wallet=wallet,
+            credits=plain(minor, 2),
+            price=Money(minor, currency),
+            currency=currency,
+            method=method,
+            description="Credits",
+        )
         asked = self._asked("POST /v1/purchases", key, customer, wallet, minor, currency, method)
-        return topups.top_up(asked, customer, wanted)
-
-    def give_up(self, purchase: str, key: str | None = None) -> Result:
-        """Give a purchase up that is not paid."""
-        return topups.give_up(self._asked("POST /v1/purchases/cancel", key, purchase), purchase)
+        return purchases.buy(asked, wanted)
 
     def buy(self, order: Order, key: str | None = None) -> Result:
         """Buy credits into a wallet."""

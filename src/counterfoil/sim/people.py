@@ -147,7 +147,7 @@ class People:
     def give_up(self) -> str:
         """Give a purchase up, wherever it stands."""
         purchase = self.choices.pick(self.purchases)
-        return f"give up: {self._send('give-up', lambda key: self.desk.give_up(purchase, key))}"
+        return f"give up: {self._send('give-up', lambda key: self.desk.cancel_purchase(purchase, key))}"
 
     def bill(self) -> str:
         """An invoice, drafted and finalized."""
