@@ -12,14 +12,15 @@ import uvicorn
 
 from counterfoil.console.app import create_console
 from counterfoil.core.books import GrantSource, LineKind
+from counterfoil.core.bought import Collector, Settlement
 from counterfoil.core.ids import InvoiceId, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
+from counterfoil.core.money import Money
 from counterfoil.core.wallets import Issue
-from counterfoil.engine import operations, topups
+from counterfoil.engine import operations, purchases
 from counterfoil.engine.house import House
 from counterfoil.engine.spends import Spender, SpendRequest
-from counterfoil.engine.topups import TopUp
 from counterfoil.sandbox.wire import Request
 from counterfoil.store.spends import Spend
 from houses import ONE_CREDIT, STRIPE_KEY, World, body_of
@@ -120,9 +121,16 @@ def bought_with_a_balance(world: World, customer: str, wallet: str) -> str:
     """Dana has 20 dollars of credit at the provider and buys credits for 50: the purchase's id."""
     held = person_of(world, customer)["customer"]
     stripe(world, f"/v1/customers/{held}/balance_transactions", "amount=-2000&currency=usd&description=Downgrade")
-    wanted = TopUp(wallet, 50 * ONE_CREDIT, "USD", 5_000, description="50 credits")
-    route = "POST /v1/purchases"
-    purchase: str = body_of(topups.top_up(world.ask(route, "top-up-1"), customer, wanted))["id"]
+    wanted = purchases.NewPurchase(
+        customer=customer,
+        settlement=Settlement.INVOICE,
+        collector=Collector.PROVIDER,
+        wallet=wallet,
+        credits="50",
+        price=Money(5_000, "USD"),
+        description="50 credits",
+    )
+    purchase: str = body_of(purchases.buy(world.ask("POST /v1/purchases", "top-up-1"), wanted))["id"]
     world.pump()
     return purchase
 
