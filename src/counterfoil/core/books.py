@@ -224,8 +224,7 @@ class Invoice:
     """What a customer owes. `paid_minor` is what settled legs paid; due = total − paid, never below zero.
 
     `collect_at_due` asks the scheduler to launch the payment when `due_at` comes. One that the provider collects
-    mirrors its invoice `provider_ref`: its number is the provider's, and the provider's coupons took `discount_minor`
-    off its lines; total = lines − discount.
+    mirrors its invoice `provider_ref`; its coupons took `discount_minor` off the lines: total = lines − discount.
     """
 
     id: InvoiceId
@@ -268,9 +267,8 @@ class LegKind(StrEnum):
     CREDIT = "credit"
     PROVIDER = "provider"
     BALANCE = "balance"
-    """The customer's own balance at the provider, which the provider applied."""
+    """The customer's balance at the provider. EXTERNAL is money that somebody else took, as the provider was told."""
     EXTERNAL = "external"
-    """Money that somebody else took, of which the provider was only told."""
 
 
 class Confirmation(StrEnum):
