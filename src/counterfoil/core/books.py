@@ -44,8 +44,7 @@ from counterfoil.core.terms import Overdraft, Shortfall
 class Customer:
     """Who pays. `provider_ref` is its id at the provider account, None until one was made or named.
 
-    `erased_at` is when its personal data were erased; they never come back. `currency` is the one that the provider
-    bills in, once it has billed this customer anything.
+    `erased_at` is when its personal data were erased, for ever. `currency` is what the provider bills in, once it did.
     """
 
     id: CustomerId
