@@ -44,7 +44,8 @@ from counterfoil.core.terms import Overdraft, Shortfall
 class Customer:
     """Who pays. `provider_ref` is its id at the provider account, None until one was made or named.
 
-    `erased_at` is when its personal data were erased, for ever. `currency` is what the provider bills in, once it did.
+    `erased_at` is when its personal data were erased; they never come back. `currency` is the one that the provider
+    bills in, once it has billed this customer anything.
     """
 
     id: CustomerId
@@ -223,7 +224,8 @@ class Invoice:
     """What a customer owes. `paid_minor` is what settled legs paid; due = total − paid, never below zero.
 
     `collect_at_due` asks the scheduler to launch the payment when `due_at` comes. One that the provider collects
-    mirrors its invoice `provider_ref`; its coupons took `discount_minor` off the lines: total = lines − discount.
+    mirrors its invoice `provider_ref`: its number is the provider's, and the provider's coupons took `discount_minor`
+    off its lines; total = lines − discount.
     """
 
     id: InvoiceId
@@ -266,8 +268,9 @@ class LegKind(StrEnum):
     CREDIT = "credit"
     PROVIDER = "provider"
     BALANCE = "balance"
-    """The customer's balance at the provider. EXTERNAL is money that somebody else took, as the provider was told."""
+    """The customer's own balance at the provider, which the provider applied."""
     EXTERNAL = "external"
+    """Money that somebody else took, of which the provider was only told."""
 
 
 class Confirmation(StrEnum):
