@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from behaviours import behaviour
+from counterfoil.engine import claims
 from counterfoil.sim.desk import read
 from counterfoil.store.migrate import migrate
 from counterfoil.store.server import NOT_DURABLE, EmbeddedPostgres
+from counterfoil.store.work import LeaseLost
 from counterfoil.worker.loop import Pace, work_until
 from quick import quiet
 from scenarios.stage import Stage, open_stage
@@ -42,6 +45,33 @@ def test_a_provider_that_is_away_for_an_hour_is_waited_for(stage: Stage, do: str
 
     assert stage.answer(result) == (200, "succeeded")
     assert stage.charged() == [7000]
+    assert stage.at_rest()
+
+
+@behaviour("R-LG-64")
+def test_two_workers_that_overlap_charge_once(stage: Stage) -> None:
+    """A lease lasts as long as its holder's heart beats. One that stops is followed by another worker, and what the
+    first still sends when it wakes up is the same call under the same key."""
+    customer = stage.customer("pm_card_visa")
+    invoice = stage.bill(customer, 10000)
+    payment = stage.pay(invoice)
+    stage.finish(stage.until("order.send"))
+    slow = stage.set_aside(stage.until("order.send"))
+    for _ in range(5):
+        claims.heartbeat(stage.site.house, slow.flow.claims)
+        stage.site.pass_time(timedelta(seconds=20))
+        stage.worker.work()
+        assert (stage.statuses(payment), stage.charged()) == (["provider 10000 processing"], [])
+
+    stage.site.pass_time(timedelta(minutes=2))
+    stage.worker.work()
+    settled = stage.standing()
+    with pytest.raises(LeaseLost):
+        slow.finish()
+
+    assert stage.standing() == settled
+    assert (stage.invoice(invoice)["status"], stage.charged()) == ("paid", [10000])
+    stage.rest()
     assert stage.at_rest()
 
 

@@ -7,10 +7,13 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from httpx2 import Response
+from psycopg.errors import CheckViolation
 from starlette.testclient import TestClient
 
 from behaviours import behaviour
@@ -301,3 +304,27 @@ def test_an_event_of_the_other_mode_or_of_an_unknown_account_is_kept_apart(
     shown = api.get(f"/v1/provider-events/{answer.json()['id']}").json()
     assert shown["status"] == "parked"
     assert shown["decision"]["reason"] in ("wrong_mode", "unknown_account")
+
+
+@behaviour("R-CW-29")
+def test_what_is_forged_is_refused_and_what_could_not_be_worked_on_is_kept(
+    client: TestClient, world: World, database: str
+) -> None:
+    """A 200 is not the end of an event: working on it fails, it stays in the inbox, and it is worked on again."""
+    at = now_of(world)
+    with psycopg.connect(database) as owner:
+        owner.execute("alter table decision add constraint poison check (reason <> 'object_missing')")
+
+    forged = send(client, f"t={at},v1={signature(BODY, at, 'whsec_other')}")
+    taken = send(client, f"t={at},v1={signature(BODY, at)}")
+    with pytest.raises(CheckViolation):
+        world.pump()
+    (kept,) = stored(world)
+    with psycopg.connect(database) as owner:
+        owner.execute("alter table decision drop constraint poison")
+    world.clock.step(timedelta(minutes=5))
+    world.pump()
+
+    assert (forged.status_code, taken.status_code) == (400, 200)
+    assert (kept["id"], kept["status"]) == (taken.json()["id"], "received")
+    assert [(row["id"], row["status"]) for row in stored(world)] == [(kept["id"], "decided")]
