@@ -255,13 +255,14 @@ def test_an_instruction_about_nothing_is_refused(house: ProviderHouse) -> None:
         ("payment_intent", "pi_nowhere"),
         ("customer", "cus_nowhere"),
         ("payment_method", "pm_nowhere"),
+        ("invoice", "in_nowhere"),
     ],
 )
 def test_what_the_provider_does_not_know_is_missing(house: ProviderHouse, kind: str, ref: str) -> None:
     assert house.provider.fetch(kind, ProviderRef(ref)) == MissingFact(ProviderRef(ref))
 
 
-@pytest.mark.parametrize("kind", ["invoice", "payout", "", "../customers"])
+@pytest.mark.parametrize("kind", ["credit_note", "payout", "", "../customers"])
 def test_objects_that_no_rule_reads_are_not_asked_for(house: ProviderHouse, kind: str) -> None:
     fact = house.provider.fetch(kind, ProviderRef("in_1"))
 
