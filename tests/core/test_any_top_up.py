@@ -131,7 +131,7 @@ class AnyTopUp(RuleBasedStateMachine):
     def within_what_was_agreed(self) -> None:
         world = self.world
         assert all(each.amount.minor <= ATTEMPT_MAX for each in world.intents.values())
-        assert spent(world.books, world.policy, world.now) <= MONTH_MAX
+        assert spent(world.books.purchases, world.policy, world.now) <= MONTH_MAX
         months: dict[datetime, int] = defaultdict(int)
         for each in world.books.purchases:
             months[month_of(each.created_at)] += self._received(each)

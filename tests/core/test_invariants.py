@@ -99,6 +99,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "I15": FULFILLED,
     "I16": {"purchase": "prch", "source": "api", "billed_first": False},
     "I21": BILLED,
+    "I35": {"topup": "t", "attempt": "p", "under_way": ["p"], "is_forgotten": False},
     "I22": NEWS,
     "I27": CLEARING,
 }
@@ -152,6 +153,9 @@ def test_every_invariant_is_said_in_one_sentence(identity: str) -> None:
         ("I5", {"forgone": 0}),
         ("I5", {"released_minor": 9, "recognised": 8}),
         ("I34", {"corrected": 6}),
+        ("I35", {"under_way": ["p", "q"]}),
+        ("I35", {"attempt": None}),
+        ("I35", {"is_forgotten": True}),
         ("I34", {"spent": 0}),
         ("I33", {"released_minor": 4}),
         ("I33", {"remaining": 7}),

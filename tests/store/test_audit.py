@@ -86,8 +86,9 @@ def test_good_books_keep_every_invariant(road: Road) -> None:
     assert report.breaches == ()
     assert report.ok
     assert set(report.checked) == set(INVARIANTS)
-    # Nothing was spent by the door here, so nothing can be taken back of it; and nothing was bought.
-    assert {identity for identity, rows in report.checked.items() if rows == 0} == {"I15", "I16", "I21", "I34"}
+    # Nothing was spent by the door here, so nothing can be taken back of it; nothing was bought, and no wallet fills
+    # itself.
+    assert {identity for identity, rows in report.checked.items() if rows == 0} == {"I15", "I16", "I21", "I34", "I35"}
 
 
 def test_books_with_trouble_in_them_keep_every_invariant(road: Road) -> None:
@@ -132,6 +133,19 @@ PLANTED = {
     "I5 held": ("I5", "update grant_lot set remaining = 7, held = 7"),
     "I5 released": ("I5", "update grant_lot set released_minor = released_minor - 1"),
     "I33 too soon": ("I33", "update grant_lot set cost_minor = 9000, released_minor = 9000, remaining = 1"),
+    "I35 two attempts": (
+        "I35",
+        "with topup as (insert into auto_topup (tenant, id, customer, wallet, status, trigger, below, quantity, "
+        "price_minor, currency, attempt_max_minor, month_max_minor, consent_by, consent_at, consent_text, failures, "
+        "moves, created_at) select tenant, 'atop', customer, id, 'on', 'threshold', 1, 1, 1, 'USD', 1, 1, 'u', "
+        "created_at, 'v', 0, 1, created_at from wallet limit 1 returning *) "
+        "insert into purchase (tenant, id, customer, account, wallet, settlement, collector, status, quantity, "
+        "currency, net_minor, fee_minor, tax_minor, discount_minor, priority, features, grant_timing, "
+        "balance_minor, card_minor, external_minor, failures, refunded_minor, clawed, description, "
+        "created_at, auto_topup) select t.tenant, "
+        "'prch_x', t.customer, c.account, t.wallet, 'invoice', 'ours', 'pending', 1, 'USD', 1, 0, 0, 0, 50, '{}', "
+        "'after_paid', 0, 0, 0, 0, 0, 0, '', t.created_at, t.id from topup t join customer c on c.id = t.customer",
+    ),
     "I34 never spent": (
         "I34",
         "insert into posting (tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision, occurred_at, "

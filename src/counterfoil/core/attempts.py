@@ -4,7 +4,7 @@ An attempt is a purchase, its invoice and a payment, written in one commit befor
 does at the provider is keyed by these rows, so it is done once whatever crashes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -284,10 +284,10 @@ def _lines(purchase: Purchase, new_id: NewId) -> tuple[Line, ...]:
 # --- shared ---
 
 
-def spent(books: Books, policy: AutoTopup, now: datetime) -> int:
+def spent(purchases: Iterable[Purchase], policy: AutoTopup, now: datetime) -> int:
     """Give what the attempts of this calendar month (UTC) cost or may cost yet, fee and tax included."""
     begun = agreed.month_of(now)
-    own = (each for each in books.purchases if each.auto_topup == policy.id and each.created_at >= begun)
+    own = (each for each in purchases if each.auto_topup == policy.id and each.created_at >= begun)
     return sum(each.gross_minor for each in own if each.status in watching.COUNTED)
 
 

@@ -138,14 +138,20 @@ def _given_up(look: Look, purchase: Purchase) -> None:
     """An attempt that was canceled counts as a failure while there is a need; else it only ends."""
     policy = look.policy
     freed = replace(policy, attempt=None, action_by=None)
-    is_late = look.now >= purchase.created_at + ACTION_WAITS
-    if is_late:
+    if look.now >= purchase.created_at + ACTION_WAITS:
         _fail(look, "action_expired", "The customer did not confirm in time.", purchase)
-    elif policy.is_on and watching.is_due(look.books, freed, look.now):
-        _fail(look, "canceled", "The attempt was canceled.", purchase)
-    else:
+    elif not policy.is_on or _blocked(look) or not watching.is_due(look.books, freed, look.now):
         look.put(freed)
         look.say(Reason.AUTO_TOPUP_WAITS, "The attempt was given up before it was charged.")
+    elif watching.method_of(look.books, policy) is None:
+        _fail(look, "no_payment_method", "There is no payment method of the customer's to charge.", purchase)
+    else:
+        _fail(look, "canceled", "The attempt was canceled.", purchase)
+
+
+def _blocked(look: Look) -> bool:
+    """Say whether a person has stopped spending for now."""
+    return look.books.customer.paused or watching.wallet_of(look.books, look.policy).status is not WalletStatus.ACTIVE
 
 
 def _fail(look: Look, code: str, text: str, purchase: Purchase | None = None) -> None:
@@ -177,8 +183,8 @@ def _fail(look: Look, code: str, text: str, purchase: Purchase | None = None) ->
 
 def _buy(look: Look, price: Price | NoPrice, number: NextNumber) -> None:
     """Begin an attempt, or say why none can begin: identity and consent first, then the method, then the money."""
-    policy, wallet = look.policy, watching.wallet_of(look.books, look.policy)
-    if look.books.customer.paused or wallet.status is not WalletStatus.ACTIVE:
+    policy = look.policy
+    if _blocked(look):
         look.say(Reason.AUTO_TOPUP_WAITS, "The customer is paused or the wallet suspended; nothing is bought.")
         return
     if watching.method_of(look.books, policy) is None:
@@ -203,7 +209,7 @@ def _steps(look: Look, price: Price) -> int:
         cap = Money(policy.attempt_max_minor, policy.currency)
         _fail(look, "cap_exceeded", f"It costs more than the {cap} that one attempt may.")
         return 0
-    left = policy.month_max_minor - spent(look.books, policy, look.now)
+    left = policy.month_max_minor - spent(look.books.purchases, policy, look.now)
     steps = min(steps, max(0, left) // price.gross_minor)
     if steps == 0:
         _wait_for_month(look)

@@ -268,6 +268,16 @@ def _paid_is_one_fact(rows: Rows) -> Faults:
             yield row["invoice"], f"is over {row['total']}, its lines add up to {row['lines']}"
 
 
+def _topups_go_on(rows: Rows) -> Faults:
+    """Rows: topup, attempt, under_way (its purchases that may be charged), is_forgotten (it is low and wakes for
+    nothing; looked at only when nothing is due)."""
+    for row in rows:
+        if row["under_way"] not in ([], [row["attempt"]]):
+            yield row["topup"], f"has the attempt {row['attempt']}, and {row['under_way']} may be charged"
+        if row["is_forgotten"]:
+            yield row["topup"], "is on, its wallet is low, and nothing is coming"
+
+
 def _owed(row: Mapping[str, Any]) -> bool:
     """Say whether an invoice was ever more than an empty page: all of it may have been taken off by a coupon."""
     is_final = row["status"] not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID)
@@ -357,6 +367,7 @@ INVARIANTS: Final = {
             purchases_are_billed_once,
         ),
         Invariant("I22", "Every piece of news is stored once and ends in one decision.", _news_is_decided_once),
+        Invariant("I35", "An auto top-up has one attempt at a time, and never stops silently.", _topups_go_on),
         Invariant("I27", "Money at the provider is what came in less what went out.", _clearing_closes),
     )
 }

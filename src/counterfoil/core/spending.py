@@ -60,6 +60,7 @@ class Purse:
     debt: int = 0
     alert_at: int | None = None
     topups: int = 0
+    watch_below: int | None = None
     lots: list[Lot] = field(default_factory=list)
     balance: int = 0
 
@@ -72,6 +73,11 @@ class Purse:
         """Put the lots in, in whatever order they were read."""
         self.lots = sorted(lots, key=draw_key)
         self.balance = sum(lot.remaining for lot in self.lots if lot.is_live(now)) - self.debt
+
+    def spendable(self, now: datetime) -> int:
+        """Give what any use could draw now, less what is owed: as `watching.spendable` does."""
+        lots = (lot for lot in self.lots if lot.is_live(now) and not lot.features and not lot.pool)
+        return sum(lot.remaining - lot.held for lot in lots) - self.debt
 
     def written(self, units: int) -> str:
         """Write scaled units as people do."""

@@ -1,10 +1,11 @@
 """Writes a decision: its effects, the decision itself and the state of its news, in the caller's one transaction."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
-from counterfoil.core.books import Case, Payment, Subject
+from counterfoil.core.books import Case, Grant, Payment, Subject, Wallet
 from counterfoil.core.bought import Purchase
 from counterfoil.core.effects import (
     Allocate,
@@ -26,9 +27,10 @@ from counterfoil.core.facts import Source
 from counterfoil.core.ids import NewId
 from counterfoil.core.lifecycle import CaseStatus, InboxStatus, OrderStatus
 from counterfoil.core.orders import Order
+from counterfoil.core.watching import WATCH_TIMER
 from counterfoil.engine.trace import describe
-from counterfoil.store import cases, decisions, inbox, journal, subjects, work
-from counterfoil.store.database import Tx
+from counterfoil.store import auto_topups, cases, decisions, inbox, journal, subjects, work
+from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import News
 
 
@@ -51,6 +53,7 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
     identity = new_id("decision")
     for effect in effects:
         apply_effect(tx, effect, identity, now, new_id)
+    wake_low(tx, {identity: effects}, now, new_id)
     journal.post(tx, [each.entry for each in effects if isinstance(each, Post)], identity, now)
     decisions.put(tx, stored_form(identity, news_id, decision, customer, now))
     status = InboxStatus.PARKED if isinstance(decision, Park) else InboxStatus.DECIDED
@@ -89,6 +92,42 @@ def follow_change(tx: Tx, after: Subject, now: datetime) -> None:
         work.enqueue(tx, work.Queue.ORDER, after.id, now)
     if isinstance(after, Case) and after.status is CaseStatus.RESOLVED:
         cases.release_news(tx, after.id)
+
+
+def wake_low(tx: Tx, made: Mapping[str, Iterable[Effect]], now: datetime, new_id: NewId) -> None:
+    """Wake the auto top-ups of wallets that these decisions left with less than they watch for."""
+    lowered = {wallet: cause for cause, effects in made.items() for wallet in _lowered(effects)}
+    if lowered:
+        wake(tx, auto_topups.low(tx, lowered, now), max(lowered.values()), now, new_id)
+
+
+def _lowered(effects: Iterable[Effect]) -> Iterator[str]:
+    """Give the wallets of which less can be spent than before, or that may be spent from again."""
+    for effect in effects:
+        match effect:
+            case Change(Grant() as before, Grant() as after) if after.free < before.free:
+                yield after.wallet
+            case Change(Wallet() as before, Wallet() as after) if after.debt > before.debt:
+                yield after.id
+            case Change(Wallet() as before, Wallet() as after) if after.moves > before.moves:
+                yield after.id
+
+
+def wake(tx: Tx, topups: Iterable[Row], cause: str, now: datetime, new_id: NewId) -> None:
+    """Have auto top-ups looked at, each once per cause."""
+    for each in topups:
+        news = News(
+            id=new_id("inbox"),
+            source=Source.TIMER,
+            kind=WATCH_TIMER,
+            identity=f"low:{each['id']}:{cause}",
+            occurred_at=now,
+            received_at=now,
+            subject_kind=WATCH_TIMER,
+            subject_ref=each["id"],
+            customer=each["customer"],
+        )
+        enqueue_news(tx, news, now)
 
 
 LOOKED_AT: Final = ".looked_at"

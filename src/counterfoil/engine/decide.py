@@ -16,6 +16,7 @@ from counterfoil.core import (
     settlement,
     strangers,
     wallets,
+    watching,
 )
 from counterfoil.core.books import Books
 from counterfoil.core.effects import Decision, Reason, Skip, Why
@@ -48,6 +49,7 @@ from counterfoil.core.ids import (
 )
 from counterfoil.core.journal import provider_balance
 from counterfoil.core.strangers import Held, Hint
+from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.store import accounts, journal, mirrors, subjects
@@ -294,5 +296,8 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             due = gathering.due_lines(books, moment.now)
             numbers = tuple(f"INV-{accounts.next_number(tx, 'invoice'):06d}" for _ in due)
             return Ruling(gathering.decide_gather(books, numbers, moment.now, moment.new_id), customer)
+        case watching.WATCH_TIMER:
+            look = topping_up.decide_look(tx, customer, subject, moment.now, moment.new_id)
+            return Ruling(look, customer)
         case kind:
             raise AssertionError(f"no rule wakes for {kind}")

@@ -23,7 +23,7 @@ from counterfoil.core.lifecycle import SpendHoldStatus
 from counterfoil.core.money import MoneyError, parse_decimal
 from counterfoil.core.spending import Lot, Purse, Refusal, decide_spend
 from counterfoil.core.wallets import END_TIMER
-from counterfoil.engine.apply import apply_effect, enqueue_news
+from counterfoil.engine.apply import apply_effect, enqueue_news, wake
 from counterfoil.engine.asking import (
     EXTERNAL,
     AnyAsk,
@@ -37,7 +37,7 @@ from counterfoil.engine.asking import (
     unknown,
 )
 from counterfoil.engine.house import House
-from counterfoil.store import holds, spends
+from counterfoil.store import auto_topups, holds, spends
 from counterfoil.store.database import Statement, Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.spends import Spend
@@ -157,6 +157,8 @@ class Flush:
             purse.fill(lots, self.now)
         self._purses = {purse.id: purse for purse, _ in found}
         self._owed = [(purse, purse.debt) for purse in self._purses.values()]
+        watched = (purse for purse in self._purses.values() if purse.watch_below is not None)
+        self._watched = [purse for purse in watched if purse.spendable(self.now) >= (purse.watch_below or 0)]
         self._before = {lot.id: (lot, lot.remaining, lot.held) for purse in self._purses.values() for lot in purse.lots}
 
     def _read_holds(self, ends: Sequence[str]) -> None:
@@ -329,6 +331,8 @@ class Flush:
         """Write what was decided and, to keep it, commit. Nothing is committed when a row is not as it was read."""
         self._end_lots()
         self._tell_low()
+        if self._watched:
+            self._wake_low()
         statements = self._statements()
         if keep:
             self._tx.finish(statements)
@@ -346,6 +350,12 @@ class Flush:
         statements += [holds.end(ended)] if ended else []
         statements += [spends.put(made, DRAW_ORDER, self._id, self.now)] if made else []
         return statements
+
+    def _wake_low(self) -> None:
+        """Wake the auto top-ups of wallets that this flush took below what they watch for: once per crossing."""
+        low = [purse.id for purse in self._watched if purse.spendable(self.now) < (purse.watch_below or 0)]
+        if low:
+            wake(self._tx, auto_topups.idle(self._tx, low, self.now), self._id, self.now, self._house.new_id)
 
     def _end_lots(self) -> None:
         """Have what came back to a lot after its end booked away: a reserved share does not expire before its hold."""

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from counterfoil.core.facts import Source
-from counterfoil.engine.apply import LOOKED_AT, enqueue_news
+from counterfoil.engine.apply import LOOKED_AT, enqueue_news, wake
 from counterfoil.engine.house import House
 from counterfoil.engine.intake import store
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
 from counterfoil.providers.port import Changes, ProviderUnavailable
-from counterfoil.store import mirrors, sweeps, work
+from counterfoil.store import auto_topups, mirrors, sweeps, work
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.work import Claim
@@ -104,6 +104,7 @@ class Revisit:
         invoices = mirrors.open_there(tx, self.claim.id, now)
         for invoice in invoices:
             enqueue_news(tx, _look(house, self.claim, invoice["provider_ref"], now), now)
+        wake(tx, auto_topups.forgotten(tx, self.claim.id, now), f"sweep:{self.claim.token}", now, house.new_id)
         requeued = sweeps.requeue_lost(tx, self.claim.id, now)
         return Report(
             self.report.events_seen, self.report.events_new, len(legs) + len(invoices), requeued, self.report.cursor

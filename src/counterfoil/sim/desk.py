@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from counterfoil.core.agreed import Consent, Step, Trigger
+from counterfoil.core.agreed import Terms as AutoTerms
 from counterfoil.core.books import Confirmation, GrantSource, LineKind, Overdraft
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
 from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import PurchaseStatus, WalletStatus
-from counterfoil.core.money import USD_CREDIT, Money, plain
+from counterfoil.core.money import USD_CREDIT, Money, ServiceUnit, plain
 from counterfoil.core.wallets import Issue
 from counterfoil.core.wallets import Terms as WalletTerms
-from counterfoil.engine import commands, operations, purchases
+from counterfoil.engine import auto_topups, commands, operations, purchases
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
 from counterfoil.sim.site import Site
@@ -50,6 +52,35 @@ class Order:
     confirm: Confirmation = Confirmation.SERVER
     about: str = ""
     external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What an auto top-up is agreed to: whole credits, and cents for each attempt and month."""
+
+    below: int | None = 10
+    step: int = 10
+    target: int | None = None
+    every_s: int | None = None
+    attempt_max: int = 5000
+    month_max: int = 20000
+    method: str | None = None
+
+    def terms(self, unit: ServiceUnit, now: datetime) -> AutoTerms:
+        """Give it in the wallet's unit, at its face value."""
+        kind = Trigger.INTERVAL if self.every_s else Trigger.TARGET if self.target else Trigger.THRESHOLD
+        return AutoTerms(
+            trigger=kind,
+            step=Step(quantity=self.step * unit.one, price_minor=self.step * 100),
+            currency="USD",
+            attempt_max_minor=self.attempt_max,
+            month_max_minor=self.month_max,
+            consent=Consent("user-1", now, "2026-01"),
+            below=None if self.every_s or self.below is None else self.below * unit.one,
+            target=self.target * unit.one if self.target else None,
+            every_s=self.every_s,
+            method=MethodId(self.method) if self.method else None,
+        )
 
 
 def read(result: Result) -> dict[str, Any]:
@@ -201,6 +232,16 @@ class Desk:
         wanted = purchases.NewPendingLine(customer, "USD", "Support", minor, 0, at, about)
         asked = self._asked("POST /v1/pending-lines", key, customer, minor, str(at), about)
         return purchases.add_line(asked, wanted)
+
+    def auto_topup(self, wallet: str, agreed: Agreed, key: str | None = None) -> Result:
+        """Switch a wallet's auto top-up on: in dollars, at a dollar a credit."""
+        asked = self._asked("PUT /v1/wallets/auto-topup", key, wallet, repr(agreed))
+        now = self.site.clock.now()
+        return auto_topups.set_auto_topup(asked, wallet, lambda unit: agreed.terms(unit, now))
+
+    def stop_auto_topup(self, wallet: str, key: str | None = None) -> Result:
+        """Switch a wallet's auto top-up off."""
+        return auto_topups.stop_auto_topup(self._asked("DELETE /v1/wallets/auto-topup", key, wallet), wallet)
 
     def look(self, result: Result) -> Result:
         """Read the answer of a command as it is by now."""

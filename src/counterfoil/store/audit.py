@@ -365,11 +365,14 @@ QUERIES: Final[dict[str, LiteralString]] = {
             select 'purchase', id, status from purchase where tenant = %(tenant)s
             union all
             select 'pendingline', id, status from pending_line where tenant = %(tenant)s
+            union all
+            select 'autotopup', id, status from auto_topup where tenant = %(tenant)s
         )
         select case kind
                 when 'case' then 'review_case'
                 when 'order' then 'provider_order'
                 when 'pendingline' then 'pending_line'
+                when 'autotopup' then 'auto_topup'
                 else kind
             end as machine,
             id as subject, s.status, coalesce(d.moves, '[]') as moves, kind not in ('case', 'order') as complete
@@ -384,6 +387,27 @@ QUERIES: Final[dict[str, LiteralString]] = {
         left join invoice_line l on l.tenant = i.tenant and l.invoice = i.id
         where i.tenant = %(tenant)s
         group by i.tenant, i.id
+    """,
+    "I35": """
+        select t.id as topup, t.attempt, array(
+                select p.id from purchase p
+                where p.tenant = t.tenant and p.auto_topup = t.id
+                    and p.status in ('scheduled', 'pending', 'authorized', 'failed')
+            ) as under_way,
+            %(at_rest)s::boolean and t.status = 'on' and t.attempt is null and t.retry_at is null
+                and w.status = 'active' and not c.paused and t.below > coalesce((
+                    select sum(g.remaining - g.held) from grant_lot g
+                    where g.tenant = w.tenant and g.wallet = w.id and g.voided_at is null and g.gone = 0
+                        and g.features = '{}' and g.pool = ''
+                ), 0) - w.debt + coalesce((
+                    select sum(o.quantity) from purchase o
+                    where o.tenant = w.tenant and o.wallet = w.id and o.grant_lot is null
+                        and o.status in ('scheduled', 'pending', 'authorized')
+                ), 0) as is_forgotten
+        from auto_topup t
+        join wallet w on w.tenant = t.tenant and w.id = t.wallet
+        join customer c on c.tenant = t.tenant and c.id = t.customer
+        where t.tenant = %(tenant)s
     """,
     "I22": """
         select i.id as inbox, i.status, case when i.detail ? 'provider_event' then concat_ws(
@@ -450,6 +474,8 @@ STANDING: Final[tuple[LiteralString, ...]] = (
     "where tenant = %(tenant)s",
     "select 'pending_line' as kind, id, customer, status, net_minor, fee_minor, purchase, invoice, line "
     "from pending_line where tenant = %(tenant)s",
+    "select 'auto_topup' as kind, id, customer, wallet, status, trigger, attempt, failures, failure_code "
+    "from auto_topup where tenant = %(tenant)s",
     "select 'payment' as kind, id, customer, status, amount_minor, currency from payment where tenant = %(tenant)s",
     "select 'leg' as kind, l.id, payment, l.kind as means, status, amount_minor, wallet, quantity, provider_ref, "
     "charge_ref, received_minor from leg l where tenant = %(tenant)s",

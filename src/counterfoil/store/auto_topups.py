@@ -41,6 +41,20 @@ def bought(tx: Tx, wallets: Iterable[str], since: datetime) -> tuple[Purchase, .
     return tuple(from_row(Purchase, row) for row in rows)
 
 
+def idle(tx: Tx, wallets: Iterable[str], now: datetime) -> list[Row]:
+    """Give the auto top-ups of wallets, each with its customer, that are on and wait for nothing."""
+    return tx.rows(
+        """
+        select id, customer from auto_topup
+        where tenant = %(tenant)s and wallet = any (%(wallets)s) and status = 'on' and attempt is null
+            and (retry_at is null or retry_at <= %(now)s)
+        order by id
+        """,
+        wallets=list(wallets),
+        now=now,
+    )
+
+
 def low(tx: Tx, wallets: Iterable[str], now: datetime) -> list[Row]:
     """Give the auto top-ups, each with its customer, of those of these wallets that hold less than they watch for."""
     return tx.rows(

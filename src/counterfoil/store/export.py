@@ -35,6 +35,7 @@ SUBJECTS: Final[tuple[LiteralString, ...]] = (
     "select 'grant' as kind, id, null as status, g.* from grant_lot g where tenant = %(tenant)s order by id",
     "select 'invoice' as kind, i.* from invoice i where tenant = %(tenant)s order by id",
     "select 'invoice_line' as kind, id, null as status, l.* from invoice_line l where tenant = %(tenant)s order by id",
+    "select 'auto_topup' as kind, t.* from auto_topup t where tenant = %(tenant)s order by id",
     "select 'purchase' as kind, p.* from purchase p where tenant = %(tenant)s order by id",
     "select 'pending_line' as kind, l.* from pending_line l where tenant = %(tenant)s order by id",
     "select 'payment' as kind, p.* from payment p where tenant = %(tenant)s order by id",

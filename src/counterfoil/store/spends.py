@@ -71,7 +71,7 @@ LOCK: Final[LiteralString] = """
 flush with every customer and lot of the tenant: three times the cost at ten thousand, and no end at millions."""
 READ: Final[LiteralString] = """
     select w.id, w.customer, w.unit, u.scale, w.status, c.paused, w.overdraft, w.debt_limit, w.debt,
-        w.alert_at, w.topups,
+        w.alert_at, w.topups, w.watch_below,
         g.id, g.source, g.priority, g.effective_at, g.expires_at, g.created_at, g.remaining, g.held, g.features, g.pool
     from wallet w
     join customer c on c.tenant = w.tenant and c.id = w.customer
@@ -92,9 +92,9 @@ def locked(tx: Tx, wallets: Sequence[str]) -> list[tuple[Purse, list[Lot]]]:
     for row in rows:
         held = found.get(row[0])
         if held is None:
-            held = found[row[0]] = Purse(*row[:11]), []
-        if row[11] is not None:
-            held[1].append(Lot(*row[11:]))
+            held = found[row[0]] = Purse(*row[:12]), []
+        if row[12] is not None:
+            held[1].append(Lot(*row[12:]))
     return list(found.values())
 
 
