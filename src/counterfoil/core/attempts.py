@@ -4,27 +4,26 @@ An attempt is a purchase, its invoice and a payment, written in one commit befor
 does at the provider is keyed by these rows, so it is done once whatever crashes.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final, assert_never
 
-from counterfoil.core import agreed, invoicing, launch, purchases, watching
+from counterfoil.core import agreed, buying, invoicing, watching
 from counterfoil.core.agreed import AutoTopup, Price
 from counterfoil.core.books import (
     Books,
     Invoice,
     Leg,
-    Line,
-    LineKind,
     Wallet,
     invoice_of,
     payments_for,
     purchase_of,
     with_changes,
 )
-from counterfoil.core.bought import Collector, Purchase, Settlement
+from counterfoil.core.bought import Purchase, Settlement
+from counterfoil.core.buying import Buy, Limits
 from counterfoil.core.effects import (
     Act,
     Change,
@@ -32,16 +31,16 @@ from counterfoil.core.effects import (
     Effect,
     Notify,
     Reason,
+    Refuse,
     Skip,
     Timer,
     Why,
     changes_of,
     effects_of,
 )
-from counterfoil.core.ids import InvoiceId, LineId, NewId, PurchaseId
-from counterfoil.core.launch import Launch
+from counterfoil.core.ids import InvoiceId, NewId
 from counterfoil.core.lifecycle import AutoTopupStatus, InvoiceStatus, LegStatus, PaymentStatus, PurchaseStatus
-from counterfoil.core.money import plain
+from counterfoil.core.money import Money
 from counterfoil.core.status import legs_for
 from counterfoil.core.watching import WATCH_TIMER
 
@@ -50,6 +49,9 @@ ACTION_WAITS: Final = timedelta(hours=23)
 ASKS_CUSTOMER: Final = frozenset({"authentication_required"})
 """Refusals that the customer can lift: the bank wants to see them, and they were not there."""
 LOOK: Final = "auto-topup@1"
+
+NextNumber = Callable[[], str]
+"""Takes the next number of the invoices. It is asked only when an invoice will be written."""
 
 
 class Look:
@@ -197,88 +199,43 @@ ENDED: Final = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED})
 # --- how it begins ---
 
 
-def begin(look: Look, price: Price, steps: int, number: str) -> None:
-    """Write the attempt down: a purchase, its invoice and the payment, before anybody is asked for money."""
-    attempt = _attempt(look, price, steps)
-    purchase = attempt.purchase
-    look.extend((Change(None, purchase), Change(None, attempt.invoice)))
-    look.extend(tuple(Change(None, each) for each in attempt.lines))
-    opened = invoicing.decide_finalize(look.books, attempt.invoice.id, number, look.now)
-    assert isinstance(opened, Act), opened.why.sentence
-    look.extend(opened.effects)
-    look.extend((purchases.told(purchase, "initiated"),))
+def begin(look: Look, order: Buy, limits: Limits, number: NextNumber) -> Refuse | None:
+    """Write the attempt down: a purchase, its invoice and the payment, before anybody is asked for money.
+
+    It is bought as anything else is, and held to the same limits; why it is refused is given back.
+    """
+    trial = buying.decide_purchase(look.books, order, limits, "", look.now, look.new_id)
+    if isinstance(trial, Refuse):
+        return trial
+    # A number is taken only for an invoice that will be written, so that the series has no gaps.
+    bought = buying.decide_purchase(look.books, order, limits, number(), look.now, look.new_id)
+    assert isinstance(bought, Act), bought.why.sentence
+    look.extend(bought.effects)
+    purchase = next(each for each in changes_of(bought.effects) if isinstance(each, Purchase))
     look.put(replace(look.policy, attempt=purchase.id, retry_at=None))
-    method = watching.method_of(look.books, look.policy)
-    wanted = Launch((attempt.invoice.id,), method.id if method else None, use_credits=False)
-    launched = launch.decide_launch(look.books, wanted, look.now, look.new_id)
-    assert isinstance(launched, Act), launched.why.sentence
-    look.extend(launched.effects)
-    wallet = watching.wallet_of(look.books, look.policy)
-    bought = f"{plain(purchase.quantity, wallet.unit.scale)} {wallet.unit.code}"
-    sentence = f"{bought} are bought for {purchase.gross}; the provider is asked."
-    look.say(Reason.AUTO_TOPUP_STARTED, sentence)
+    look.say(Reason.AUTO_TOPUP_STARTED, bought.why.sentence)
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """A purchase, and what bills it."""
-
-    purchase: Purchase
-    invoice: Invoice
-    lines: tuple[Line, ...]
-
-
-def _attempt(look: Look, price: Price, steps: int) -> _Attempt:
-    policy, now, new_id = look.policy, look.now, look.new_id
-    customer = look.books.customer
-    invoice = InvoiceId(new_id("invoice"))
+def order(look: Look, price: Price, steps: int) -> Buy:
+    """Say what an attempt buys."""
+    policy = look.policy
     method = watching.method_of(look.books, policy)
-    purchase = Purchase(
-        id=PurchaseId(new_id("purchase")),
-        customer=customer.id,
-        account=customer.account,
+    return Buy(
         wallet=policy.wallet,
         settlement=Settlement.INVOICE,
-        status=PurchaseStatus.PENDING,
         quantity=steps * price.quantity,
-        currency=policy.currency,
-        net_minor=steps * price.net_minor,
+        net=Money(steps * price.net_minor, policy.currency),
         fee_minor=steps * price.fee_minor,
-        created_at=now,
-        collector=Collector.OURS,
         pack=price.pack,
         pack_version=price.pack_version,
         expires_after_s=price.expires_after_s,
         priority=price.priority,
         features=price.features,
-        invoice=invoice,
-        line=LineId(new_id("line")),
         method=method.id if method else None,
         description="Auto top-up",
         auto_topup=policy.id,
     )
-    draft = Invoice(
-        id=invoice,
-        customer=customer.id,
-        account=customer.account,
-        currency=policy.currency,
-        status=InvoiceStatus.DRAFT,
-        payment_status=PaymentStatus.PENDING,
-        created_at=now,
-        total_minor=purchase.gross_minor,
-        description=purchase.description,
-    )
-    return _Attempt(purchase, draft, _lines(purchase, new_id))
-
-
-def _lines(purchase: Purchase, new_id: NewId) -> tuple[Line, ...]:
-    assert purchase.line is not None
-    invoice, text = _invoice(purchase), purchase.description
-    sold = LineKind.CREDIT_PURCHASE
-    own = Line(purchase.line, invoice, 0, sold, text, purchase.net_minor, 0, purchase.id)
-    if purchase.fee_minor == 0:
-        return (own,)
-    return own, Line(LineId(new_id("line")), invoice, 1, LineKind.FEE, "Fee", purchase.fee_minor, 0, purchase.id)
 
 
 # --- shared ---

@@ -5,7 +5,6 @@ answer depends on the books alone. So a trigger may come twice, late or never: a
 is on the books as a purchase before the provider hears of it.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,12 +14,14 @@ from counterfoil.core.attempts import (
     ACTION_WAITS,
     LOOK,
     Look,
+    NextNumber,
     Stand,
     asking_leg,
     begin,
     drop,
     give_up,
     interval,
+    order,
     spent,
     stand,
     switched_off,
@@ -28,20 +29,24 @@ from counterfoil.core.attempts import (
 )
 from counterfoil.core.books import Books, purchase_of
 from counterfoil.core.bought import Purchase
+from counterfoil.core.buying import Limits
 from counterfoil.core.effects import Decision, Reason, Skip, Timer, Why
 from counterfoil.core.ids import AutoTopupId, NewId, PurchaseId
 from counterfoil.core.lifecycle import WalletStatus
 from counterfoil.core.money import Money, chargeable
 from counterfoil.core.watching import WATCH_TIMER
 
-NextNumber = Callable[[], str]
-"""Takes the next number of the invoices. It is asked only when an invoice will be written."""
-
 
 def decide_look(
-    books: Books, topup: AutoTopupId, price: Price | NoPrice, number: NextNumber, now: datetime, new_id: NewId
+    books: Books,
+    topup: AutoTopupId,
+    price: Price | NoPrice,
+    number: NextNumber,
+    now: datetime,
+    new_id: NewId,
+    limits: Limits = Limits(),
 ) -> Decision:
-    """Say what an auto top-up does now: end its attempt, wait, begin one, or nothing."""
+    """Say what an auto top-up does now: end its attempt, wait, begin one, or nothing. `limits` hold its purchases."""
     policy = next((each for each in books.topups if each.id == topup), None)
     if policy is None:
         return Skip(Why(LOOK, Reason.TIMER_OBSOLETE, f"There is no auto top-up {topup}.", (topup,)))
@@ -57,7 +62,7 @@ def decide_look(
         return look.answer(Reason.AUTO_TOPUP_OFF, f"Auto top-up is off: {over.replace('_', ' ')}.")
     if not watching.is_due(look.books, policy, now):
         return _not_needed(look)
-    _buy(look, price, number)
+    _buy(look, price, limits, number)
     return look.answer()
 
 
@@ -181,7 +186,7 @@ def _fail(look: Look, code: str, text: str, purchase: Purchase | None = None) ->
 # --- a new attempt ---
 
 
-def _buy(look: Look, price: Price | NoPrice, number: NextNumber) -> None:
+def _buy(look: Look, price: Price | NoPrice, limits: Limits, number: NextNumber) -> None:
     """Begin an attempt, or say why none can begin: identity and consent first, then the method, then the money."""
     policy = look.policy
     if _blocked(look):
@@ -196,7 +201,9 @@ def _buy(look: Look, price: Price | NoPrice, number: NextNumber) -> None:
     steps = _steps(look, price)
     if steps == 0:
         return
-    begin(look, price, steps, number())
+    refused = begin(look, order(look, price, steps), limits, number)
+    if refused:
+        _fail(look, refused.why.reason, refused.why.sentence)
 
 
 def _steps(look: Look, price: Price) -> int:

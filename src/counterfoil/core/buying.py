@@ -22,7 +22,7 @@ from counterfoil.core.effects import (
     Why,
     changes_of,
 )
-from counterfoil.core.ids import MethodId, NewId, PendingLineId, PurchaseId, WalletId
+from counterfoil.core.ids import AutoTopupId, MethodId, NewId, PendingLineId, PurchaseId, WalletId
 from counterfoil.core.launch import Launch, decide_launch
 from counterfoil.core.lifecycle import LegStatus, PendingLineStatus, PurchaseStatus, WalletStatus
 from counterfoil.core.money import MINOR_MAX, Money, plain
@@ -65,6 +65,7 @@ class Buy:
     description: str = ""
     about: str = ""
     external_id: str | None = None
+    auto_topup: AutoTopupId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ def row(books: Books, buy: Buy, now: datetime, new_id: NewId) -> Purchase:
         method=buy.method,
         description=buy.description,
         external_id=buy.external_id,
+        auto_topup=buy.auto_topup,
     )
 
 

@@ -8,7 +8,7 @@ from counterfoil.core import buying, gathering, given_up, topups
 from counterfoil.core.books import Books, Confirmation, purchase_of
 from counterfoil.core.bought import Collector, GrantTiming, PendingLine, Purchase, Settlement
 from counterfoil.core.buying import Buy, Limits
-from counterfoil.core.catalogue import CAP_WINDOW, Catalogue, NotOnSale, Offer, Wanted, offer
+from counterfoil.core.catalogue import Catalogue, NotOnSale, Offer, Wanted, offer
 from counterfoil.core.effects import Act, Decision, Reason, Refuse, Why, changes_of
 from counterfoil.core.ids import MethodId, PendingLineId, PurchaseId, WalletId
 from counterfoil.core.lifecycle import PendingLineStatus, PurchaseStatus
@@ -18,6 +18,7 @@ from counterfoil.engine.answers import purchase_answer
 from counterfoil.engine.apply import Applied
 from counterfoil.engine.commands import Plan, Result, run
 from counterfoil.engine.decide import Moment
+from counterfoil.engine.limits import read_limits
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.operations import Asked
 from counterfoil.store import accounts, catalogue, subjects
@@ -68,7 +69,7 @@ def buy(asked: Asked, wanted: NewPurchase) -> Result:
         if isinstance(order, Refuse):
             return order
         earlier = bought.of_external(tx, wanted.external_id) if wanted.external_id else None
-        limits = _limits(tx, books, on_sale, order, moment.now)
+        limits = read_limits(tx, books.customer.id, on_sale.policy, order.net.currency, moment.now)
         if order.collector is Collector.PROVIDER:
             return _by_provider(tx, books, order, limits, moment, earlier)
         trial = buying.decide_purchase(books, order, limits, "", moment.now, moment.new_id, earlier)
@@ -164,18 +165,6 @@ def _buy(wallet: WalletId, sold: Offer, wanted: NewPurchase) -> Buy:
         description=wanted.description or sold.pack or "Credits",
         about=wanted.about,
         external_id=wanted.external_id,
-    )
-
-
-def _limits(tx: Tx, books: Books, on_sale: Catalogue, order: Buy, now: datetime) -> Limits:
-    """Read what the purchase is held to. The customer is locked, so what it bought can't grow meanwhile."""
-    policy, currency = on_sale.policy, order.net.currency
-    cap = policy.cap_in(currency)
-    return Limits(
-        bought_minor=bought.bought_since(tx, books.customer.id, currency, now - CAP_WINDOW) if cap else 0,
-        cap=cap,
-        needs_provider_customer=policy.needs_provider_customer,
-        gives_up_after=policy.gives_up_after,
     )
 
 

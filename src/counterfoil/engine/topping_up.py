@@ -14,6 +14,7 @@ from counterfoil.core.catalogue import NotOnSale, Wanted, offer
 from counterfoil.core.effects import Decision
 from counterfoil.core.ids import AutoTopupId, NewId, WalletId
 from counterfoil.core.money import ServiceUnit
+from counterfoil.engine.limits import read_limits
 from counterfoil.engine.load import Scope, Topups, load_books
 from counterfoil.store import accounts, auto_topups, catalogue
 from counterfoil.store.database import Tx
@@ -36,7 +37,8 @@ def decide_look(tx: Tx, customer: str, topup: str, now: datetime, new_id: NewId)
     def number() -> str:
         return f"INV-{accounts.next_number(tx, 'invoice'):06d}"
 
-    return auto_topup.decide_look(books, AutoTopupId(topup), price, number, now, new_id)
+    limits = read_limits(tx, customer, catalogue.policy(tx), policy.currency, now)
+    return auto_topup.decide_look(books, AutoTopupId(topup), price, number, now, new_id, limits)
 
 
 def _step(policy: AutoTopup) -> Step:
