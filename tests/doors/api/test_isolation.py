@@ -26,7 +26,6 @@ FITTING: dict[str, Any] = {
     "/v1/wallets/{id}": {"overdraft": "debt"},
     "/v1/holds/{id}/settle": {"amount": "1"},
     "/v1/wallets/{id}/grants": {"amount": "1", "source": "promotional"},
-    "/v1/holds/{id}/settle": {"amount": "1"},
 }
 
 
