@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 
@@ -20,18 +20,21 @@ from bench.server import Place
 from bench.spending import CALLERS, Hot, Many, Processes, Slower
 from bench.taking import FIRST, InProcess, OverHttp, Webhooks
 from bench.template import NEWS, Template, make
+from bench.volume import Aged, History, Looks, write_history
 from bench.wallets import Shop, open_shop
 
-TARGETS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P12", "P13")
+TARGETS = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13")
 THREE_NEWS = ("charge.succeeded", "charge.updated", NEWS)
 PROCESSES = (1, 2, 4)
 PER_REQUEST = (1, 20, 100)
+FEW_ENTRIES = 10_000
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print. 0 when all was counted exactly once, whatever the figures; 2 when pgbench is missing."""
     asked = _parse(arguments)
     scale = QUICK if asked.quick else Scale()
+    scale = replace(scale, entries=asked.entries or scale.entries)
     keep_quiet()
     try:
         program = pgbench.find(os.environ)
@@ -85,6 +88,17 @@ class Bench:
         """The database, with the wallet in it that the plain route spends from."""
         rivals.prepare_spends(self.place.dsn)
         return self.place.dsn
+
+    @cached_property
+    def young(self) -> History:
+        """A database with hardly any history."""
+        return write_history(open_shop(self.place.beside("young")), FEW_ENTRIES)
+
+    @cached_property
+    def old(self) -> History:
+        """A database with a long history."""
+        _say(f"writing a history of {self.scale.entries:,} entries")
+        return write_history(open_shop(self.place.beside("old")), self.scale.entries)
 
     def pgbench(self, script: str, clients: Sequence[int], seconds: int) -> list[Measurement]:
         """One script with several numbers of clients."""
@@ -161,6 +175,19 @@ def _payments(bench: Bench) -> list[Measurement]:
     return [*bench.pgbench("tpcb-like", CLIENTS, scale.pgbench_s), *ours]
 
 
+def _volume(bench: Bench) -> list[Measurement]:
+    times = bench.scale.spends
+    return [
+        Aged(measured, "many" if history is bench.old else "few")
+        for history in (bench.young, bench.old)
+        for measured in (Hot(history.shop, CALLERS[-1], times), Many(history.shop, CALLERS[-1], times))
+    ]
+
+
+def _looks(bench: Bench) -> list[Measurement]:
+    return [*bench.pgbench("select 1", (1,), bench.scale.rivals_s), Looks(bench.old, bench.scale.pages)]
+
+
 def _jobs(bench: Bench) -> list[Measurement]:
     return [Queueing(bench.place.dsn, bench.template.tenant, bench.scale.jobs)]
 
@@ -175,6 +202,8 @@ MADE: Mapping[str, Callable[[Bench], list[Measurement]]] = {
     "P7": _processes,
     "P8": _webhooks,
     "P9": _payments,
+    "P10": _volume,
+    "P11": _looks,
     "P12": _jobs,
 }
 """What is measured for each target, with what it is compared with."""
@@ -184,6 +213,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short look: everything runs, the figures mean little")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+    parser.add_argument("--entries", type=int, help="how many journal entries P10 and P11 have behind them")
     parser.add_argument("--only", nargs="+", choices=TARGETS, default=TARGETS, help="measure only these")
     return parser.parse_args(arguments)
 

@@ -39,6 +39,7 @@ class Scale:
     spends: int = 60_000
     spends_posted: int = 20_000
     pages: int = 200
+    entries: int = 2_000_000
     starts: int = 5
 
 
@@ -53,6 +54,7 @@ QUICK: Final = Scale(
     spends=4_000,
     spends_posted=2_000,
     pages=20,
+    entries=100_000,
     starts=2,
 )
 

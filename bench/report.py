@@ -10,6 +10,7 @@ from bench.pgbench import name_of
 from bench.requests import PLAIN, http_name
 from bench.spending import CALLERS, each_s, hot_name, many_name, p50, p99, processes_name, slow
 from bench.starting import Starting
+from bench.volume import LOOKED_AT, aged, look_rate
 
 INSERT: Final = tuple(name_of("insert-only", clients) for clients in CLIENTS)
 TPCB: Final = tuple(name_of("tpcb-like", clients) for clients in CLIENTS)
@@ -18,6 +19,7 @@ RANDOM_ROW: Final = (name_of("random-row update", CLIENTS[-1]),)
 TRANSFER: Final = tuple(name_of("transfer, hot", clients) for clients in ALONE_TOO)
 TRANSFERS: Final = tuple(name_of("100 transfers, hot", clients) for clients in ALONE_TOO)
 TRANSFER_RANDOM: Final = tuple(name_of("transfer, random", clients) for clients in ALONE_TOO)
+SELECT_1: Final = (name_of("select 1", 1),)
 IN_PROCESS: Final = "webhooks accepted, in process"
 OVER_HTTP: Final = "webhooks accepted, over HTTP"
 DECIDED: Final = "notices decided, one per payment"
@@ -45,6 +47,9 @@ RATIOS: Final = (
     Ratio("P8 http", "the same over HTTP ÷ insert-only", (OVER_HTTP,), INSERT, 0.5, 1.0),
     Ratio("P9", "payments settled ÷ TPC-B-like", (DECIDED,), TPCB, 0.5, 1.5),
     Ratio("P9 shared", "notices, three per payment ÷ TPC-B-like", (DECIDED_SHARED,), TPCB, 0.5, 1.5),
+    Ratio("P10", "one wallet, many entries behind it ÷ few", (aged(HOT, "many"),), (aged(HOT, "few"),), 0.85, 0.95),
+    Ratio("P10 many", "10,000 wallets, the same", (aged(MANY, "many"),), (aged(MANY, "few"),), 0.85, 0.95),
+    *(Ratio("P11", f"{what}: p99 ÷ SELECT 1", SELECT_1, (look_rate(what),), 60, 20, True) for what in LOOKED_AT),
 )
 HELP_MAX_S, UP_MAX_S, IDLE_MAX_MB = 0.4, 4.0, 150
 NO_RIVAL: Final = "P12 is measured alone: no other job library is installed, so there is no ratio to judge."

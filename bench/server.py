@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,12 @@ class Place:
 
     dsn: str
     disk: SlowDisk | None
+    stack: ExitStack
     why: str = ""
+
+    def beside(self, name: str) -> str:
+        """Give the address of another fresh database on the same server."""
+        return self.stack.enter_context(_fresh(self.dsn, f"{NAME}_{name}"))
 
 
 @contextmanager
@@ -36,13 +41,13 @@ def database(env: Mapping[str, str], *, slowable: bool) -> Iterator[Place]:
         os.chmod(home, 0o711)  # as root the server runs as somebody else, who has to get in
         server = server_for(env, Path(home))
         if isinstance(server, Running):
-            with _fresh(server.dsn) as dsn:
-                yield Place(dsn, None, "the server of DATABASE_URL is not ours to load a library into")
+            with _fresh(server.dsn, NAME) as dsn, ExitStack() as stack:
+                yield Place(dsn, None, stack, "the server of DATABASE_URL is not ours to load a library into")
             return
         disk, why = _slowable(env, Path(home)) if slowable else (None, "")
         server = EmbeddedPostgres(Path(home), disk.installation if disk else None, env=env)
-        with server as running, _fresh(running.dsn) as dsn:
-            yield Place(dsn, disk, why)
+        with server as running, _fresh(running.dsn, NAME) as dsn, ExitStack() as stack:
+            yield Place(dsn, disk, stack, why)
 
 
 def _slowable(env: Mapping[str, str], home: Path) -> tuple[SlowDisk | None, str]:
@@ -53,10 +58,10 @@ def _slowable(env: Mapping[str, str], home: Path) -> tuple[SlowDisk | None, str]
 
 
 @contextmanager
-def _fresh(server: str) -> Iterator[str]:
-    dsn = urlunsplit(urlsplit(server)._replace(path=f"/{NAME}"))
+def _fresh(server: str, called: str) -> Iterator[str]:
+    dsn = urlunsplit(urlsplit(server)._replace(path=f"/{called}"))
     with psycopg.connect(server, autocommit=True) as owner:
-        name = sql.Identifier(NAME)
+        name = sql.Identifier(called)
         owner.execute(sql.SQL("drop database if exists {} with (force)").format(name))
         owner.execute(sql.SQL("create database {}").format(name))
         try:
