@@ -120,8 +120,9 @@ def test_the_default_method_does_not_depend_on_the_order_of_rows() -> None:
 
 def test_the_default_of_invoices_stands_before_a_source_of_older_times() -> None:
     held = books(methods=(method(), method(2, provider_ref=ProviderRef("card_old"))))
-    both = CustomerFact(CUSTOMER_REF, default_method_ref=ProviderRef("pm_card1"), default_source_ref="card_old")
-    source_only = CustomerFact(CUSTOMER_REF, default_source_ref=ProviderRef("card_old"))
+    card = ProviderRef("card_old")
+    both = CustomerFact(CUSTOMER_REF, default_method_ref=ProviderRef("pm_card1"), default_source_ref=card)
+    source_only = CustomerFact(CUSTOMER_REF, default_source_ref=card)
 
     _, first = hear(both, held)
     _, second = hear(source_only, held)

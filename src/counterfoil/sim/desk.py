@@ -7,13 +7,14 @@ from typing import Any
 
 from counterfoil.core.agreed import Consent, Step, Trigger
 from counterfoil.core.agreed import Terms as AutoTerms
-from counterfoil.core.books import Confirmation, GrantSource, LineKind, Overdraft
+from counterfoil.core.books import Confirmation, GrantSource, LineKind
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
 from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import PurchaseStatus, WalletStatus
 from counterfoil.core.money import USD_CREDIT, Money, ServiceUnit, plain
+from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import Issue
 from counterfoil.core.wallets import Terms as WalletTerms
 from counterfoil.engine import auto_topups, commands, operations, purchases

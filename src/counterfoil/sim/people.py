@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from counterfoil.core.books import Confirmation, Overdraft
+from counterfoil.core.books import Confirmation
+from counterfoil.core.terms import Overdraft
 from counterfoil.engine.commands import Result
 from counterfoil.sim.chance import Choices
 from counterfoil.sim.desk import Desk, Terms, read

@@ -109,12 +109,22 @@ def _asker(core: Any) -> Any:
 
 def _buy(stage: "Stage", customer: str, wallet: str) -> str:
     """Buy by the provider's own invoice."""
-    from counterfoil.engine import commands, operations, topups
+    from counterfoil.core.bought import Collector, Settlement
+    from counterfoil.core.money import Money
+    from counterfoil.engine import commands, operations, purchases
 
     request = commands.Request("POST /v1/purchases", "demo", f"demo-top-up-{wallet}", b"{}")
-    wanted = topups.TopUp(wallet, CREDITS * scene.ONE, "USD", PRICE, description=f"{CREDITS} credits")
+    wanted = purchases.NewPurchase(
+        customer=customer,
+        settlement=Settlement.INVOICE,
+        collector=Collector.PROVIDER,
+        wallet=wallet,
+        credits=str(CREDITS),
+        price=Money(PRICE, "USD"),
+        description=f"{CREDITS} credits",
+    )
     asked = operations.Asked(stage.house, stage.tenant, request)
-    return str(json.loads(topups.top_up(asked, customer, wanted).answer.body)["id"])
+    return str(json.loads(purchases.buy(asked, wanted).answer.body)["id"])
 
 
 def _purchase(stage: "Stage", purchase: str) -> Any:
