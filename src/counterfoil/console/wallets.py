@@ -12,13 +12,16 @@ from counterfoil.console.render import page
 from counterfoil.console.visits import Visitor
 from counterfoil.engine import looks
 from counterfoil.engine.explain import NotFound
+from counterfoil.engine.flush import Held
+from counterfoil.engine.spend_views import hold_view
 from counterfoil.engine.views import View
-from counterfoil.store import accounts
+from counterfoil.store import accounts, holds
 from counterfoil.store.database import Tx
 from counterfoil.store.pages import Filter, Page
 
 LOTS_SHOWN: Final = 50
 PURCHASES_SHOWN: Final = 10
+HOLDS_SHOWN: Final = 10
 STATEMENT_ROWS: Final = 25
 WHOLE: Final = 100
 
@@ -53,6 +56,7 @@ def one(request: Request, visitor: Visitor) -> Response:
             "customer": (person["name"] or person["email"]) if person else None,
             "lots": looks.grants(tx, Page(limit=LOTS_SHOWN), Filter(parent=identity), unit[1]),
             "purchases": looks.purchases(tx, Page(limit=PURCHASES_SHOWN), Filter(parent=identity)),
+            "holds": [hold_view(Held(each)) for each in holds.of_wallet(tx, identity, Page(limit=HOLDS_SHOWN))],
             "statement": looks.statement(tx, identity, unit[1], Page(after, STATEMENT_ROWS)),
         }
 
@@ -63,6 +67,7 @@ def one(request: Request, visitor: Visitor) -> Response:
         "room": "customers",
         "lots": [(each, parts_of(each)) for each in lots[:LOTS_SHOWN]],
         "has_more_lots": len(lots) > LOTS_SHOWN,
+        "holds": shown["holds"][:HOLDS_SHOWN],
         "statement": rows[:STATEMENT_ROWS],
         "older": rows[STATEMENT_ROWS - 1]["id"] if len(rows) > STATEMENT_ROWS else None,
         "after": after,

@@ -19,8 +19,9 @@ from counterfoil.core.launch import Launch
 from counterfoil.core.money import Money
 from counterfoil.core.wallets import Issue
 from counterfoil.engine import operations, purchases
+from counterfoil.engine.flush import Held
 from counterfoil.engine.house import House
-from counterfoil.engine.spends import Spender, SpendRequest
+from counterfoil.engine.spends import HoldRequest, SettleRequest, Spender, SpendRequest
 from counterfoil.sandbox.wire import Request
 from counterfoil.store.spends import Spend
 from houses import ONE_CREDIT, STRIPE_KEY, World, body_of
@@ -112,8 +113,15 @@ def used_up_in_small_pieces(world: World, wallet: str) -> None:
         SpendRequest(key=f"use-{number}", wallet=wallet, amount="0.85", feature="images" if number % 3 else "chat")
         for number in range(30)
     ]
+    holds = [HoldRequest(key=f"hold-{number}", wallet=wallet, amount="4", feature="chat") for number in range(3)]
+    tenant = world.tenant.id
     with Spender(world.house) as spender:
-        answers = spender.spend_all(world.tenant.id, uses).result()
+        answers = spender.spend_all(tenant, uses).result()
+        settled, released, _ = (spender.hold(tenant, each).result() for each in holds)
+        assert isinstance(settled, Held)
+        assert isinstance(released, Held)
+        spender.settle(tenant, settled.hold.id, SettleRequest(amount="1.5")).result()
+        spender.release(tenant, released.hold.id).result()
     assert all(isinstance(each, Spend) for each in answers)
 
 

@@ -110,6 +110,18 @@ def violations(page: Page, rules: dict[str, Any]) -> list[str]:
     return [f"{each['id']}: {node['target']} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
+def test_every_id_about_credits_leads_to_a_page(shown: Shown) -> None:
+    """Spends, holds, lots and purchases, the open and the ended ones."""
+    with httpx2.Client(base_url=shown.url, follow_redirects=True) as client:
+        client.post("/sign-in", data={"key": shown.world.key})
+        html = client.get(path_of(shown, "wallet-odd")).text + client.get(path_of(shown, "purchase")).text
+        paths = set(re.findall(r'href="(/(?:wallets|purchases|explain)/[^"?]+)"', html))
+        answers = {path: client.get(path).status_code for path in paths}
+
+    assert {"spnd", "hold", "grant"} <= {path.rpartition("/")[2].partition("_")[0] for path in paths}
+    assert {path for path, status in answers.items() if status != 200} == set()
+
+
 def test_markup_in_names_and_descriptions_is_text(visitor_page: Page, shown: Shown) -> None:
     page = visitor_page
     for path in ("/customers", "/invoices", "/events?source=all", f"/customers/{shown.ids['vandal']}"):
