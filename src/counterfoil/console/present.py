@@ -138,7 +138,7 @@ def is_spend(identity: str) -> bool:
 
 
 ANY_ID: Final = re.compile(r"\b([a-z]{2,5}(?:_test|_live)?_[0-9A-Za-z]{8,})\b")
-PROVIDER_ID: Final = re.compile(r"(?:pi|ch|py|cus|pm|evt|re|dp|du|cs(?:_test|_live)?)_[0-9A-Za-z]{8,}")
+PROVIDER_ID: Final = re.compile(r"(?:pi|in|ch|py|cus|pm|evt|re|dp|du|cs(?:_test|_live)?)_[0-9A-Za-z]{8,}")
 
 TONES: Final = {
     "ok": {"paid", "succeeded", "settled", "applied", "done", "active", "resolved", "attached"},

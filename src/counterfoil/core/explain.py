@@ -329,7 +329,7 @@ def _available_finding(wallet: Wallet, equation: Equation) -> str:
 
 TAKEN_WORDS: Final = {
     "used": "used",
-    "held": "held for payments under way",
+    "held": "held for what is under way",
     "expired": "expired",
     "voided": "voided",
     "not_effective_yet": "not effective yet",
