@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from counterfoil.core.spending import Refusal
+from counterfoil.engine.flush import Answer
 from counterfoil.engine.spends import Spender, SpendRequest
 from counterfoil.store.spends import Spend
 from houses import World, house_with_sandbox
@@ -24,7 +25,7 @@ def spender(world: World) -> Iterator[Spender]:
         yield spender
 
 
-def use(world: World, spender: Spender, amount: str, key: str, feature: str | None = None) -> Spend | Refusal:
+def use(world: World, spender: Spender, amount: str, key: str, feature: str | None = None) -> Answer:
     request = SpendRequest(key=key, amount=amount, customer="ext:dana", unit="usd-credit", feature=feature)
     return spender.spend(world.tenant.id, request).result()
 

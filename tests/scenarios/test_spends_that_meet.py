@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from counterfoil.core.books import GrantSource, Overdraft
+from counterfoil.core.books import GrantSource
 from counterfoil.core.ids import WalletId
+from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import Issue, Terms
 from counterfoil.engine import operations
 from counterfoil.engine.spends import Spender, SpendRequest
