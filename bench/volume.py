@@ -139,12 +139,13 @@ def _write_uses(connection: psycopg.Connection[Any], tenant: str, wallets: list[
 
 
 def _write_movements(connection: psycopg.Connection[Any], tenant: str, wallets: list[str], times: int) -> None:
-    """Write movements of lots of nobody, as expiries are: they are in the journal and in nobody's way."""
+    """Write how lots of nobody began and ended: they are in the journal and in nobody's way."""
     connection.execute(
         """
         insert into posting (tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision, occurred_at,
             effective_at, recorded_at)
-        select %(tenant)s, 'history:' || n, 1, 1, 'grant:' || lot, 'expired', %(unit)s, 1, lot,
+        select %(tenant)s, 'history:' || n, 1, 1, case n %% 2 when 0 then 'issued' else 'grant:' || lot end,
+            case n %% 2 when 0 then 'grant:' || lot else 'expired' end, %(unit)s, 1, lot,
             'dec_0' || left(md5(n::text), 25), at, at, at
         from generate_series(1, %(times)s) as n
         cross join lateral (

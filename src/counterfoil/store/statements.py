@@ -131,7 +131,8 @@ def statement(tx: Tx, wallet: str, page: Page) -> list[Row]:
 
     Rows run in the order in which they were written, so that a balance once given never changes.
     """
-    rows = tx.rows(MOVED + ROWS, wallet=wallet, after=page.after, limit=page.limit, end=END)
+    # Never null: for a spend that is null the database would start workers to read every draw, and then not read them.
+    rows = tx.rows(MOVED + ROWS, wallet=wallet, after=page.after or "", limit=page.limit, end=END)
     balance = _balance_to(tx, wallet, rows[0]["last"]) if rows else 0
     for row in rows:
         row["balance"] = balance
