@@ -27,7 +27,9 @@ def spender(world: World) -> Iterator[Spender]:
 
 def use(world: World, spender: Spender, amount: str, key: str, feature: str | None = None) -> Answer:
     request = SpendRequest(key=key, amount=amount, customer="ext:dana", unit="usd-credit", feature=feature)
-    return spender.spend(world.tenant.id, request).result()
+    answer = spender.spend(world.tenant.id, request).result()
+    assert isinstance(answer, Spend | Refusal)
+    return answer
 
 
 def test_a_use_draws_the_lot_and_says_what_is_left(world: World, spender: Spender) -> None:
