@@ -17,7 +17,7 @@ from counterfoil.core.money import USD_CREDIT, Money, ServiceUnit, plain
 from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import Issue
 from counterfoil.core.wallets import Terms as WalletTerms
-from counterfoil.engine import auto_topups, commands, operations, purchases
+from counterfoil.engine import auto_topups, commands, corrections, operations, purchases
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
 from counterfoil.sim.site import Site
@@ -135,6 +135,10 @@ class Desk:
         issue = Issue(WalletId(wallet), source, quantity, cost_minor, currency, now, expires_at=expires_at)
         asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor, str(expires_at))
         return operations.issue_grant(asked, customer, issue)
+
+    def correct(self, spend: str, amount: str | None, key: str | None = None) -> Result:
+        """Take a spend back, or an amount of it."""
+        return corrections.correct_spend(self._asked("POST /v1/spends/correct", key, spend, amount), spend, amount)
 
     def void_grant(self, grant: str, key: str | None = None) -> Result:
         """Take back what is left of a lot."""

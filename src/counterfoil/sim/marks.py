@@ -50,6 +50,9 @@ class Mark(StrEnum):
     HOLD_SETTLED = "a hold was settled"
     HOLD_RELEASED = "a hold was let go"
     HOLD_EXPIRED = "a hold expired"
+    CORRECTED = "a use was taken back"
+    RECOGNISED = "an hour's use was recognised"
+    TOLD_LOW = "somebody was told that little is left"
     VOIDED = "an invoice was taken back"
     CANCELED = "a payment was given up"
     PAID_AT_FINALIZE = "finalize came back paid"
@@ -73,6 +76,9 @@ BY_REASON: Final = {
     Reason.CUSTOMER_MISMATCH: Mark.MISMATCH,
     Reason.GRANT_ENDED: Mark.LOT_ENDED,
     Reason.GRANT_VOIDED: Mark.LOT_VOIDED,
+    Reason.SPEND_CORRECTED: Mark.CORRECTED,
+    Reason.REVENUE_RECOGNISED: Mark.RECOGNISED,
+    Reason.LOW_BALANCE: Mark.TOLD_LOW,
     Reason.INVOICE_VOIDED: Mark.VOIDED,
     Reason.INTENT_CANCELED: Mark.CANCELED,
     Reason.PAID_AT_FINALIZE: Mark.PAID_AT_FINALIZE,

@@ -93,7 +93,7 @@ class People:
     def arrive(self) -> str:
         """A new customer, with a card."""
         number = len(self.customers) + len(self.sent)
-        told = self._send("customer", lambda key: self.desk.customer(f"c{number}", key), self._meet)
+        told = self.send("customer", lambda key: self.desk.customer(f"c{number}", key), self._meet)
         return f"customer: {told}"
 
     def _meet(self, body: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ class People:
     def bring_card(self) -> str:
         """Another way to pay."""
         customer, token = self.choices.pick(self.customers), self.choices.pick(CARDS)
-        return f"card {token}: {self._send('card', lambda key: self.desk.method(customer, token, key))}"
+        return f"card {token}: {self.send('card', lambda key: self.desk.method(customer, token, key))}"
 
     def buy_credits(self) -> str:
         """A wallet, or more in it."""
@@ -116,12 +116,12 @@ class People:
                 self.wallets.append((customer, body["id"]))
 
             overdraft = self.choices.pick(OVERDRAFTS)
-            told = self._send("wallet", lambda key: self.desk.wallet(customer, key, overdraft), keep)
+            told = self.send("wallet", lambda key: self.desk.wallet(customer, key, overdraft), keep)
             return f"wallet {overdraft}: {told}"
         cents, cost = self.choices.pick((3000, 1000, 20000)), self.choices.pick((None, 0))
         lives = self.choices.pick((None, None, *LIVES))
         ends = self.desk.site.clock.now() + lives if lives else None
-        told = self._send(
+        told = self.send(
             "grant", lambda key: self.desk.grant(customer, mine[0], cents, key, cost, ends), self._keep_lot
         )
         return f"grant {cents}: {told}"
@@ -132,7 +132,7 @@ class People:
     def void_lot(self) -> str:
         """Take a lot back, whatever is left of it."""
         grant = self.choices.pick(self.lots)
-        return f"void lot: {self._send('void-lot', lambda key: self.desk.void_grant(grant, key))}"
+        return f"void lot: {self.send('void-lot', lambda key: self.desk.void_grant(grant, key))}"
 
     def top_up(self) -> str:
         """Credits, by an invoice of the provider's own."""
@@ -142,24 +142,24 @@ class People:
         def keep(body: dict[str, Any]) -> None:
             self.purchases.append(body["id"])
 
-        told = self._send("top-up", lambda key: self.desk.top_up(customer, wallet, minor, key), keep)
+        told = self.send("top-up", lambda key: self.desk.top_up(customer, wallet, minor, key), keep)
         return f"top up {minor}: {told}"
 
     def give_up(self) -> str:
         """Give a purchase up, wherever it stands."""
         purchase = self.choices.pick(self.purchases)
-        return f"give up: {self._send('give-up', lambda key: self.desk.cancel_purchase(purchase, key))}"
+        return f"give up: {self.send('give-up', lambda key: self.desk.cancel_purchase(purchase, key))}"
 
     def bill(self) -> str:
         """An invoice, drafted and finalized."""
         customer, minor = self.choices.pick(self.customers), self.choices.pick(AMOUNTS)
         drafted: list[str] = []
-        told = self._send(
+        told = self.send(
             "draft", lambda key: self.desk.draft(customer, minor, key), lambda body: drafted.append(body["id"])
         )
         if drafted:
             self.bills.append(Bill(drafted[0], customer, minor))
-            told = self._send("finalize", lambda key: self.desk.finalize(drafted[0], key))
+            told = self.send("finalize", lambda key: self.desk.finalize(drafted[0], key))
         return f"bill {minor}: {told}"
 
     def pay(self) -> str:
@@ -167,7 +167,7 @@ class People:
         bill = self.choices.pick(self.bills)
         confirm = self.choices.pick((Confirmation.SERVER, Confirmation.SERVER, Confirmation.CLIENT))
         terms = Terms(use_credits=not self.choices.chance(20), confirm=confirm)
-        told = self._send("pay", lambda key: self.desk.pay(bill.id, key=key, terms=terms), self._remember)
+        told = self.send("pay", lambda key: self.desk.pay(bill.id, key=key, terms=terms), self._remember)
         return f"pay {confirm}: {told}"
 
     def pay_together(self) -> str:
@@ -177,24 +177,24 @@ class People:
         if not others:
             return "pay together: one bill only"
         second = self.choices.pick(others)
-        told = self._send("pay", lambda key: self.desk.pay(first.id, second.id, key=key), self._remember)
+        told = self.send("pay", lambda key: self.desk.pay(first.id, second.id, key=key), self._remember)
         return f"pay together: {told}"
 
     def void(self) -> str:
         """Take an invoice back."""
         bill = self.choices.pick(self.bills)
-        return f"void: {self._send('void', lambda key: self.desk.void(bill.id, key))}"
+        return f"void: {self.send('void', lambda key: self.desk.void(bill.id, key))}"
 
     def cancel(self) -> str:
         """Give a payment up."""
         payment = self.choices.pick(self.payments)
-        return f"cancel: {self._send('cancel', lambda key: self.desk.cancel(payment, key))}"
+        return f"cancel: {self.send('cancel', lambda key: self.desk.cancel(payment, key))}"
 
     def claim(self) -> str:
         """Tell us of a payment that the host application made."""
         ref, invoice = self.choices.pick(self.made_by_host)
         terms = Terms(provider_ref=ref)
-        told = self._send("claim", lambda key: self.desk.pay(invoice, key=key, terms=terms), self._remember)
+        told = self.send("claim", lambda key: self.desk.pay(invoice, key=key, terms=terms), self._remember)
         return f"claim {ref}: {told}"
 
     def click_again(self) -> str:
@@ -283,12 +283,13 @@ class People:
 
     # --- sending ---
 
-    def _send(
+    def send(
         self,
         name: str,
         command: Callable[[str], Result],
         then: Callable[[dict[str, Any]], object] = lambda body: None,
     ) -> str:
+        """Send a command under a fresh key, and give how it was answered."""
         key = f"{name}-{len(self.sent)}"
         self.sent.append((key, lambda: command(key)))
         return self._try(key, self.sent[-1][1], then)

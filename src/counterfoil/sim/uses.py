@@ -39,6 +39,7 @@ class Uses:
     sent: list[SpendRequest] = field(default_factory=list)
     held: list[HoldRequest] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
+    spent: list[str] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
 
@@ -52,6 +53,8 @@ class Uses:
         acts: list[tuple[int, Callable[[], str]]] = [(6, self.use), (2, self.use_together), (4, self.hold)]
         if self.sent:
             acts.append((4, self.use_again))
+        if self.spent:
+            acts.append((2, self.correct))
         if self.holds:
             acts += [(4, self.settle), (2, self.release)]
         if self.held:
@@ -95,6 +98,12 @@ class Uses:
     def _spend(self, request: SpendRequest) -> str:
         answer = self._ask(lambda: self.door.spend(self.site.tenant, request))
         return self._heard(request.key or "", answer) if answer else "no answer"
+
+    def correct(self) -> str:
+        """A use did not happen, or not all of it: it is taken back, whatever came of its lots meanwhile."""
+        spend, amount = self.choices.pick(self.spent), self.choices.pick((None, "1", "0.000001"))
+        told = self.people.send("correct", lambda key: self.people.desk.correct(spend, amount, key))
+        return f"correct {amount or 'all'}: {told}"
 
     # --- holds ---
 
@@ -157,6 +166,8 @@ class Uses:
             self.marks[Mark.USE_REFUSED] += answer.code == "insufficient_credits"
             return answer.code
         told = _told(answer)
+        if isinstance(answer, Spend) and answer.id not in self.spent:
+            self.spent.append(answer.id)
         first = self.accepted.setdefault(key, told)
         if first != told:
             raise KeyBroken(f"I24: {key} was answered {first} and then {told}")

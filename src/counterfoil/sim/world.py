@@ -25,7 +25,7 @@ from counterfoil.sim.post import Post
 from counterfoil.sim.site import Site, open_site
 from counterfoil.sim.trouble import ShakyDatabase, Trouble, Weather
 from counterfoil.sim.uses import Uses
-from counterfoil.store import census
+from counterfoil.store import census, work
 from counterfoil.store.database import Database, Row
 
 STEPS: Final = 140
@@ -37,6 +37,9 @@ REST_WITHIN: Final = timedelta(hours=26)
 ROUNDS_MAX: Final = 400
 
 Act = Callable[[], str]
+
+REGULAR: Final = ("sweep", "revenue")
+"""Queues whose items come again by themselves, for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +255,7 @@ class World:
         sweeps: list[timedelta] = []
         for row in self._queued():
             leased = row["leased_until"] - wall if row["leased_until"] else timedelta()
-            waits_for = sweeps if row["queue"] == "sweep" else waits
+            waits_for = sweeps if row["queue"] in REGULAR else waits
             waits_for.append(max(row["due_at"] - now, leased))
         due = self.site.provider.sandbox.next_due()
         if due is not None:
@@ -263,7 +266,7 @@ class World:
         """Only timers, which wait for their day, may be left after the bound."""
         if self.site.clock.now() - started <= REST_WITHIN:
             return
-        late = [row for row in self._queued() if row["queue"] != "sweep" and row["source"] != "timer"]
+        late = [row for row in self._queued() if row["queue"] not in REGULAR and row["source"] != "timer"]
         if late:
             raise Broken([Breach("I31", row["id"], f"{row['kind'] or row['queue']} is still queued") for row in late])
 
@@ -296,6 +299,8 @@ def begin(database: Database, number: int, choices: Choices, seed: int) -> World
     site = open_site(database, number, seed)
     site = replace(site, house=replace(site.house, database=ShakyDatabase(database, weather.commit)))
     site.provider.trouble = weather.strike
+    with database.claims() as tx:
+        work.enqueue_tenants(tx, work.Queue.REVENUE, [site.tenant], site.clock.now())
     crew = [Worker(site.house) for _ in range(WORKERS)]
     people, marks = People(Desk(site), choices), Counter[Mark]()
     uses = Uses(site, people, choices, marks)

@@ -70,7 +70,7 @@ def enqueue_tenants(tx: Tx, queue: Queue, tenants: Iterable[str], due_at: dateti
     tx.run(
         """
         insert into work (queue, tenant, id, due_at)
-        select %(queue)s, tenant, tenant, %(due_at)s from unnest(%(tenants)s::text[]) as given (tenant)
+        select %(queue)s, tenant, %(queue)s, %(due_at)s from unnest(%(tenants)s::text[]) as given (tenant)
         on conflict (queue, tenant, id) do nothing
         """,
         queue=queue,
