@@ -21,6 +21,7 @@ from counterfoil.api.metrics import Metrics
 from counterfoil.api.openapi import document
 from counterfoil.api.problems import Problem, answer, of_framework, of_validation
 from counterfoil.api.routes import (
+    auto_topup,
     customers,
     invoices,
     methods,
@@ -51,6 +52,7 @@ ROUTERS = (
     payments.router,
     packs.router,
     purchases.router,
+    auto_topup.router,
     purchases.lines,
     road.router,
     operator.router,

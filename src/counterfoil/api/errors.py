@@ -252,6 +252,26 @@ REFUSALS: Final = Section(
             "Look at its status; buy again if more is wanted.",
         ),
         Entry(
+            "invalid_threshold",
+            "An auto top-up that watches a balance needs a threshold above zero, in the wallet's unit.",
+            "Send `trigger.below`; only an `interval` has none.",
+        ),
+        Entry(
+            "invalid_target",
+            "The target is not above the threshold, or another trigger has one.",
+            "Send a `trigger.target` above `trigger.below`, with the kind `target` only.",
+        ),
+        Entry(
+            "invalid_cap",
+            "The limits do not allow what one attempt may cost, fee and tax included.",
+            "Raise `limits`, or buy less in one step.",
+        ),
+        Entry(
+            "consent_required",
+            "Nothing is charged by itself without consent that was given before now.",
+            "Send who agreed, when, and to which version of your text.",
+        ),
+        Entry(
             "cost_not_allowed", "A free lot was given a cost.", "Leave the cost out, or choose the source `purchase`."
         ),
         Entry(

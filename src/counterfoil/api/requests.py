@@ -21,6 +21,7 @@ from counterfoil.api.fields import (
     ShortText,
     Strict,
 )
+from counterfoil.core.agreed import Trigger
 from counterfoil.core.books import GrantSource
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
 from counterfoil.core.terms import Overdraft, Shortfall
@@ -243,6 +244,69 @@ class Price(Strict):
 
     amount: Minor
     currency: Currency
+
+
+class TopupTrigger(Strict):
+    """What has credits bought. `threshold`: less than `below` can be spent. `target`: the same, and then as much as
+    brings it to `target`. `interval`: every `every_s` seconds, whatever is left."""
+
+    kind: Trigger
+    below: Quantity | None = None
+    target: Quantity | None = None
+    every_s: Annotated[StrictInt, Field(ge=1, le=366 * 86_400)] | None = None
+
+
+class TopupStep(Strict):
+    """What one step buys: a `pack` at its price of the day, or an `amount` at a `price` that is fixed here."""
+
+    pack: ShortText | None = None
+    amount: Quantity | None = None
+    price: Price | None = None
+
+
+class TopupLimits(Strict):
+    """What one attempt, and all of a calendar month (UTC), may cost, fee and tax included."""
+
+    per_attempt: Price
+    per_month: Price
+
+
+class TopupConsent(Strict):
+    """Who agreed, when, and to which version of your text. `given_by` is an id of yours, never a name or an address."""
+
+    given_by: Annotated[str, Field(pattern=r"^[!-?A-~]{1,64}$")]
+    given_at: Instant
+    text_version: ShortText
+
+
+class AutoTopupTerms(Strict):
+    """What a wallet's owner agreed to. Without `payment_method` the customer's default is charged."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "trigger": {"kind": "threshold", "below": "10"},
+                    "buy": {"amount": "10", "price": {"amount": 1000, "currency": "USD"}},
+                    "limits": {
+                        "per_attempt": {"amount": 1000, "currency": "USD"},
+                        "per_month": {"amount": 10000, "currency": "USD"},
+                    },
+                    "consent": {
+                        "given_by": "user-7012",
+                        "given_at": "2026-06-14T04:04:00Z",
+                        "text_version": "2026-01",
+                    },
+                }
+            ]
+        }
+    )
+
+    trigger: TopupTrigger
+    buy: TopupStep
+    limits: TopupLimits
+    consent: TopupConsent
+    payment_method: AnyId | None = None
 
 
 class NewPurchase(Strict):

@@ -369,6 +369,31 @@ class Payment(Answer):
     created_at: Time
 
 
+class AutoTopup(Answer):
+    """What has a wallet filled again by itself. `waiting_for` says what comes next; `attempt` is the purchase that is
+    under way, and there is never another one beside it."""
+
+    id: str
+    object: Literal["auto_topup"]
+    wallet: str
+    customer: str
+    status: Literal["on", "off", "suspended"]
+    trigger: dict[str, Any]
+    buy: dict[str, Any]
+    limits: dict[str, Money]
+    payment_method: str | None
+    consent: dict[str, str]
+    spent_this_month: Money
+    waiting_for: Literal["payment", "customer", "retry", "next_month", "interval", "threshold"] | None
+    attempt: str | None
+    action_by: Time | None
+    failures: int
+    failing_since: Time | None
+    last_failure: str | None
+    retry_at: Time | None
+    created_at: Time
+
+
 class CustomerState(Answer):
     """Everything about a customer at one instant."""
 
@@ -376,6 +401,7 @@ class CustomerState(Answer):
     customer: Customer
     payment_methods: list[PaymentMethod]
     wallets: list[Wallet]
+    auto_topups: list[AutoTopup]
     open_invoices: list[Invoice]
     amounts_due: list[Money]
     restrictions: list[dict[str, Any]]

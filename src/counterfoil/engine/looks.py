@@ -16,7 +16,7 @@ from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.story import movement
-from counterfoil.engine import views
+from counterfoil.engine import auto_topup_views, views
 from counterfoil.engine.house import House
 from counterfoil.engine.views import View, instant
 from counterfoil.providers.port import ProviderUnavailable
@@ -165,7 +165,8 @@ def customer_state(tx: Tx, house: House, identity: str) -> View | None:
         "object": "customer_state",
         "customer": held,
         "payment_methods": [each for each in methods(tx, everything, own) if each["attached"]],
-        "wallets": wallets(tx, house, everything, own),
+        "wallets": (own_wallets := wallets(tx, house, everything, own)),
+        "auto_topups": auto_topup_views.show_all(tx, [each["id"] for each in own_wallets], house.clock.now()),
         "open_invoices": owed,
         "amounts_due": _sums(each["amount_due"] for each in owed),
         "restrictions": _restrictions(held),

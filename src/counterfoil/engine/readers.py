@@ -6,19 +6,22 @@ from datetime import datetime
 from typing import Final
 
 from counterfoil.core import explain as core
+from counterfoil.core.agreed import month_of
+from counterfoil.core.attempts import spent
 from counterfoil.core.books import Books, Customer, Leg, Payment
 from counterfoil.core.equation import Explanation, amount_text
 from counterfoil.core.explain import Flow
 from counterfoil.core.explain_purchases import explain_purchase
 from counterfoil.core.explain_spends import explain_hold, explain_spend
+from counterfoil.core.explain_topups import explain_topup
 from counterfoil.core.status import legs_for
 from counterfoil.core.story import Step, attribute, title
-from counterfoil.engine import views
+from counterfoil.engine import auto_topup_views, views
 from counterfoil.engine.flush import hold_of
 from counterfoil.engine.spend_views import hold_view, spend_view
 from counterfoil.engine.story_views import case_view, decision_view, notice_view, step_of
 from counterfoil.engine.views import View, instant
-from counterfoil.store import accounts, decisions, spends, stories, subjects
+from counterfoil.store import accounts, auto_topups, decisions, spends, stories, subjects
 from counterfoil.store import purchases as bought
 from counterfoil.store.database import Tx
 
@@ -235,6 +238,19 @@ def _purchase(look: Look, identity: str) -> Told | None:
     return Told(subject, explain_purchase(purchase, wallet, lot), about)
 
 
+def _auto_topup(look: Look, identity: str) -> Told | None:
+    found = auto_topups.by_id(look.tx, (identity,))
+    if not found:
+        return None
+    (policy,) = found
+    wallet = next(each for each in subjects.wallets(look.tx, policy.customer) if each.id == policy.wallet)
+    shown = auto_topup_views.show(look.tx, policy.wallet, look.now) or {}
+    bought = auto_topups.bought(look.tx, (policy.wallet,), month_of(look.now))
+    explained = explain_topup(policy, wallet, spent(bought, policy, look.now), look.now)
+    about = (identity, *((str(policy.attempt),) if policy.attempt else ()))
+    return Told({**shown, "title": f"Auto top-up of {wallet.unit.code}"}, explained, about)
+
+
 def _spend(look: Look, identity: str) -> Told | None:
     spend = spends.by_id(look.tx, [identity]).get(identity)
     if spend is None:
@@ -356,6 +372,7 @@ READERS: Final[dict[str, Callable[[Look, str], Told | None]]] = {
     "invoice": _invoice,
     "payment": _payment,
     "purchase": _purchase,
+    "auto_topup": _auto_topup,
     "spend": _spend,
     "hold": _hold,
     "leg": _leg,

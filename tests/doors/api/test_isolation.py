@@ -19,11 +19,18 @@ WITH_ID = [
     for method, operation in methods.items()
     if "{id}" in path and operation["security"]
 ]
+TOPUP: dict[str, Any] = {
+    "trigger": {"kind": "threshold", "below": "10"},
+    "buy": {"amount": "10", "price": {"amount": 1000, "currency": "USD"}},
+    "limits": {"per_attempt": {"amount": 1000, "currency": "USD"}, "per_month": {"amount": 9000, "currency": "USD"}},
+    "consent": {"given_by": "user-1", "given_at": "2026-01-01T00:00:00Z", "text_version": "1"},
+}
 FITTING: dict[str, Any] = {
     "/v1/customers/{id}": {"name": "Mallory"},
     "/v1/invoices/{id}": {"description": "mine now"},
     "/v1/cases/{id}/resolve": {"resolution": "handled", "note": "mine now"},
     "/v1/wallets/{id}": {"overdraft": "debt"},
+    "/v1/wallets/{id}/auto-topup": TOPUP,
     "/v1/holds/{id}/settle": {"amount": "1"},
     "/v1/wallets/{id}/grants": {"amount": "1", "source": "promotional"},
 }
