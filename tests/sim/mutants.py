@@ -20,6 +20,7 @@ SPENDS: Final = f"{STORIES}/test_spends.py"
 MEET: Final = f"{STORIES}/test_spends_that_meet.py"
 HOLDS: Final = f"{STORIES}/test_holds.py"
 TOP_UPS: Final = f"{STORIES}/test_topups.py"
+AUTO: Final = f"{STORIES}/test_auto_topup.py"
 TOP_UP_TROUBLE: Final = f"{STORIES}/test_topups_in_trouble.py"
 
 
@@ -460,5 +461,47 @@ MUTANTS: Final = (
         "fresh = [each for each in fact.moves if each.minor and each.ref not in booked]",
         "fresh = [each for each in fact.moves if each.minor]",
         f"{TOP_UPS}::test_a_balance_below_the_price_leaves_the_rest_to_the_card",
+    ),
+    Mutant(
+        "a wallet that fills itself begins a second attempt beside the first",
+        "counterfoil.core.auto_topup",
+        "    if policy.attempt and not _ended(look):\n",
+        "    if policy.attempt and not _ended(look) and not look.books:\n",
+        f"{AUTO}::test_two_triggers_at_once_make_one_attempt_and_the_second_ends_in_no_effect",
+    ),
+    Mutant(
+        "what changed since an attempt began does not stop its charge",
+        "counterfoil.core.settlement",
+        "is_moot or _is_withdrawn(books, payment, leg, now):",
+        "is_moot:",
+        f"{AUTO}::test_what_changed_between_the_attempt_and_the_charge_stops_the_charge",
+    ),
+    Mutant(
+        "a use that takes a wallet below its threshold wakes nobody",
+        "counterfoil.engine.flush",
+        "        if self._watched:\n",
+        "        if self._watched and not self._made:\n",
+        f"{AUTO}::test_uses_at_the_door_wake_it_once_per_crossing_and_in_their_own_commit",
+    ),
+    Mutant(
+        "a sweep passes by a wallet that should have been filled",
+        "counterfoil.engine.reconcile",
+        "wake(tx, auto_topups.forgotten(tx, self.claim.id, now)",
+        "wake(tx, auto_topups.forgotten(tx, self.claim.id, now)[:0]",
+        f"{AUTO}::test_a_trigger_that_was_lost_is_found_by_a_sweep",
+    ),
+    Mutant(
+        "a success does not forget what failed",
+        "counterfoil.core.agreed",
+        "action_by=None, failures=0, failing_since=None,",
+        "action_by=None,",
+        f"{AUTO}::test_a_failure_counts_once_per_attempt_whatever_is_delivered_and_success_forgets_it",
+    ),
+    Mutant(
+        "a month of a wallet that fills itself has no cap",
+        "counterfoil.core.auto_topup",
+        "    steps = min(steps, max(0, left) // price.gross_minor)\n",
+        "",
+        "tests/core/test_auto_topup.py::test_a_month_costs_no_more_than_agreed_and_goes_on_in_the_next",
     ),
 )

@@ -59,6 +59,8 @@ class Mark(StrEnum):
     PAID_ALREADY = "pay said already paid"
     TOP_UP_PAID = "a provider's invoice was paid"
     TOP_UP_VOIDED = "a top-up was declined or given up, and voided"
+    FILLED_ITSELF = "a wallet filled itself"
+    FILLING_PUT_OFF = "a wallet could not fill itself and will try again"
     BALANCE_MOVED = "a customer's balance at the provider moved"
 
 
@@ -74,6 +76,8 @@ BY_REASON: Final = {
     Reason.PAYMENT_CLAIMED: Mark.CLAIMED,
     Reason.AMOUNT_MISMATCH: Mark.MISMATCH,
     Reason.CUSTOMER_MISMATCH: Mark.MISMATCH,
+    Reason.AUTO_TOPUP_DONE: Mark.FILLED_ITSELF,
+    Reason.AUTO_TOPUP_FAILED: Mark.FILLING_PUT_OFF,
     Reason.GRANT_ENDED: Mark.LOT_ENDED,
     Reason.GRANT_VOIDED: Mark.LOT_VOIDED,
     Reason.SPEND_CORRECTED: Mark.CORRECTED,

@@ -9,7 +9,7 @@ from counterfoil.core.books import Confirmation
 from counterfoil.core.terms import Overdraft
 from counterfoil.engine.commands import Result
 from counterfoil.sim.chance import Choices
-from counterfoil.sim.desk import Desk, Terms, read
+from counterfoil.sim.desk import Agreed, Desk, Terms, read
 from counterfoil.store.database import CommitUnknown
 
 CARDS: Final = (
@@ -29,6 +29,13 @@ BALANCES: Final = (2000, 6000, 80, -500)
 """What the provider credits, or, below zero, notes as owed."""
 LIVES: Final = (timedelta(minutes=10), timedelta(hours=6))
 """How long some lots live, so that they end while payments reserve them, and after."""
+AGREED: Final = (
+    Agreed(),
+    Agreed(below=5, target=25),
+    Agreed(below=40, step=20, month_max=5000),
+    Agreed(every_s=3 * 3600),
+)
+"""Terms of wallets that fill themselves: a threshold, a target, a cap that is soon reached, an interval."""
 FLAWS: Final = ("", "", "", "amount", "customer")
 """What is wrong with a payment that the host application makes: mostly nothing."""
 
@@ -73,7 +80,7 @@ class People:
         if self.customers:
             acts += [(2, self.bring_card), (3, self.buy_credits), (4, self.bill)]
         if self.wallets:
-            acts += [(5, self.top_up), (2, self.credit_there)]
+            acts += [(5, self.top_up), (2, self.credit_there), (2, self.agree), (1, self.withdraw)]
         if self.purchases:
             acts += [(1, self.give_up), (2, self.pay_on_its_page)]
         if self.bills:
@@ -128,6 +135,16 @@ class People:
 
     def _keep_lot(self, body: dict[str, Any]) -> None:
         self.lots.append(body["id"])
+
+    def agree(self) -> str:
+        """A wallet is to fill itself, or on other terms."""
+        (_, wallet), agreed = self.choices.pick(self.wallets), self.choices.pick(AGREED)
+        return f"auto top-up: {self._send('agree', lambda key: self.desk.auto_topup(wallet, agreed, key))}"
+
+    def withdraw(self) -> str:
+        """A wallet is not to fill itself any more."""
+        _, wallet = self.choices.pick(self.wallets)
+        return f"no auto top-up: {self._send('withdraw', lambda key: self.desk.stop_auto_topup(wallet, key))}"
 
     def void_lot(self) -> str:
         """Take a lot back, whatever is left of it."""
