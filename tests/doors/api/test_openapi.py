@@ -104,4 +104,6 @@ def test_what_moves_money_is_documented_to_need_a_key() -> None:
         "void_purchase",
         "create_pending_line",
         "cancel_pending_line",
+        "set_auto_topup",
+        "stop_auto_topup",
     }
