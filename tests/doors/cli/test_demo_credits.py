@@ -6,17 +6,20 @@ from behaviours import behaviour
 from doors.cli.commands import ended
 
 
-def test_a_use_that_is_sent_again_and_again_is_booked_once(home: Path) -> None:
+def test_a_use_and_news_that_are_sent_again_and_again_are_booked_once(home: Path) -> None:
     said = ended(home, "demo", "sent-twice", "--seed", "3", "--json")
     in_words = ended(home, "demo", "sent-twice", COLUMNS="120")
 
     told = said.json
     assert said.code == 0, said.err
-    assert list(told) == ["scenario", "seed", "ok", "sent", "same_answers", "booked", "available", "journal_balanced"]
+    facts = ["sent", "same_answers", "booked", "deliveries", "charges", "lots", "available"]
+    assert list(told) == ["scenario", "seed", "ok", *facts, "journal_balanced"]
     assert (told["scenario"], told["seed"], told["ok"]) == ("sent-twice", 3, True)
     assert told["sent"] == told["same_answers"] > 3
-    assert (told["booked"], told["available"], told["journal_balanced"]) == (1, "8.75", True)
-    assert "10.00 granted − 1.25 used" in in_words.out
+    assert (told["booked"], told["available"], told["journal_balanced"]) == (1, "108.75", True)
+    assert told["deliveries"] > 1
+    assert (told["charges"], told["lots"]) == (1, 2)
+    assert "110.00 granted − 1.25 used" in in_words.out
     assert "Survived: " in in_words.out
     assert "http://127.0.0.1:4747/wallets/wlt_" in in_words.out
 
