@@ -74,6 +74,8 @@ class Places:
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, str], str] = {}
+        self.told: set[str] = set()
+        """What was said of wallets that run low, and committed: of one that stays low nothing is said every flush."""
 
     def find(self, tx: Tx, asks: Iterable[Ask | HoldAsk]) -> tuple[dict[tuple[str, str], str], set[str]]:
         """Give the wallets of those that name a customer and a unit, and the customers that there are among those
@@ -90,6 +92,12 @@ class Places:
             self._held.clear()
         self._held.update(found)
         return {**places, **{where: wallet for where, wallet in found.items() if where in wanted}}, names
+
+    def note_told(self, identities: Iterable[str]) -> None:
+        """Remember what was told, once it is committed."""
+        if len(self.told) > PLACES_MAX:
+            self.told.clear()
+        self.told.update(identities)
 
     def forget(self, ask: Ask | HoldAsk) -> None:
         """Look for a wallet again."""
@@ -110,6 +118,7 @@ class Flush:
         self._placed: dict[str, SpendHold] = {}
         self._ended: dict[str, SpendHold] = {}
         self._freed: dict[str, tuple[Purse, Lot]] = {}
+        self._telling: list[str] = []
 
     def run(self, asks: Sequence[AnyAsk], *, look_up: bool, keep: bool = True) -> list[Answer]:
         """Decide what is asked in its order, write what was accepted and, unless told not to `keep` it, commit.
@@ -336,6 +345,7 @@ class Flush:
         statements = self._statements()
         if keep:
             self._tx.finish(statements)
+            self._places.note_told(self._telling)
         elif statements:
             self._tx.together(*statements)
 
@@ -369,18 +379,24 @@ class Flush:
         for purse in self._purses.values():
             if purse.is_low:
                 nth = f"{purse.topups}:{purse.alert_at}:{self.now:%Y-%m-%dT%H}"
-                news = News(
-                    id=self._house.new_id("inbox"),
-                    source=Source.TIMER,
-                    kind=ALERT_TIMER,
-                    identity=f"timer:{ALERT_TIMER}:{purse.id}:{nth}",
-                    occurred_at=self.now,
-                    received_at=self.now,
-                    subject_kind="wallet",
-                    subject_ref=purse.id,
-                    customer=purse.customer,
-                )
-                enqueue_news(self._tx, news, self.now)
+                self._tell(purse, f"timer:{ALERT_TIMER}:{purse.id}:{nth}")
+
+    def _tell(self, purse: Purse, identity: str) -> None:
+        if identity in self._places.told:
+            return
+        self._telling.append(identity)
+        news = News(
+            id=self._house.new_id("inbox"),
+            source=Source.TIMER,
+            kind=ALERT_TIMER,
+            identity=identity,
+            occurred_at=self.now,
+            received_at=self.now,
+            subject_kind="wallet",
+            subject_ref=purse.id,
+            customer=purse.customer,
+        )
+        enqueue_news(self._tx, news, self.now)
 
 
 def _replay(known: Spend | SpendHold, ask: AnyAsk) -> Answer:

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from behaviours import behaviour
+from counterfoil.core.alerts import ALERT_TIMER
 from counterfoil.store import export, journal
 from counterfoil.store.audit import audit
 from doors.api.caller import Caller, another_tenant, with_scopes
@@ -294,3 +295,17 @@ def test_uses_are_counted_by_how_they_ended(api: Caller, client: TestClient, wal
     assert 'counterfoil_spends_total{act="spend",answer="accepted"} 1.0' in text
     assert 'counterfoil_spends_total{act="spend",answer="replayed"} 1.0' in text
     assert 'counterfoil_spends_total{act="spend",answer="insufficient_credits"} 1.0' in text
+
+
+def test_of_a_wallet_that_stays_low_nothing_is_said_at_every_use(world: World, api: Caller) -> None:
+    body = {"customer": api.customer(), "unit": "usd-credit", "alert_below": ["20"]}
+    wallet = api.made("/v1/wallets", body)["id"]
+    bought = {"amount": "30", "source": "purchase", "cost": {"amount": 3000, "currency": "USD"}}
+    api.made(f"/v1/wallets/{wallet}/grants", bought)
+
+    for n in range(5):
+        assert send(api, use(f"use-{n}", "4")).status_code == 201
+
+    with world.house.database.transaction(world.tenant.id) as tx:
+        said = tx.rows("select subject_ref, deliveries from inbox where kind = %(kind)s", kind=ALERT_TIMER)
+    assert [(row["subject_ref"], row["deliveries"]) for row in said] == [(wallet, 1)]
