@@ -11,7 +11,8 @@ import counterfoil
 from counterfoil.api.door import ERRORS, MOVES_MONEY
 from counterfoil.api.examples import EXAMPLES, LISTED
 from counterfoil.api.openapi_machines import machine_routes
-from counterfoil.api.schemas import HoldAnswers, Preview, ProblemDocument, SpendAnswers
+from counterfoil.api.schemas import Preview, ProblemDocument
+from counterfoil.api.schemas_spending import HoldAnswers, SpendAnswers
 
 Doc = dict[str, Any]
 

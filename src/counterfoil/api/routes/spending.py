@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from counterfoil.api import schemas
+from counterfoil.api import schemas, schemas_spending
 from counterfoil.api.call import Asking, Call, Commanding
 from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
@@ -70,7 +70,10 @@ async def correct_spend(identity: SpendPath, command: Commanding, body: WrongSpe
 
 
 @holds.get(
-    "", summary="List a wallet's holds", response_model=schemas.List[schemas.Hold], openapi_extra=declare("read", 404)
+    "",
+    summary="List a wallet's holds",
+    response_model=schemas.List[schemas_spending.Hold],
+    openapi_extra=declare("read", 404),
 )
 def list_holds(call: Asking, paging: Paged, wallet: WalletFilter) -> Response:
     """Lists what was held of a wallet, the newest first, without the spends that settled it."""
@@ -80,7 +83,7 @@ def list_holds(call: Asking, paging: Paged, wallet: WalletFilter) -> Response:
     return json_response(listed([hold_view(Held(each)) for each in found], paging.limit))
 
 
-@holds.get("/{id}", summary="Show a hold", response_model=schemas.Hold, openapi_extra=declare("read", 404))
+@holds.get("/{id}", summary="Show a hold", response_model=schemas_spending.Hold, openapi_extra=declare("read", 404))
 def get_hold(identity: HoldPath, call: Asking) -> Response:
     """Shows a hold: what each lot reserves of it, how it ended, and the spend that settled it."""
     hold = checked("hold", identity)
