@@ -149,6 +149,7 @@ class Reason(StrEnum):
     PROVIDER_INVOICE_UNWANTED = "provider_invoice_unwanted"
     PROVIDER_INVOICE_GONE = "provider_invoice_gone"
     BALANCE_MOVED = "balance_moved"
+    MONEY_WENT_BACK = "money_went_back"
     # It was seen and changed nothing.
     ALREADY_SETTLED = "already_settled"
     ALREADY_KNOWN = "already_known"
@@ -182,6 +183,7 @@ class Reason(StrEnum):
     WRONG_MODE = "wrong_mode"
     UNKNOWN_ACCOUNT = "unknown_account"
     GAVE_UP = "gave_up"
+    REFUND_CAME_BACK = "refund_came_back"
     # A command was refused.
     INVALID_REQUEST = "invalid_request"
     NOT_FOUND = "not_found"

@@ -194,6 +194,52 @@ class BalanceFact:
     moves: tuple[BalanceMoveFact, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    """Money that the provider gives back of a payment. `status` is its word: pending, succeeded, failed, canceled."""
+
+    ref: ProviderRef
+    status: str
+    minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeMoveFact:
+    """What a step of a dispute did to our money at the provider: below zero it was taken. The fee is beside it."""
+
+    ref: ProviderRef
+    minor: int
+    fee_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """A payment that its payer contests. `status` is the provider's word: won and lost are its ends."""
+
+    ref: ProviderRef
+    status: str
+    minor: int
+    currency: str
+    moves: tuple[DisputeMoveFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyBackFact:
+    """Everything that went back, or may, of one payment: all of its refunds and disputes, oldest first."""
+
+    ref: ProviderRef
+    intent_ref: ProviderRef
+    refunds: tuple[RefundFact, ...] = ()
+    disputes: tuple[DisputeFact, ...] = ()
+
+
+def money_back_ref(intent_ref: ProviderRef) -> ProviderRef:
+    """Name what went back of a payment, which has no id of its own."""
+    return ProviderRef(f"{intent_ref}:back")
+
+
 def balance_ref(customer_ref: ProviderRef) -> ProviderRef:
     """Name the balance of a provider's customer, which has no id of its own."""
     return ProviderRef(f"{customer_ref}:balance")
@@ -228,6 +274,7 @@ Fact: TypeAlias = (
     | MethodFact
     | ProviderInvoiceFact
     | BalanceFact
+    | MoneyBackFact
     | ChangedFact
     | MissingFact
     | UnreadableFact

@@ -11,6 +11,7 @@ from counterfoil.core import (
     given_up,
     invoicing,
     launch,
+    money_back,
     provider_balances,
     provider_invoices,
     settlement,
@@ -30,6 +31,7 @@ from counterfoil.core.facts import (
     IntentFact,
     MethodFact,
     MissingFact,
+    MoneyBackFact,
     Notice,
     ProviderInvoiceFact,
     SessionFact,
@@ -93,6 +95,8 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
             return _invoice(tx, row, fact, moment)
         case BalanceFact():
             return _balance(tx, row, fact, moment)
+        case MoneyBackFact():
+            return _money_back(tx, row, fact, moment)
         case ChangedFact():
             raise AssertionError("a change is looked at before it is decided")
         case MissingFact() if row["subject_kind"] == "invoice":
@@ -223,6 +227,20 @@ def _balance(tx: Tx, row: Row, fact: BalanceFact, moment: Moment) -> Ruling:
     named = [each.invoice_ref for each in fact.moves if each.invoice_ref]
     foreign = {ProviderRef(each) for each in mirrors.unbooked(tx, row["account"], named)}
     return Ruling(provider_balances.decide_balance(books, fact, booked, foreign, moment.now), owner)
+
+
+def _money_back(tx: Tx, row: Row, fact: MoneyBackFact, moment: Moment) -> Ruling:
+    """What went back of a payment that bought something is booked; any other payment of ours is put to a person."""
+    leg = subjects.leg_of_ref(tx, row["account"], [fact.intent_ref])
+    purchase = mirrors.bought_by(tx, leg["payment"]) if leg else None
+    if leg is None or purchase is None:
+        hint, customer = _hint(tx, row)
+        return Ruling(strangers.decide_without_fact(hint, moment.now, moment.new_id), customer)
+    books = load_books(tx, leg["customer"], Scope(payments=(leg["payment"],), purchases=(purchase,)))
+    assert books is not None, "a leg whose customer is gone"
+    booked = journal.booked(tx, money_back.keys_of(fact))
+    decision = money_back.decide_money_back(books, PurchaseId(purchase), fact, booked, moment.now, moment.new_id)
+    return Ruling(decision, leg["customer"])
 
 
 # --- customers and methods ---

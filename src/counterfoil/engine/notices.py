@@ -11,7 +11,16 @@ from datetime import timedelta
 import structlog
 
 from counterfoil.core.effects import Defer, Reason, Skip, Why, outcome_of
-from counterfoil.core.facts import Fact, IntentFact, MissingFact, Notice, ProviderInvoiceFact, Source, UnreadableFact
+from counterfoil.core.facts import (
+    Fact,
+    IntentFact,
+    MissingFact,
+    Notice,
+    ProviderInvoiceFact,
+    Source,
+    UnreadableFact,
+    money_back_ref,
+)
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.strangers import Hint, decide_gave_up, decide_quarantined, misrouted
 from counterfoil.engine.answers import fix_answers
@@ -77,9 +86,15 @@ def way(house: House, claim: Claim, row: Row, served_by: Callable[[str], tuple[b
     astray = _misrouted(row, served_by)
     if astray:
         return Decide(claim, misrouted=astray)
+    if row["subject_kind"] in GOES_BACK and str(row["subject_ref"]).startswith("pi_"):
+        return Number(claim, row["account"], "money_back", money_back_ref(ProviderRef(row["subject_ref"])))
     if row["subject_kind"] in FETCHED and row["source"] != Source.TIMER:
         return Number(claim, row["account"], row["subject_kind"], ProviderRef(row["subject_ref"]))
     return Decide(claim)
+
+
+GOES_BACK = frozenset({"refund", "dispute"})
+"""Kinds of news about money that goes back. What is looked at is all that went back of the same payment."""
 
 
 def _misrouted(row: Row, served_by: Callable[[str], tuple[bool, str | None]]) -> Reason | None:

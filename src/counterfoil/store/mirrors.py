@@ -40,6 +40,20 @@ def purchase_of(tx: Tx, invoice: str) -> str | None:
     return str(row["id"]) if row else None
 
 
+def bought_by(tx: Tx, payment: str) -> str | None:
+    """Give the purchase that a payment paid for, if it paid for that alone."""
+    rows = tx.rows(
+        """
+        select distinct l.purchase from leg
+        join allocation a on a.tenant = leg.tenant and a.leg = leg.id
+        join invoice_line l on l.tenant = a.tenant and l.invoice = a.invoice
+        where leg.tenant = %(tenant)s and leg.payment = %(payment)s
+        """,
+        payment=payment,
+    )
+    return str(rows[0]["purchase"]) if len(rows) == 1 and rows[0]["purchase"] else None
+
+
 def unbooked(tx: Tx, account: str, refs: Iterable[str]) -> set[str]:
     """Give those of the provider's invoices whose movements of a balance are not booked by an invoice of ours.
 

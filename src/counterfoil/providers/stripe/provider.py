@@ -27,6 +27,7 @@ from counterfoil.providers.stripe import history
 from counterfoil.providers.stripe.bills import BALANCE, INVOICE
 from counterfoil.providers.stripe.calls import Caller, Failure, Params, object_path, path_of
 from counterfoil.providers.stripe.fields import Doc, child, is_ref, labels, lenient_ref, rows
+from counterfoil.providers.stripe.going_back import MONEY_BACK, fetch_money_back
 from counterfoil.providers.stripe.instructions import (
     CUSTOMER_MARK,
     WITH_FEE,
@@ -54,6 +55,8 @@ EXPANDED: Final = {INTENT: WITH_FEE, SESSION: tuple(f"payment_intent.{field}" fo
 OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
 """Kinds of subject that are looked at through their payment, whose id is then the subject's."""
 
+MONEY_BACK_SUFFIX: Final = ":back"
+"""How the name of what went back of a payment ends, after the payment's id."""
 BALANCE_SUFFIX: Final = ":balance"
 """How the name of a customer's balance ends, after the customer's id."""
 UNNAMED: Final = ProviderRef("")
@@ -80,6 +83,8 @@ class StripeProvider:
             return self._invoicing.fetch(ref)
         if kind == BALANCE:
             return self._invoicing.balance(ProviderRef(ref.removesuffix(BALANCE_SUFFIX)))
+        if kind == MONEY_BACK:
+            return fetch_money_back(self._caller, ProviderRef(ref.removesuffix(MONEY_BACK_SUFFIX)))
         if kind not in COLLECTIONS:
             return UnreadableFact(ref, f"objects of kind {kind[:40]} are not fetched")
         expand = EXPANDED.get(kind)

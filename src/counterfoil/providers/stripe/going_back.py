@@ -1,0 +1,64 @@
+"""What went back of a payment at Stripe: its refunds and its disputes, each with what it did to our money there."""
+
+from typing import Final
+
+from counterfoil.core.facts import (
+    DisputeFact,
+    DisputeMoveFact,
+    Fact,
+    MoneyBackFact,
+    RefundFact,
+    UnreadableFact,
+    money_back_ref,
+)
+from counterfoil.core.ids import ProviderRef
+from counterfoil.core.money import Money, MoneyError
+from counterfoil.providers.stripe.calls import Caller, path_of
+from counterfoil.providers.stripe.fields import Doc, Unreadable, ref, rows, text, whole
+from counterfoil.providers.stripe.lists import listed
+
+MONEY_BACK: Final = "money_back"
+
+
+def fetch_money_back(caller: Caller, intent_ref: ProviderRef) -> Fact:
+    """Give all refunds and disputes of a payment, oldest first. Raises ProviderUnavailable."""
+    named = {"payment_intent": intent_ref}
+    refunds = list(listed(caller, path_of("refunds"), named))
+    disputes = list(listed(caller, path_of("disputes"), named))
+    own = money_back_ref(intent_ref)
+    try:
+        given = tuple(_refund(each) for each in refunds[::-1])
+        contested = tuple(_dispute(each) for each in disputes[::-1])
+    except (Unreadable, MoneyError) as error:
+        return UnreadableFact(own, str(error)[:200])
+    return MoneyBackFact(own, intent_ref, given, contested)
+
+
+def _refund(doc: Doc) -> RefundFact:
+    money = _money(doc)
+    return RefundFact(_required(doc), text(doc, "status") or "", money.minor, money.currency)
+
+
+def _dispute(doc: Doc) -> DisputeFact:
+    money = _money(doc)
+    moves = tuple(_move(each) for each in rows(doc, "balance_transactions"))
+    return DisputeFact(_required(doc), text(doc, "status") or "", money.minor, money.currency, moves)
+
+
+def _move(doc: Doc) -> DisputeMoveFact:
+    money = _money(doc)
+    return DisputeMoveFact(_required(doc), money.minor, whole(doc, "fee"), money.currency)
+
+
+def _money(doc: Doc) -> Money:
+    code = text(doc, "currency")
+    if code is None or not code.isascii():
+        raise Unreadable("currency is missing")
+    return Money(whole(doc, "amount"), code.upper())
+
+
+def _required(doc: Doc) -> ProviderRef:
+    found = ref(doc, "id")
+    if found is None:
+        raise Unreadable("id is missing")
+    return found
