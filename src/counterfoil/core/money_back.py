@@ -50,9 +50,8 @@ def decide_money_back(
         scene.dispute(dispute)
     if not scene.steps.effects:
         return Skip(Why(RULE, Reason.ALREADY_KNOWN, "What went back of it is booked already.", about))
-    why = Why(
-        RULE, Reason.MONEY_WENT_BACK, " ".join(scene.told), about, {"refunded_minor": scene.bought.refunded_minor}
-    )
+    inputs: dict[str, str | int | bool | None] = {"refunded_minor": scene.bought.refunded_minor}
+    why = Why(RULE, Reason.MONEY_WENT_BACK, " ".join(scene.told), about, inputs)
     effects = tuple(scene.steps.effects)
     return Park(why, effects) if scene.asks else Act(why, effects)
 
@@ -71,6 +70,11 @@ class _Scene:
         """The purchase as the steps leave it."""
         return next(each for each in self.steps.books.purchases if each.id == self.purchase)
 
+    @property
+    def subject(self) -> str:
+        """What the entries are about: the lot that was paid for."""
+        return self.bought.grant or self.purchase
+
     def refund(self, refund: RefundFact) -> None:
         """Book a refund that was paid, once; one that comes back after that is owed to the customer again."""
         key, now = f"refund:{refund.ref}", self.steps.now
@@ -79,25 +83,25 @@ class _Scene:
         if refund.status == "succeeded" and key not in self.booked:
             self._take_back(refund.minor, clawback.REFUND, f"{key}:price")
             self.steps.add(
-                Post(going_back.refund_paid(key, account, self.purchase, money, now)), self._notify(key, money)
+                Post(going_back.refund_paid(key, account, self.subject, money, now)), self._notify(key, money)
             )
             self.told.append(f"{money} were refunded ({refund.ref}).")
         if refund.status in ("failed", "canceled") and key in self.booked and f"{key}:failed" not in self.booked:
-            self.steps.add(Post(going_back.refund_returned(key, account, self.purchase, money, now)))
+            self.steps.add(Post(going_back.refund_returned(key, account, self.subject, money, now)))
             self._ask(f"Refund {refund.ref} of {money} came back. It is owed to the customer: pay it another way.")
 
     def dispute(self, dispute: DisputeFact) -> None:
         """Book each movement of a dispute, and, once it is lost, take the credits back as a refund would."""
         for move in dispute.moves:
             if f"dispute:{move.ref}" not in self.booked:
-                self.steps.add(Post(going_back.dispute_moved(move, self.bought.account, self.purchase, self.steps.now)))
+                self.steps.add(Post(going_back.dispute_moved(move, self.bought.account, self.subject, self.steps.now)))
                 word = "withdrew" if move.minor < 0 else "gave back"
                 self.told.append(f"The provider {word} {Money(abs(move.minor), move.currency)} for {dispute.ref}.")
         lost = f"dispute:{dispute.ref}:lost"
         if dispute.status == "lost" and lost not in self.booked:
             self._take_back(dispute.minor, LOST, f"dispute:{dispute.ref}:price")
             money = Money(dispute.minor, dispute.currency)
-            self.steps.add(Post(going_back.dispute_lost(lost, self.purchase, money, self.steps.now)))
+            self.steps.add(Post(going_back.dispute_lost(lost, self.subject, money, self.steps.now)))
             self.told.append(f"Dispute {dispute.ref} is lost.")
 
     def _take_back(self, minor: int, cause: Cause, key: str) -> None:
@@ -113,7 +117,7 @@ class _Scene:
             (self._share_of(before.tax_minor, before, refunded), journal.TAX),
         )
         parts = [*rest, (back - net - sum(part for part, _ in rest) + (minor - back), journal.DISPUTE_LOSSES)]
-        entry = going_back.price_given_back(key, self.purchase, parts, cause.to, before.currency, self.steps.now)
+        entry = going_back.price_given_back(key, self.subject, parts, cause.to, before.currency, self.steps.now)
         if entry.postings:
             self.steps.add(Post(entry))
 

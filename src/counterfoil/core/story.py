@@ -137,6 +137,12 @@ MOVEMENTS: Final = {
     ("fee", ""): "fee",
     ("suspense", "received"): "in_suspense",
     ("balance", ""): "balance_moved",
+    ("refund", ""): "refunded",
+    ("refund", "failed"): "refund_came_back",
+    ("refund", "price"): "price_given_back",
+    ("dispute", ""): "contested",
+    ("dispute", "lost"): "dispute_lost",
+    ("dispute", "price"): "price_given_back",
 }
 """What an entry is, by the kind of its key and the word after its subject. Credits that pay are `credits_used`."""
 
@@ -269,6 +275,11 @@ ENTRY_TITLES: Final = {
     "fee": "Provider's fee",
     "in_suspense": "Money without a known purpose",
     "balance_moved": "Balance at the provider moved",
+    "refunded": "Refund paid",
+    "refund_came_back": "Refund came back",
+    "price_given_back": "Fees and taxes given back",
+    "contested": "Contested money moved",
+    "dispute_lost": "Dispute lost",
     "recognised": "Revenue recognised",
     "debt_covered": "Debt covered",
     "debt_forgiven": "Debt forgiven",

@@ -89,27 +89,38 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
         case MethodFact():
             return _method(tx, row, fact, moment)
         case SessionFact():
-            sentence = f"Checkout {fact.ref} is {fact.status} and has no payment yet; nothing is owed through it."
-            return Ruling(Skip(Why(settlement.RULE, Reason.SESSION_WITHOUT_PAYMENT, sentence, (fact.ref,))))
+            return Ruling(_no_payment_yet(fact))
         case ProviderInvoiceFact():
             return _invoice(tx, row, fact, moment)
         case BalanceFact():
             return _balance(tx, row, fact, moment)
         case MoneyBackFact():
             return _money_back(tx, row, fact, moment)
+        case MissingFact():
+            return _missing(tx, row, fact, moment)
         case ChangedFact():
             raise AssertionError("a change is looked at before it is decided")
-        case MissingFact() if row["subject_kind"] == "invoice":
-            return _missing_invoice(tx, row, fact, moment)
-        case MissingFact():
-            hint, customer = _hint(tx, row)
-            return Ruling(strangers.decide_missing(hint, moment.now, moment.new_id), customer)
-        case UnreadableFact(why=why):
-            hint, customer = _hint(tx, row)
-            return Ruling(strangers.decide_unreadable(hint, why, moment.now, moment.new_id), customer)
-        case None:
-            hint, customer = _hint(tx, row)
-            return Ruling(strangers.decide_without_fact(hint, moment.now, moment.new_id), customer)
+        case UnreadableFact() | None:
+            return _unseen(tx, row, fact, moment)
+
+
+def _no_payment_yet(fact: SessionFact) -> Skip:
+    sentence = f"Checkout {fact.ref} is {fact.status} and has no payment yet; nothing is owed through it."
+    return Skip(Why(settlement.RULE, Reason.SESSION_WITHOUT_PAYMENT, sentence, (fact.ref,)))
+
+
+def _unseen(tx: Tx, row: Row, fact: UnreadableFact | None, moment: Moment) -> Ruling:
+    hint, customer = _hint(tx, row)
+    if fact:
+        return Ruling(strangers.decide_unreadable(hint, fact.why, moment.now, moment.new_id), customer)
+    return Ruling(strangers.decide_without_fact(hint, moment.now, moment.new_id), customer)
+
+
+def _missing(tx: Tx, row: Row, fact: MissingFact, moment: Moment) -> Ruling:
+    if row["subject_kind"] == "invoice":
+        return _missing_invoice(tx, row, fact, moment)
+    hint, customer = _hint(tx, row)
+    return Ruling(strangers.decide_missing(hint, moment.now, moment.new_id), customer)
 
 
 def _hint(tx: Tx, row: Row) -> tuple[Hint, str | None]:
