@@ -139,12 +139,12 @@ class People:
     def agree(self) -> str:
         """A wallet is to fill itself, or on other terms."""
         (_, wallet), agreed = self.choices.pick(self.wallets), self.choices.pick(AGREED)
-        return f"auto top-up: {self._send('agree', lambda key: self.desk.auto_topup(wallet, agreed, key))}"
+        return f"auto top-up: {self.send('agree', lambda key: self.desk.auto_topup(wallet, agreed, key))}"
 
     def withdraw(self) -> str:
         """A wallet is not to fill itself any more."""
         _, wallet = self.choices.pick(self.wallets)
-        return f"no auto top-up: {self._send('withdraw', lambda key: self.desk.stop_auto_topup(wallet, key))}"
+        return f"no auto top-up: {self.send('withdraw', lambda key: self.desk.stop_auto_topup(wallet, key))}"
 
     def void_lot(self) -> str:
         """Take a lot back, whatever is left of it."""
