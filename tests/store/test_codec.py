@@ -18,6 +18,8 @@ from counterfoil.core.facts import (
     ChangedFact,
     ChargeFee,
     CustomerFact,
+    DisputeFact,
+    DisputeMoveFact,
     Done,
     Fact,
     IntentFact,
@@ -26,9 +28,11 @@ from counterfoil.core.facts import (
     InvoicePaymentFact,
     MethodFact,
     MissingFact,
+    MoneyBackFact,
     Notice,
     Outcome,
     ProviderInvoiceFact,
+    RefundFact,
     Refusal,
     Refused,
     SessionFact,
@@ -86,6 +90,9 @@ WHOLE = st.integers(-(2**40), 2**40)
 LINES = st.lists(st.builds(InvoiceLineFact, WORDS, WHOLE, MAYBE), max_size=2).map(tuple)
 PAID = st.lists(st.builds(InvoicePaymentFact, WORDS, WORDS, WHOLE, st.none() | INTENTS), max_size=2).map(tuple)
 MOVES = st.builds(BalanceMoveFact, WORDS, WORDS, WHOLE, WORDS, MAYBE)
+GIVEN = st.builds(RefundFact, WORDS, WORDS, WHOLE, WORDS)
+TAKEN = st.lists(st.builds(DisputeMoveFact, WORDS, WHOLE, WHOLE, WORDS), max_size=2).map(tuple)
+FOUGHT = st.builds(DisputeFact, WORDS, WORDS, WHOLE, WORDS, TAKEN)
 FACTS: st.SearchStrategy[Fact] = st.one_of(
     INTENTS,
     st.builds(SessionFact, WORDS, WORDS, WORDS),
@@ -95,6 +102,9 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
         ProviderInvoiceFact, WORDS, WORDS, WORDS, *[WHOLE] * 8, st.none() | WHOLE, MAYBE, MAYBE, MAYBE, LINES, PAID
     ),
     st.builds(BalanceFact, WORDS, WORDS, st.lists(MOVES, max_size=2).map(tuple)),
+    st.builds(
+        MoneyBackFact, WORDS, WORDS, st.lists(GIVEN, max_size=2).map(tuple), st.lists(FOUGHT, max_size=2).map(tuple)
+    ),
     st.builds(ChangedFact, WORDS),
     st.builds(MissingFact, WORDS),
     st.builds(UnreadableFact, WORDS, WORDS),
@@ -133,7 +143,8 @@ def test_what_is_stored_comes_back(value: Any) -> None:
 
 
 def test_every_member_of_the_stored_unions_is_among_the_examples() -> None:
-    parts = (Refusal, ChargeFee, InvoiceLineFact, InvoicePaymentFact, BalanceMoveFact)
+    money = (RefundFact, DisputeFact, DisputeMoveFact, BalanceMoveFact)
+    parts = (Refusal, ChargeFee, InvoiceLineFact, InvoicePaymentFact, *money)
     made: list[type] = [*get_args(Fact), *get_args(Outcome), *get_args(Instruction), Notice, *parts]
 
     assert {name for name, each in vars(facts).items() if is_dataclass(each) and each.__module__ == facts.__name__} == {
