@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from counterfoil.core.money import USD_CREDIT, plain
 from counterfoil.core.spending import Refusal
 from counterfoil.engine.flush import Answer, Held
 from counterfoil.engine.pending import Pending
@@ -42,6 +43,8 @@ class Uses:
     spent: list[str] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
+    """What a wallet held, as the last answer about it told."""
 
     def __post_init__(self) -> None:
         self.door = Spender(self.site.house)
@@ -55,6 +58,8 @@ class Uses:
             acts.append((4, self.use_again))
         if self.spent:
             acts.append((2, self.correct))
+        if any(left > 0 for left in self.left.values()):
+            acts.append((3, self.use_up))
         if self.holds:
             acts += [(4, self.settle), (2, self.release)]
         if self.held:
@@ -67,6 +72,12 @@ class Uses:
         """One use, sometimes of a while ago."""
         request = self._new_use()
         return f"use {request.amount}: {self._spend(request)}"
+
+    def use_up(self) -> str:
+        """All that is left of a wallet, as far as anybody knows."""
+        wallet = self.choices.pick(sorted(wallet for wallet, left in self.left.items() if left > 0))
+        request = self._asked_of(wallet, plain(self.left[wallet], USD_CREDIT.scale))
+        return f"use up {request.amount}: {self._spend(request)}"
 
     def use_again(self) -> str:
         """The same use once more, whether it was accepted, refused or never answered."""
@@ -90,8 +101,11 @@ class Uses:
 
     def _new_use(self) -> SpendRequest:
         _, wallet = self.choices.pick(self.people.wallets)
-        amount, key = self.choices.pick(AMOUNTS), f"use-{len(self.sent)}"
         at = self._now() - LATE if self.choices.chance(15) else None
+        return self._asked_of(wallet, self.choices.pick(AMOUNTS), at)
+
+    def _asked_of(self, wallet: str, amount: str, at: datetime | None = None) -> SpendRequest:
+        key = f"use-{len(self.sent)}"
         self.sent.append(SpendRequest(key=key, wallet=wallet, amount=amount, occurred_at=at))
         return self.sent[-1]
 
@@ -172,6 +186,8 @@ class Uses:
         if first != told:
             raise KeyBroken(f"I24: {key} was answered {first} and then {told}")
         self.marks[Mark.USE_REPLAYED] += answer.replayed
+        if isinstance(answer, Spend) and not answer.replayed:
+            self.left[answer.wallet] = answer.balance_after
         return f"accepted{' before' if answer.replayed else ''}"
 
     def _now(self) -> datetime:
