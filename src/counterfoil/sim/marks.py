@@ -53,6 +53,12 @@ class Mark(StrEnum):
     CORRECTED = "a use was taken back"
     RECOGNISED = "an hour's use was recognised"
     TOLD_LOW = "somebody was told that little is left"
+    BOUGHT = "a purchase was paid by its invoice and brought its credits"
+    BILLED_LATER = "a line waited for its date and was billed"
+    PURCHASE_REFUSED = "a purchase was refused by the card"
+    PAID_ELSEWHERE = "a purchase was collected by somebody else"
+    EARLY_TAKEN_BACK = "credits that were given early were taken back"
+    PURCHASE_VOIDED = "a paid purchase was taken back"
     VOIDED = "an invoice was taken back"
     CANCELED = "a payment was given up"
     PAID_AT_FINALIZE = "finalize came back paid"
@@ -105,6 +111,7 @@ def read_marks(database: Database, site: Site, marks: Counter[Mark]) -> None:
         marks[Mark.COLLECTOR_SWITCHED] += census.switched_collectors(tx)
         marks[Mark.CREDITS_RELEASED] += census.released_credits(tx)
         spent = census.spent(tx)
+        bought = census.bought(tx)
     for mark in (
         Mark.SEVERAL_LOTS,
         Mark.IN_DEBT,
@@ -113,6 +120,8 @@ def read_marks(database: Database, site: Site, marks: Counter[Mark]) -> None:
         Mark.HOLD_EXPIRED,
     ):
         marks[mark] += spent[mark.name.lower()]
+    for name, times in bought.items():
+        marks[Mark[name.upper()]] += times
     marks[Mark.DUPLICATE] += sum(each["deliveries"] > 1 and each["source"] == "webhook" for each in news)
     marks[Mark.HEALED_BY_SWEEP] += sum(each["deliveries"] == 1 and each["source"] == "poll" for each in news)
     marks[Mark.PROCESSING] += sum(line["kind"] == "debit" for line in site.provider.sandbox.journal())

@@ -15,6 +15,7 @@ from typing import Final
 
 from counterfoil.core.invariants import Breach
 from counterfoil.engine.intake import Rejected
+from counterfoil.sim.buyers import Buyers
 from counterfoil.sim.chance import Choices
 from counterfoil.sim.crew import READS_ONLY, Flow, Step, Worker
 from counterfoil.sim.desk import Desk
@@ -78,6 +79,7 @@ class World:
     weather: Weather
     people: People
     uses: Uses
+    buyers: Buyers
     post: Post
     crew: list[Worker]
     lines: list[str] = field(default_factory=list)
@@ -149,7 +151,7 @@ class World:
         return f"{told}: {', '.join(steps)}"
 
     def _act(self) -> str:
-        told = self.choices.weighted([*self.people.acts(), *self.uses.acts()])()
+        told = self.choices.weighted([*self.people.acts(), *self.uses.acts(), *self.buyers.acts()])()
         self._check()
         return told
 
@@ -304,7 +306,8 @@ def begin(database: Database, number: int, choices: Choices, seed: int) -> World
     crew = [Worker(site.house) for _ in range(WORKERS)]
     people, marks = People(Desk(site), choices), Counter[Mark]()
     uses = Uses(site, people, choices, marks)
-    return World(database, site, choices, weather, people, uses, Post(site), crew, marks=marks)
+    buyers = Buyers(people, choices)
+    return World(database, site, choices, weather, people, uses, buyers, Post(site), crew, marks=marks)
 
 
 def play(database: Database, number: int, seed: int, tape: Sequence[int] | None = None, steps: int = STEPS) -> Outcome:

@@ -195,3 +195,22 @@ def spent(tx: Tx) -> dict[str, int]:
     )
     assert row is not None
     return {name: int(n) for name, n in row.items()}
+
+
+def bought(tx: Tx) -> dict[str, int]:
+    """Count what became of purchases: bought, billed_later, purchase_refused, paid_elsewhere, early_taken_back,
+    purchase_voided."""
+    row = tx.one(
+        """
+        select count(*) filter (where p.settlement = 'invoice' and p.settled_at is not null) as bought,
+            count(*) filter (where p.settlement = 'external' and p.settled_at is not null) as paid_elsewhere,
+            count(*) filter (where p.failures > 0) as purchase_refused,
+            count(*) filter (where p.status = 'voided') as purchase_voided,
+            count(*) filter (where p.status = 'canceled' and p.grant_lot is not null) as early_taken_back,
+            count(*) filter (where p.invoice_at is not null and p.invoice is not null) as billed_later
+        from purchase p
+        where p.tenant = %(tenant)s
+        """
+    )
+    assert row is not None
+    return {name: int(n) for name, n in row.items()}
