@@ -7,9 +7,10 @@ import pytest
 
 from behaviours import behaviour
 from core.factories import CUSTOMER, NOW, Counting, books, grant, invoice, invoice_id, purchase, wallet
+from counterfoil.core import buying
 from counterfoil.core.books import Books, Grant, with_changes
 from counterfoil.core.bought import Collector, Purchase, Settlement
-from counterfoil.core.effects import Change, Effect, Notify, Post, changes_of
+from counterfoil.core.effects import Change, Effect, Notify, Post, Refuse, Skip, changes_of
 from counterfoil.core.ids import CustomerId, typeid
 from counterfoil.core.lifecycle import InvoiceStatus, PurchaseStatus, WalletStatus
 from counterfoil.core.money import ServiceUnit
@@ -115,3 +116,18 @@ def test_late_money_for_credits_that_were_taken_back_is_a_question() -> None:
     _, after = fulfilled(early, paid(), grants=(lot,))
 
     assert after.status is PurchaseStatus.HELD
+
+
+@behaviour("R-OM-15")
+def test_nothing_is_decided_about_a_purchase_whose_payment_was_not_read() -> None:
+    """The invoice that says how far the money is is not among the books: the purchase stays where it is."""
+    billed = purchase(settlement=Settlement.INVOICE, collector=Collector.OURS, invoice=invoice_id())
+    blind = held(billed)
+
+    assert follow(blind, (invoice_id(),), NOW, Counting()) == ()
+    for decision in (
+        buying.decide_cancel(blind, billed.id, NOW, Counting()),
+        buying.decide_give_up(blind, billed.id, NOW, Counting()),
+        buying.decide_step(blind, billed.id, PurchaseStatus.SETTLED, NOW, Counting()),
+    ):
+        assert isinstance(decision, Refuse | Skip)

@@ -22,6 +22,8 @@ HOLDS: Final = f"{STORIES}/test_holds.py"
 TOP_UPS: Final = f"{STORIES}/test_topups.py"
 AUTO: Final = f"{STORIES}/test_auto_topup.py"
 TOP_UP_TROUBLE: Final = f"{STORIES}/test_topups_in_trouble.py"
+BUYING: Final = f"{STORIES}/test_purchases.py"
+LATER: Final = f"{STORIES}/test_billed_later.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,5 +505,85 @@ MUTANTS: Final = (
         "    steps = min(steps, max(0, left) // price.gross_minor)\n",
         "",
         "tests/core/test_auto_topup.py::test_a_month_costs_no_more_than_agreed_and_goes_on_in_the_next",
+    ),
+    Mutant(
+        "what is paid brings nothing",
+        "counterfoil.core.legs",
+        "    if not books.purchases:\n        return effects",
+        "    if True:\n        return effects",
+        f"{BUYING}::test_a_purchase_is_on_the_books_before_anybody_is_asked_for_money",
+    ),
+    Mutant(
+        "credits are given again when the money of early ones comes",
+        "counterfoil.core.purchases",
+        "    if purchase.grant:\n        return ()\n    wallet = _wallet",
+        "    wallet = _wallet",
+        f"{BUYING}::test_early_credits_stay_when_the_money_comes_and_are_not_given_again",
+        hunted=True,
+    ),
+    Mutant(
+        "a late failure takes a purchase back",
+        "counterfoil.core.purchases",
+        "if purchase.status in (PurchaseStatus.SETTLED, PurchaseStatus.VOIDED, PurchaseStatus.HELD):",
+        "if purchase.status in (PurchaseStatus.VOIDED, PurchaseStatus.HELD):",
+        f"{BUYING}::test_steps_are_taken_once_and_in_order_whatever_the_order_they_are_told_in",
+    ),
+    Mutant(
+        "early credits stay though nobody pays",
+        "counterfoil.core.purchases",
+        "    return (Change(purchase, canceled), *booked, *_reversed(books, purchase, now), told",
+        "    return (Change(purchase, canceled), *booked, told",
+        f"{BUYING}::test_early_credits_are_taken_back_when_nobody_pays",
+        hunted=True,
+    ),
+    Mutant(
+        "a part of a line buys all of it",
+        "counterfoil.core.purchases",
+        "sum(line.gross_minor for line in lines if line.position <= own[-1]) <= invoice.paid_minor",
+        "invoice.paid_minor > 0",
+        f"{LATER}::test_purchases_on_one_invoice_are_paid_line_by_line_whole_lines_only",
+    ),
+    Mutant(
+        "credits pay for credits",
+        "counterfoil.core.launch",
+        "    payable = tuple(each for each in invoices if not _sells_credits(books, each))",
+        "    payable = invoices",
+        f"{BUYING}::test_credits_never_pay_for_credits",
+    ),
+    Mutant(
+        "settled does not take authorized along",
+        "counterfoil.core.purchases",
+        "    first = authorize(purchase, now)\n",
+        "    first: tuple[Effect, ...] = ()\n",
+        f"{BUYING}::test_steps_are_taken_once_and_in_order_whatever_the_order_they_are_told_in",
+        hunted=True,
+    ),
+    Mutant(
+        "a line waits and nobody wakes it",
+        "counterfoil.core.gathering",
+        "    return (Change(None, line), Timer(GATHER_TIMER, line.customer, line.customer, due))",
+        "    assert due\n    return (Change(None, line),)",
+        f"{BUYING}::test_a_purchase_that_is_billed_later_settles_without_another_call",
+    ),
+    Mutant(
+        "the first line's words are the invoice's",
+        "counterfoil.core.gathering",
+        '    return said.pop() if len(said) == 1 else ""',
+        "    return lines[0].about",
+        f"{BUYING}::test_everything_that_is_due_is_billed_by_one_invoice_and_each_purchase_finds_its_own_line",
+    ),
+    Mutant(
+        "what was canceled can still be told to be paid",
+        "counterfoil.core.purchases",
+        "    if purchase.status is PurchaseStatus.CANCELED:\n",
+        "    if False:\n",
+        f"{BUYING}::test_what_others_collect_is_canceled_by_its_way_back_and_late_money_is_a_question",
+    ),
+    Mutant(
+        "what one customer buys in a day is not counted",
+        "counterfoil.core.buying",
+        "if limits.cap and limits.bought_minor + gross > limits.cap.minor:",
+        "if limits.cap and gross > limits.cap.minor:",
+        f"{LATER}::test_what_a_customer_does_not_confirm_in_time_is_given_up_and_its_share_of_the_cap_comes_back",
     ),
 )

@@ -1,4 +1,4 @@
-"""Who buys credits: by invoices of ours, now and later; by others who tell us late, in any order; and who regrets it."""
+"""Who buys credits: by invoices of ours, now and later; by others who tell us late and in any order; who regrets it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ class Buyers:
         if self.elsewhere:
             acts.append((4, self.step))
         if self.bought:
-            acts += [(2, self.cancel), (1, self.void)]
+            acts += [(2, self.cancel), (3, self.void)]
         return acts
 
     def buy(self) -> str:

@@ -222,3 +222,70 @@ def test_what_the_provider_collects_is_given_up_there_first(api: Caller, world: 
     assert answer.status_code == 200
     assert api.get(f"/v1/purchases/{made['id']}").json()["status"] == "canceled"
     assert world.charges() == []
+
+
+@behaviour("R-OM-14")
+def test_the_lines_of_a_purchase_are_its_own(api: Caller, world: World, dana: str) -> None:
+    """They can't be written, changed, canceled or split but by the purchase itself."""
+    later = buy(api, dana, pack="pack-1000", invoice_at="2999-01-01T00:00:00Z").json()
+    now = buy(api, dana, pack="pack-1000").json()
+    (line,) = [each for each in api.get("/v1/pending-lines").json()["data"] if each["purchase"] == later["id"]]
+    forged = {"kind": "credit_purchase", "description": "1,000 credits", "net": 1}
+    body = {"customer": dana, "currency": "USD", "lines": [forged]}
+
+    canceled = api.post(f"/v1/pending-lines/{line['id']}/cancel", {})
+    changed = api.patch(f"/v1/invoices/{now['invoice']}", {"description": "x", "lines": []})
+    drafted = api.post("/v1/invoices", body)
+
+    assert (canceled.status_code, canceled.json()["code"]) == (409, "line_managed")
+    assert (changed.status_code, changed.json()["errors"][0]["param"]) == (422, "lines")
+    assert (drafted.status_code, drafted.json()["errors"][0]["param"]) == (422, "lines.0.kind")
+    api.post(f"/v1/purchases/{later['id']}/cancel", {})
+    assert api.get(f"/v1/pending-lines/{line['id']}").json()["status"] == "canceled"
+
+
+OPTIONAL: dict[str, tuple[Any, Any]] = {
+    "description": ("July", ""),
+    "invoice_description": ("July", ""),
+    "features": (["chat"], []),
+    "expires_after_s": (60, None),
+    "priority": (7, None),
+    "plan": ("pro", None),
+    "external_id": ("mine", None),
+    "currency": ("USD", None),
+    "invoice_at": ("2999-01-01T00:00:00Z", None),
+    "payment_method": (None, None),
+    "tax": (100, 0),
+}
+WRONG: dict[str, Any] = {
+    "description": "x" * 256,
+    "features": ["not a word"],
+    "expires_after_s": 0,
+    "priority": -1,
+    "plan": "",
+    "external_id": "",
+    "currency": "usd",
+    "invoice_at": "tomorrow",
+    "tax": -1,
+    "status": "paid",
+    "collector": "",
+    "grant_timing": None,
+}
+
+
+@behaviour("R-OM-15")
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_what_is_optional_may_be_there_empty_or_left_out(api: Caller, dana: str, name: str) -> None:
+    given, empty = OPTIONAL[name]
+
+    for order in ({name: given}, {name: empty}, {}):
+        assert buy(api, dana, pack="pack-1000", **order).status_code in (201, 202), (name, order)
+
+
+@behaviour("R-OM-15")
+def test_what_is_optional_is_checked_where_it_is_there(api: Caller, dana: str) -> None:
+    for name, wrong in WRONG.items():
+        answer = buy(api, dana, pack="pack-1000", **{name: wrong})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), name
+        assert answer.json()["errors"][0]["param"].startswith(name)
+    assert api.get("/v1/purchases").json()["data"] == []
