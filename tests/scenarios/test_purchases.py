@@ -128,11 +128,14 @@ def test_credits_never_pay_for_credits(stage: Stage) -> None:
     wallet = stage.credits(customer, 5000)
 
     purchase = bought(stage, customer=customer, wallet=wallet)
+    by_timer = bought(stage, customer=customer, wallet=wallet, invoice_at=later(stage, DAY))
+    stage.run()
+    stage.site.pass_time(DAY)
     stage.run()
 
-    assert row(stage, purchase)["card_minor"] == 2000
-    assert stage.charged() == [2000]
-    assert lots(stage) == [(50, 50, 5000), (20, 20, 2000)]
+    assert [row(stage, each)["card_minor"] for each in (purchase, by_timer)] == [2000, 2000]
+    assert stage.charged() == [2000, 2000]
+    assert lots(stage) == [(50, 50, 5000), (20, 20, 2000), (20, 20, 2000)]
     assert stage.at_rest()
 
 

@@ -522,11 +522,11 @@ MUTANTS: Final = (
         hunted=True,
     ),
     Mutant(
-        "a late failure takes a purchase back",
+        "what is paid is paid again",
         "counterfoil.core.purchases",
         "if purchase.status in (PurchaseStatus.SETTLED, PurchaseStatus.VOIDED, PurchaseStatus.HELD):",
         "if purchase.status in (PurchaseStatus.VOIDED, PurchaseStatus.HELD):",
-        f"{BUYING}::test_steps_are_taken_once_and_in_order_whatever_the_order_they_are_told_in",
+        "tests/core/test_purchases.py::test_a_repeat_changes_nothing",
     ),
     Mutant(
         "early credits stay though nobody pays",
@@ -577,7 +577,7 @@ MUTANTS: Final = (
         "counterfoil.core.purchases",
         "    if purchase.status is PurchaseStatus.CANCELED:\n",
         "    if False:\n",
-        f"{BUYING}::test_what_others_collect_is_canceled_by_its_way_back_and_late_money_is_a_question",
+        "tests/core/test_purchases.py::test_money_for_a_purchase_that_was_given_up_is_a_question",
     ),
     Mutant(
         "what one customer buys in a day is not counted",
