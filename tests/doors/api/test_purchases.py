@@ -239,7 +239,7 @@ def test_the_lines_of_a_purchase_are_its_own(api: Caller, world: World, dana: st
 
     assert (canceled.status_code, canceled.json()["code"]) == (409, "line_managed")
     assert (changed.status_code, changed.json()["errors"][0]["param"]) == (422, "lines")
-    assert (drafted.status_code, drafted.json()["errors"][0]["param"]) == (422, "lines.0.kind")
+    assert (drafted.status_code, drafted.json()["errors"][0]["param"]) == (422, "lines[0].kind")
     api.post(f"/v1/purchases/{later['id']}/cancel", {})
     assert api.get(f"/v1/pending-lines/{line['id']}").json()["status"] == "canceled"
 
