@@ -17,6 +17,9 @@ NEWS: Final = f"{STORIES}/test_news_and_what_it_does.py"
 CLAIMS: Final = f"{STORIES}/test_claims.py"
 LOTS: Final = f"{STORIES}/test_lots.py"
 SPENDS: Final = f"{STORIES}/test_spends.py"
+LOTS_DOOR: Final = "tests/doors/api/test_lots.py"
+RECOGNITION: Final = "tests/core/test_recognition.py"
+CLAWBACK: Final = "tests/core/test_clawback.py"
 MEET: Final = f"{STORIES}/test_spends_that_meet.py"
 HOLDS: Final = f"{STORIES}/test_holds.py"
 TOP_UPS: Final = f"{STORIES}/test_topups.py"
@@ -505,6 +508,53 @@ MUTANTS: Final = (
         "    steps = min(steps, max(0, left) // price.gross_minor)\n",
         "",
         "tests/core/test_auto_topup.py::test_a_month_costs_no_more_than_agreed_and_goes_on_in_the_next",
+        "what was used is not earned before its lot ends",
+        "counterfoil.core.wallets",
+        "    current, recognised = catch_up(before, at)\n",
+        "    current, recognised = before, ()\n",
+        f"{RECOGNITION}::test_an_expiry_leaves_what_was_used_to_revenue_and_the_rest_to_breakage",
+    ),
+    Mutant(
+        "credits pay an invoice with what was used before",
+        "counterfoil.core.legs",
+        "books, recognised = catch_up_all(books, {each.grant for each in credits.open_holds(books, leg)}, now)",
+        "recognised: tuple[Effect, ...] = ()",
+        f"{LOTS_DOOR}::test_credits_that_pay_an_invoice_do_not_pay_with_what_was_used_before",
+    ),
+    Mutant(
+        "a new lot leaves what is owed",
+        "counterfoil.core.credits",
+        "quantity = min(grant.free, wallet.debt)",
+        "quantity = 0",
+        f"{LOTS_DOOR}::test_what_is_owed_is_covered_by_the_next_lot_first",
+    ),
+    Mutant(
+        "a lot that is kept for a feature pays for anything",
+        "counterfoil.core.credits",
+        "return (not grant.features or feature in grant.features) and (",
+        "return (",
+        f"{LOTS_DOOR}::test_an_invoice_is_not_paid_with_what_is_kept_for_a_feature",
+    ),
+    Mutant(
+        "a correction forgets what is owed",
+        "counterfoil.core.corrections",
+        "after = replace(wallet, debt=wallet.debt - returned.owed)",
+        "after = wallet",
+        f"{LOTS_DOOR}::test_a_correction_reduces_what_is_owed_before_a_lot_gets_anything",
+    ),
+    Mutant(
+        "more of a lot is taken back than was granted",
+        "counterfoil.core.clawback",
+        "return share(granted, min(refunded_minor, gross_minor), gross_minor) - clawed",
+        "return share(granted, refunded_minor, gross_minor) - clawed",
+        f"{CLAWBACK}::test_a_full_refund_takes_what_was_granted_and_not_what_was_paid",
+    ),
+    Mutant(
+        "a gift begins a new cycle of alerts",
+        "counterfoil.core.alerts",
+        "if grant.source not in TOP_UPS:",
+        "if not grant.amount:",
+        f"{LOTS_DOOR}::test_somebody_is_told_once_per_cycle_that_little_is_left",
     ),
     Mutant(
         "what is paid brings nothing",
