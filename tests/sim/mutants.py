@@ -508,6 +508,8 @@ MUTANTS: Final = (
         "    steps = min(steps, max(0, left) // price.gross_minor)\n",
         "",
         "tests/core/test_auto_topup.py::test_a_month_costs_no_more_than_agreed_and_goes_on_in_the_next",
+    ),
+    Mutant(
         "what was used is not earned before its lot ends",
         "counterfoil.core.wallets",
         "    current, recognised = catch_up(before, at)\n",
