@@ -468,11 +468,11 @@ MUTANTS: Final = (
         f"{TOP_UPS}::test_a_balance_below_the_price_leaves_the_rest_to_the_card",
     ),
     Mutant(
-        "a wallet that fills itself begins a second attempt beside the first",
-        "counterfoil.core.auto_topup",
-        "    if policy.attempt and not _ended(look):\n",
-        "    if policy.attempt and not _ended(look) and not look.books:\n",
-        f"{AUTO}::test_two_triggers_at_once_make_one_attempt_and_the_second_ends_in_no_effect",
+        "a wallet that fills itself does not count what is bought and not there yet",
+        "counterfoil.core.watching",
+        "    return sum(each.quantity for each in awaited if each.grant is None)\n",
+        "    return 0\n",
+        "tests/core/test_auto_topup.py::test_credits_that_are_coming_are_counted",
     ),
     Mutant(
         "what changed since an attempt began does not stop its charge",
