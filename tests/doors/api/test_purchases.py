@@ -93,7 +93,6 @@ def test_who_cannot_pay_is_told_so_before_anything_is_made(api: Caller, world: W
     assert asked(world) == 0
 
 
-@behaviour("R-LG-19")
 def test_custom_amounts_are_whole_units_within_bounds_and_a_fee_stands_on_top(
     api: Caller, world: World, dana: str
 ) -> None:
@@ -137,7 +136,6 @@ def test_what_one_customer_buys_in_a_day_is_capped_and_a_failure_gives_its_share
     assert buy(api, dana, pack="pack-1000").status_code == 202
 
 
-@behaviour("R-LG-20")
 def test_a_purchase_has_one_name_of_yours(api: Caller, world: World, dana: str) -> None:
     order = {"pack": "pack-1000", "external_id": "top-up-7"}
     first = buy(api, dana, **order)
