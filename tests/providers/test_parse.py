@@ -282,11 +282,11 @@ def test_a_deleted_customer_keeps_its_id_alone() -> None:
 
 
 def test_a_card_is_a_method_with_a_fingerprint() -> None:
-    card = {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030, "fingerprint": "Xt5"}
+    card = {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030, "fingerprint": "Xt5", "country": "DE"}
     method = {"id": "pm_1", "object": "payment_method", "type": "card", "card": card, "customer": "cus_1"}
 
     assert fact_of(method, ASKED) == MethodFact(
-        ProviderRef("pm_1"), "card", ProviderRef("cus_1"), "visa", "4242", "2030-08", "Xt5"
+        ProviderRef("pm_1"), "card", ProviderRef("cus_1"), "visa", "4242", "2030-08", "Xt5", "DE"
     )
 
 

@@ -185,6 +185,8 @@ POLICY: Final = {
     "caps": [_usd(100000)],
     "needs_provider_customer": False,
     "gives_up_after_s": 86400,
+    "home_countries": ["US"],
+    "foreign_card_bp": 150,
 }
 CATALOGUE: Final = {"object": "catalogue", "packs": [PACK], "policy": POLICY, "added": ["pack-2500"]}
 PAYMENT: Final = {

@@ -57,6 +57,7 @@ Currency = Annotated[
     AfterValidator(_currency),
     WithJsonSchema({"type": "string", "enum": sorted(CURRENCIES), "description": "ISO 4217, upper case."}),
 ]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1, two letters, upper case.")]
 Quantity = Annotated[str, Field(pattern=QUANTITY, description="A plain decimal string in the wallet's unit.")]
 Instant = Annotated[
     AwareDatetime,

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, StrictInt
 
 from counterfoil.api.fields import (
     AnyId,
+    Country,
     Currency,
     Email,
     ExternalId,
@@ -417,6 +418,8 @@ class NewPolicy(Strict):
                     "caps": [{"amount": 100000, "currency": "USD"}],
                     "needs_provider_customer": False,
                     "gives_up_after_s": 86400,
+                    "home_countries": ["US"],
+                    "foreign_card_bp": 150,
                 }
             ]
         }
@@ -426,6 +429,8 @@ class NewPolicy(Strict):
     caps: Annotated[list[Price], Field(max_length=50)] = []
     needs_provider_customer: Flag = False
     gives_up_after_s: Annotated[StrictInt, Field(ge=60, le=366 * 86_400)] = 86_400
+    home_countries: Annotated[list[Country], Field(max_length=250)] = []
+    foreign_card_bp: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
 
 
 class NewCatalogue(Strict):

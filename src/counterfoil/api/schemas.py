@@ -56,6 +56,7 @@ class PaymentMethod(Answer):
     kind: str | None = None
     brand: str | None = None
     last4: str | None = None
+    country: str | None = None
     default: bool | None = None
 
 
@@ -284,6 +285,8 @@ class PurchasePolicy(Answer):
     caps: list[Money]
     needs_provider_customer: bool
     gives_up_after_s: int
+    home_countries: list[str]
+    foreign_card_bp: int
 
 
 class Catalogue(Answer):

@@ -73,6 +73,7 @@ class Method:
     last4: str | None = None
     expires: str | None = None
     fingerprint: str | None = None
+    country: str | None = None
     is_default: bool = False
     attached: bool = True
 

@@ -4,7 +4,7 @@ A purchase keeps the version of its pack and everything that follows from it, so
 bought before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -57,7 +57,8 @@ class PurchasePolicy:
 
     `caps` bound what one customer may buy in any 24 hours, fee and tax included, one per currency.
     `needs_provider_customer` refuses whoever has no id at the provider, instead of making one.
-    `gives_up_after` is how long an unfinished purchase waits for its money.
+    `gives_up_after` is how long an unfinished purchase waits for its money. A card that was issued outside of
+    `home_countries` is charged `foreign_card_bp` of the price more, on top and never credited.
     """
 
     version: int = 0
@@ -65,6 +66,8 @@ class PurchasePolicy:
     caps: tuple[Money, ...] = ()
     needs_provider_customer: bool = False
     gives_up_after_s: int = 24 * 3600
+    home_countries: tuple[str, ...] = ()
+    foreign_card_bp: int = 0
 
     @property
     def gives_up_after(self) -> timedelta:
@@ -169,6 +172,13 @@ def _sold(pack: Pack, price: Money) -> Offer:
 def fee_of(net_minor: int, rate_bp: int) -> int:
     """Give what is charged on top of a price: rounded half up to a minor unit."""
     return (net_minor * rate_bp + BASIS // 2) // BASIS
+
+
+def with_surcharge(sold: Offer, policy: PurchasePolicy, country: str | None) -> Offer:
+    """Give an offer as it is for whoever pays by a card of this country. None is a card, or a means, of no country."""
+    if country is None or country in policy.home_countries:
+        return sold
+    return replace(sold, fee_minor=sold.fee_minor + fee_of(sold.net.minor, policy.foreign_card_bp))
 
 
 def _custom(policy: PurchasePolicy, unit: ServiceUnit, wanted: Wanted) -> Offer | NotOnSale:

@@ -145,6 +145,7 @@ def decide_method_fact(
         last4=fact.last4,
         expires=fact.expires,
         fingerprint=fact.fingerprint,
+        country=fact.country,
         is_default=make_default or (held is not None and held.is_default),
     )
     if after == held:

@@ -116,6 +116,8 @@ class MethodFact:
     last4: str | None = None
     expires: str | None = None
     fingerprint: str | None = None
+    country: str | None = None
+    """Where a card was issued, in two letters (ISO 3166-1)."""
 
 
 @dataclass(frozen=True, slots=True)

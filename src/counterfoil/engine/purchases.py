@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from counterfoil.core import buying, gathering, given_up, topups
-from counterfoil.core.books import Books, Confirmation, purchase_of
+from counterfoil.core.books import Books, Confirmation, default_method, purchase_of
 from counterfoil.core.bought import Collector, GrantTiming, PendingLine, Purchase, Settlement
 from counterfoil.core.buying import Buy, Limits
-from counterfoil.core.catalogue import Catalogue, NotOnSale, Offer, Wanted, offer
+from counterfoil.core.catalogue import Catalogue, NotOnSale, Offer, Wanted, offer, with_surcharge
 from counterfoil.core.effects import Act, Decision, Reason, Refuse, Why, changes_of
 from counterfoil.core.ids import MethodId, PendingLineId, PurchaseId, WalletId
 from counterfoil.core.lifecycle import PendingLineStatus, PurchaseStatus
@@ -116,7 +116,16 @@ def _ordered(books: Books, on_sale: Catalogue, wanted: NewPurchase) -> Buy | Ref
         sold = offer(on_sale, wallet.unit, Wanted(wanted.pack, quantity, wanted.currency, wanted.plan))
     if isinstance(sold, NotOnSale):
         return _refused(sold)
+    if wanted.settlement is Settlement.INVOICE and not wanted.price:
+        sold = with_surcharge(sold, on_sale.policy, _country(books, wanted))
     return _buy(wallet.id, sold, wanted)
+
+
+def _country(books: Books, wanted: NewPurchase) -> str | None:
+    """Say where the card was issued that will pay: the one that is named, else the default one."""
+    named = next((each for each in books.methods if each.id == wanted.method), None)
+    method = named or default_method(books)
+    return method.country if method else None
 
 
 def _is_meant(identity: str, unit: str, status: str, wanted: NewPurchase) -> bool:

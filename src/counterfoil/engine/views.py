@@ -90,6 +90,7 @@ def method_view(method: Method) -> View:
         "last4": method.last4,
         "expires": method.expires,
         "fingerprint": method.fingerprint,
+        "country": method.country,
         "default": method.is_default,
         "attached": method.attached,
         "provider_ref": method.provider_ref,
@@ -391,4 +392,6 @@ def policy_view(policy: PurchasePolicy) -> View:
         "caps": [money(each.minor, each.currency) for each in policy.caps],
         "needs_provider_customer": policy.needs_provider_customer,
         "gives_up_after_s": policy.gives_up_after_s,
+        "home_countries": list(policy.home_countries),
+        "foreign_card_bp": policy.foreign_card_bp,
     }

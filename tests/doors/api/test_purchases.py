@@ -93,12 +93,15 @@ def test_who_cannot_pay_is_told_so_before_anything_is_made(api: Caller, world: W
     assert asked(world) == 0
 
 
+@behaviour("R-LG-19")
 def test_custom_amounts_are_whole_units_within_bounds_and_a_fee_stands_on_top(
     api: Caller, world: World, dana: str
 ) -> None:
-    """5 to 5,000 dollars, 5 % on top, which is never credited. All of it is data of the policy."""
+    """5 to 5,000 dollars; 5 % on top, and 1.5 % more for a card from abroad. It is never credited. All of it is data of
+    the policy."""
     rule = {"unit": "credits", "price": {"amount": 100, "currency": "USD"}, "least": 5, "most": 5000, "fee_bp": 500}
-    api.post("/v1/packs", {"policy": {"custom": [rule]}})
+    abroad = {"home_countries": ["US"], "foreign_card_bp": 150}
+    api.post("/v1/packs", {"policy": {"custom": [rule], **abroad}})
 
     refused = [buy(api, dana, credits=each) for each in ("4", "5001", "50.5")]
     made = buy(api, dana, credits="50")
@@ -112,6 +115,14 @@ def test_custom_amounts_are_whole_units_within_bounds_and_a_fee_stands_on_top(
     lines = api.get(f"/v1/invoices/{held['invoice']}").json()["lines"]
     assert [(each["kind"], each["net"]["amount"]) for each in lines] == [("credit_purchase", 5000), ("fee", 250)]
     assert world.charges() == [5250]
+    card = api.post("/v1/payment-methods", {"customer": dana, "token": "pm_card_de"}).json()["id"]
+    world.pump()
+    foreign = buy(api, dana, credits="50", payment_method=card)
+    assert [foreign.json()[name]["amount"] for name in ("price", "fee", "total")] == [5000, 325, 5325]
+    world.pump()
+    assert sorted(world.charges()) == [5250, 5325]
+    brought = api.get(f"/v1/grants/{api.get('/v1/purchases/' + foreign.json()['id']).json()['grant']}").json()
+    assert brought["amount"]["quantity"] == "50.000000"
 
 
 @behaviour("R-LG-21")

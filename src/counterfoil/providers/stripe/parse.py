@@ -158,6 +158,7 @@ def _method(doc: Doc) -> MethodFact:
         last4=text(details, "last4"),
         expires=_expires(details),
         fingerprint=text(details, "fingerprint"),
+        country=text(details, "country"),
     )
 
 

@@ -129,6 +129,7 @@ create table method (
     last4 text,
     expires text,
     fingerprint text,
+    country text,
     is_default boolean not null default false,
     attached boolean not null default true,
     created_at timestamptz not null,
