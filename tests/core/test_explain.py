@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from core.factories import CUSTOMER, NOW, ONE, books, grant, invoice, invoice_id, wallet
+from counterfoil.core import alerts, buying, gathering, provider_invoices, wallets, watching
 from counterfoil.core.books import Allocation, Confirmation, Grant, Leg, LegKind, Payment
 from counterfoil.core.equation import Equation, Term, amount_text
 from counterfoil.core.explain import (
@@ -24,7 +25,19 @@ from counterfoil.core.explain import (
 from counterfoil.core.ids import AccountId, LegId, PaymentId, typeid
 from counterfoil.core.journal import MONEY_ACCOUNTS, SERVICE_ACCOUNTS
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
-from counterfoil.core.story import ACCOUNT_NAMES, ENTRY_TITLES, MOVEMENTS, Step, attribute, effect_class, moved, tally
+from counterfoil.core.orders import Instruction
+from counterfoil.core.story import (
+    ACCOUNT_NAMES,
+    ENTRY_TITLES,
+    MOVEMENTS,
+    TIMERS,
+    VERBS,
+    Step,
+    attribute,
+    effect_class,
+    moved,
+    tally,
+)
 
 PAYMENT = PaymentId(typeid("pmt", 1))
 BY_CARD = LegId(typeid("leg", 1))
@@ -237,3 +250,13 @@ def test_a_story_counts_repeated_deliveries_and_news_that_wait() -> None:
 def test_every_account_of_the_chart_and_every_movement_has_a_name() -> None:
     assert set(ACCOUNT_NAMES) == MONEY_ACCOUNTS | SERVICE_ACCOUNTS
     assert {*MOVEMENTS.values(), "credits_used"} == set(ENTRY_TITLES)
+
+
+def test_every_instruction_and_every_timer_has_words() -> None:
+    woken = {
+        *(watching.WATCH_TIMER, alerts.ALERT_TIMER, buying.GIVE_UP_TIMER, gathering.GATHER_TIMER),
+        *(provider_invoices.ABANDON_TIMER, wallets.BEGIN_TIMER, wallets.END_TIMER),
+    }
+
+    assert set(VERBS) == {each.__name__ for each in get_args(Instruction)}
+    assert woken <= set(TIMERS)

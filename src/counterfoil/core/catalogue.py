@@ -185,7 +185,8 @@ def _custom(policy: PurchasePolicy, unit: ServiceUnit, wanted: Wanted) -> Offer 
     """Sell a size that is no pack, where the policy allows it. Whole units only, so that the price is exact."""
     quantity = wanted.quantity
     if wanted.pack is not None or quantity is None:
-        return NotOnSale("invalid_option", f"There is no pack {wanted.pack!r} on sale of that size.", "pack")
+        size = " of that size" if quantity else ""
+        return NotOnSale("invalid_option", f"There is no pack {wanted.pack!r} on sale{size}.", "pack")
     rules = [each for each in policy.custom if each.unit == unit.code]
     rule = next((each for each in rules if wanted.currency in (None, each.price.currency)), None)
     asked = f"{plain(quantity, unit.scale)} {unit.code}"

@@ -79,10 +79,18 @@ def title(step: Step) -> str:
 
 VERBS: Final = {
     "CreateCustomer": "Create the customer",
+    "UpdateCustomer": "Update the customer",
     "AttachMethod": "Save the payment method",
     "CreateIntent": "Create the payment",
     "ConfirmIntent": "Confirm the payment",
     "CancelIntent": "Cancel the payment",
+    "SetDefaultMethod": "Make a payment method the default",
+    "CreateInvoice": "Draft the invoice",
+    "AddInvoiceLine": "Add the line to the invoice",
+    "FinalizeInvoice": "Finalize the invoice",
+    "PayInvoice": "Pay the invoice",
+    "VoidInvoice": "Void the invoice",
+    "DeleteDraft": "Drop the draft",
 }
 REPLIES: Final = {
     "done": "the provider did it",
@@ -97,6 +105,10 @@ TIMERS: Final = {
     "begin-grant": "Start of a lot",
     "recognise": "Hour of recognition",
     "low-balance": "Little is left",
+    "give-up-purchase": "Time to give an unpaid purchase up",
+    "abandon-purchase": "Time to take an unpaid invoice back",
+    "gather-lines": "Invoice date reached",
+    "auto-topup": "Look whether credits are bought again",
 }
 
 
