@@ -7,7 +7,7 @@ from counterfoil.core.books import Grant, Wallet
 from counterfoil.core.bought import Purchase, Settlement
 from counterfoil.core.equation import Equation, Explanation, Term, amount_text
 from counterfoil.core.lifecycle import PurchaseStatus
-from counterfoil.core.money import exponent
+from counterfoil.core.money import Money, exponent
 
 
 def explain_purchase(purchase: Purchase, wallet: Wallet, lot: Grant | None) -> Explanation:
@@ -50,6 +50,8 @@ def _finding(purchase: Purchase, wallet: Wallet, lot: Grant | None) -> str:
     else:
         left = amount_text(lot.free, wallet.unit.scale)
         said.append(f"its credits were given on {lot.created_at:%Y-%m-%d}, {left} of them are left")
+    if purchase.refunded_minor:
+        said.append(f"{Money(purchase.refunded_minor, purchase.currency)} were paid back")
     return "; ".join(said) + "."
 
 

@@ -4,12 +4,14 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from behaviours import behaviour
+from counterfoil.sandbox.wire import Request
 from doors.api.caller import Caller
-from houses import World
+from houses import STRIPE_KEY, World
 
 FOUR = json.loads((Path(__file__).parents[3] / "examples" / "packs.json").read_text())
 
@@ -25,6 +27,14 @@ def dana(api: Caller, world: World) -> str:
 
 def buy(api: Caller, customer: str, **order: Any) -> Any:
     return api.post("/v1/purchases", {"customer": customer, "unit": "credits", **order})
+
+
+def refund_at_the_provider(world: World, charge: str, minor: int) -> None:
+    """A person refunds at the provider's dashboard."""
+    form = urlencode({"charge": charge, "amount": minor}).encode()
+    with world.lock:
+        answer = world.sandbox.handle(Request("POST", "/v1/refunds", {"Authorization": f"Bearer {STRIPE_KEY}"}, form))
+    assert answer.status == 200, answer.body
 
 
 def asked(world: World) -> int:
@@ -298,3 +308,31 @@ def test_what_is_optional_is_checked_where_it_is_there(api: Caller, dana: str) -
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), name
         assert answer.json()["errors"][0]["param"].startswith(name)
     assert api.get("/v1/purchases").json()["data"] == []
+
+
+def test_a_full_refund_takes_all_credits_back_also_those_that_were_spent(api: Caller, world: World, dana: str) -> None:
+    """INC-17: 105 were paid for 100, 30 of them spent; all of the 105 go back in two parts. The wallet owes 30, which
+    stops spending until they are covered."""
+    rule = {"unit": "credits", "price": {"amount": 100, "currency": "USD"}, "least": 5, "most": 5000, "fee_bp": 500}
+    api.post("/v1/packs", {"policy": {"custom": [rule]}})
+    made = buy(api, dana, credits="100").json()
+    world.pump()
+    wallet = made["wallet"]
+    api.made("/v1/spends", {"wallet": wallet, "amount": "30"})
+    (charge,) = [line["object"] for line in world.sandbox.journal() if line["kind"] == "charge"]
+
+    seen = []
+    for minor in (5250, 5250):
+        refund_at_the_provider(world, charge, minor)
+        world.pump()
+        held = api.get(f"/v1/wallets/{wallet}").json()
+        seen.append([held[name]["quantity"].rstrip("0").rstrip(".") for name in ("balance", "debt")])
+    stopped = api.post("/v1/spends", {"wallet": wallet, "amount": "1"})
+    found = api.get(f"/v1/explain/{made['id']}").json()["finding"]
+    api.post(f"/v1/wallets/{wallet}/grants", {"source": "promotional", "amount": "31"})
+    covered = api.post("/v1/spends", {"wallet": wallet, "amount": "1"})
+
+    assert seen == [["20", "0"], ["-30", "30"]]
+    assert (stopped.status_code, stopped.json()["code"]) == (402, "wallet_in_debt")
+    assert "105.00 USD were paid back" in found
+    assert covered.status_code == 201
