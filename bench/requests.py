@@ -38,7 +38,8 @@ class OverHttp:
     def once(self) -> float:
         """Send them all, and check the wallet."""
         wallets = open_wallets(self.shop, 1, first_lots=self.times)
-        keys = iter([f"http-{next(RUNS)}-{number:08}" for number in range(self.times)])
+        run = next(RUNS)
+        keys = iter([f"http-{run}-{number:06}" for number in range(self.times)])
         sent = [self._request(wallets[0], batch) for batch in iter(lambda: list(islice(keys, self.per_request)), [])]
         with served("bench.serving", self.shop.dsn) as port:
             answers = exchange(port, sent, CONNECTIONS)
