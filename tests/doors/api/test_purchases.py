@@ -336,3 +336,20 @@ def test_a_full_refund_takes_all_credits_back_also_those_that_were_spent(api: Ca
     assert (stopped.status_code, stopped.json()["code"]) == (402, "wallet_in_debt")
     assert "105.00 USD were paid back" in found
     assert covered.status_code == 201
+
+
+def test_a_fee_is_a_line_of_its_own_on_the_provider_s_invoice_also_in_yen_and_in_silence(
+    api: Caller, world: World, dana: str
+) -> None:
+    """A currency without cents, two lines on one draft, and not one event that arrives."""
+    world.control("POST", "faults", {"match": {"event": "*"}, "do": "drop", "times": 1000})
+    pack = {"code": "jp", "unit": "credits", "credits": "1000", "prices": [{"amount": 3000, "currency": "JPY"}]}
+    api.post("/v1/packs", {"packs": [{**pack, "fee_bp": 333}]})
+
+    made = buy(api, dana, pack="jp", collector="provider").json()
+    world.pump()
+
+    held = api.get(f"/v1/purchases/{made['id']}").json()
+    assert [held[name]["amount"] for name in ("price", "fee", "total")] == [3000, 100, 3100]
+    assert (held["status"], held["paid"]["card"]["amount"], world.charges()) == ("settled", 3100, [3100])
+    assert api.get(f"/v1/grants/{held['grant']}").json()["cost_basis"]["amount"] == 3000

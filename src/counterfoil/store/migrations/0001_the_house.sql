@@ -914,7 +914,10 @@ create table provider_order (
 );
 
 create unique index provider_order_once on provider_order (tenant, subject, verb)
-where verb not in ('CancelIntent', 'UpdateCustomer');
+where verb not in ('CancelIntent', 'UpdateCustomer', 'AddInvoiceLine');
+-- A draft may have several lines, a fee beside the credits; each is added once.
+create unique index provider_order_line_once on provider_order (tenant, subject, (instruction ->> 'line'))
+where verb = 'AddInvoiceLine';
 create index provider_order_of_subject on provider_order (tenant, subject);
 create index provider_order_of_customer on provider_order (tenant, customer);
 create index provider_order_open on provider_order (tenant, queued_at) where status in ('queued', 'sent', 'unknown');
