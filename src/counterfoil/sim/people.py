@@ -68,6 +68,7 @@ class People:
     payments: list[str] = field(default_factory=list)
     in_browser: list[str] = field(default_factory=list)
     purchases: list[str] = field(default_factory=list)
+    by_interval: set[str] = field(default_factory=set)
     made_by_host: list[tuple[str, str]] = field(default_factory=list)
     """Payments of the host application: the provider's id and the invoice they are for."""
     sent: list[tuple[str, Command]] = field(default_factory=list)
@@ -139,12 +140,19 @@ class People:
     def agree(self) -> str:
         """A wallet is to fill itself, or on other terms."""
         (_, wallet), agreed = self.choices.pick(self.wallets), self.choices.pick(AGREED)
+        if agreed.every_s:
+            self.by_interval.add(wallet)
         return f"auto top-up: {self.send('agree', lambda key: self.desk.auto_topup(wallet, agreed, key))}"
 
     def withdraw(self) -> str:
         """A wallet is not to fill itself any more."""
         _, wallet = self.choices.pick(self.wallets)
         return f"no auto top-up: {self.send('withdraw', lambda key: self.desk.stop_auto_topup(wallet, key))}"
+
+    def end_intervals(self) -> str:
+        """Switch off what buys for ever, whatever is left: a world that is to rest must be able to."""
+        ended = [self.desk.stop_auto_topup(wallet, f"rest-{wallet}") for wallet in sorted(self.by_interval)]
+        return f"{len(ended)} intervals end"
 
     def void_lot(self) -> str:
         """Take a lot back, whatever is left of it."""

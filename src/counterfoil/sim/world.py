@@ -220,6 +220,8 @@ class World:
         self.weather.clear()
         self.site.provider.control("DELETE", "faults")
         started, swept = self.site.clock.now(), 0
+        self._work_off()
+        self._say(self.people.end_intervals())
         for _ in range(ROUNDS_MAX):
             while self._work_off():
                 pass
