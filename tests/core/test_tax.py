@@ -1,5 +1,7 @@
 """Taxes are given, never computed; what is paid or refunded of them is split so that the parts make the whole."""
 
+from itertools import pairwise
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -27,10 +29,10 @@ def cuts(draw: st.DrawFn) -> tuple[list[int], list[int]]:
 def test_slices_make_the_whole_and_each_makes_its_own_amount(case: tuple[list[int], list[int]]) -> None:
     parts, at = case
 
-    slices = [slice_of(parts, before, after) for before, after in zip(at, at[1:], strict=False)]
+    slices = [slice_of(parts, before, after) for before, after in pairwise(at)]
 
     assert tuple(map(sum, zip(*slices, strict=True))) == tuple(parts)
-    assert [sum(each) for each in slices] == [after - before for before, after in zip(at, at[1:], strict=False)]
+    assert [sum(each) for each in slices] == [after - before for before, after in pairwise(at)]
     assert all(share >= 0 for each in slices for share in each)
 
 
@@ -42,7 +44,7 @@ def test_no_part_shrinks_while_more_is_paid(parts: list[int]) -> None:
     """The largest-remainder method would take a cent of one tax back while another cent is paid."""
     steps = [reached(parts, paid) for paid in range(sum(parts) + 1)]
 
-    for earlier, later in zip(steps, steps[1:], strict=False):
+    for earlier, later in pairwise(steps):
         assert all(now >= then for then, now in zip(earlier, later, strict=True))
 
 
