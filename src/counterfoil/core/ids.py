@@ -25,6 +25,7 @@ OrderId = NewType("OrderId", str)
 InboxId = NewType("InboxId", str)
 DecisionId = NewType("DecisionId", str)
 CaseId = NewType("CaseId", str)
+RunId = NewType("RunId", str)
 PurchaseId = NewType("PurchaseId", str)
 AutoTopupId = NewType("AutoTopupId", str)
 PendingLineId = NewType("PendingLineId", str)
@@ -53,6 +54,7 @@ PREFIXES: Final = {
     "inbox": "pevt",
     "decision": "dec",
     "case": "case",
+    "run": "rrun",
     "event": "evnt",
     "key": "key",
     "endpoint": "whep",

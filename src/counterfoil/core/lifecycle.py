@@ -129,6 +129,19 @@ class CaseStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+class RunStatus(StrEnum):
+    """How far a reconciliation run is. It finds and makes news; what the news means is decided on the road of all."""
+
+    QUEUED = "queued"
+    LOOKING = "looking"
+    """It compares what is here with what is there, and has everything that is in doubt looked at."""
+    DECIDING = "deciding"
+    """Everything was found that there is to find; it waits until all of it is decided."""
+    DONE = "done"
+    UNFINISHED = "unfinished"
+    """A provider did not answer, or something could not be decided in time: the report says what."""
+
+
 def moves(**table: str) -> frozenset[tuple[str, str]]:
     """Read `state="next other"` pairs as a set of moves."""
     return frozenset((state, target) for state, targets in table.items() for target in targets.split())
@@ -179,6 +192,8 @@ AUTO_TOPUP_MOVES: Final = moves(on="off suspended", off="on", suspended="on off"
 SPEND_HOLD_MOVES: Final = moves(open="settled released expired")
 PENDING_LINE_MOVES: Final = moves(waiting="invoiced canceled")
 CASE_MOVES: Final = moves(open="resolved")
+# Whoever takes a run over from a process that died begins it again.
+RUN_MOVES: Final = moves(queued="looking", looking="deciding", deciding="looking done unfinished")
 
 MACHINES: Final = {
     "invoice": (InvoiceStatus, INVOICE_MOVES),
@@ -193,6 +208,7 @@ MACHINES: Final = {
     "auto_topup": (AutoTopupStatus, AUTO_TOPUP_MOVES),
     "pending_line": (PendingLineStatus, PENDING_LINE_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
+    "reconcile_run": (RunStatus, RUN_MOVES),
 }
 """Table in Postgres to its states and moves. The column is always `status`."""
 

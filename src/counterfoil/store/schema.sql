@@ -397,6 +397,8 @@ create table invoice (
 
 create unique index invoice_number on invoice (tenant, number) where collector = 'ours';
 create index invoice_of_customer on invoice (tenant, customer, created_at);
+-- What a check recomputes: whether an invoice is under way says its legs, never itself.
+create index invoice_under_way on invoice (tenant, id) where payment_status in ('processing', 'requires_action');
 -- What a sweep looks at again: an invoice of the provider's that is not over there.
 create index invoice_open_there on invoice (tenant, account)
 where collector = 'provider' and status in ('draft', 'open') and provider_ref is not null;
@@ -512,6 +514,7 @@ create table payment (
 );
 
 create index payment_of_customer on payment (tenant, customer, created_at);
+create index payment_under_way on payment (tenant, id) where status in ('processing', 'requires_action');
 
 create table leg (
     tenant text not null,
@@ -973,6 +976,49 @@ create table sweep (
     foreign key (tenant, account) references provider_account
 );
 
+-- Reconciliation runs: who asked for everything to be looked at again, how far that is, and what came of it. A run
+-- decides nothing: what it finds becomes news, and goes the road of all news.
+create table reconcile_run (
+    tenant text not null references tenant,
+    id text not null,
+    scope text not null check (scope in ('open', 'since', 'all')),
+    since timestamptz,
+    asked_by text not null check (asked_by in ('person', 'schedule')),
+    status text not null,
+    -- How many objects of the provider were compared, how many of ours were looked at, and what came of that.
+    compared int not null default 0 check (compared >= 0),
+    visited int not null default 0 check (visited >= 0),
+    changed int not null default 0 check (changed >= 0),
+    late int not null default 0 check (late >= 0),
+    anomalies int not null default 0 check (anomalies >= 0),
+    asked int not null default 0 check (asked >= 0),
+    undecided int not null default 0 check (undecided >= 0),
+    unreached text[] not null default '{}',
+    created_at timestamptz not null,
+    started_at timestamptz,
+    ended_at timestamptz,
+    primary key (tenant, id),
+    check ((scope = 'since') = (since is not null)),
+    check ((status = 'queued') = (started_at is null)),
+    check ((status in ('done', 'unfinished')) = (ended_at is not null))
+);
+
+create index reconcile_run_open on reconcile_run (tenant, scope) where ended_at is null;
+
+-- What a run had looked at: the news it made, why, and since when there is trouble.
+create table reconcile_visit (
+    tenant text not null,
+    run text not null,
+    inbox text not null,
+    why text not null check (why in ('open', 'late', 'unknown', 'differs', 'anomaly')),
+    ref text not null,
+    subject text,
+    since timestamptz not null,
+    primary key (tenant, run, inbox),
+    foreign key (tenant, run) references reconcile_run,
+    foreign key (tenant, inbox) references inbox
+);
+
 -- What retention has dropped of a tenant's since the beginning.
 create table upkeep (
     tenant text primary key references tenant,
@@ -985,7 +1031,7 @@ create table upkeep (
 -- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
 -- can't write over the one that took its place.
 create table work (
-    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue')),
+    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue', 'reconcile')),
     tenant text not null,
     id text not null,
     due_at timestamptz not null,
@@ -1315,6 +1361,28 @@ end $$;
 create trigger review_case_moves before update of status on review_case
 for each row when (old.status <> new.status)
 execute function review_case_moves();
+
+alter table reconcile_run add constraint reconcile_run_states check (status in ('deciding', 'done', 'looking', 'queued', 'unfinished'));
+
+create function reconcile_run_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('deciding', 'done'),
+        ('deciding', 'looking'),
+        ('deciding', 'unfinished'),
+        ('looking', 'deciding'),
+        ('queued', 'looking')
+    ) then
+        raise exception 'reconcile_run % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'reconcile_run_moves', table = 'reconcile_run';
+    end if;
+    return new;
+end $$;
+
+create trigger reconcile_run_moves before update of status on reconcile_run
+for each row when (old.status <> new.status)
+execute function reconcile_run_moves();
 -- lifecycle guards end
 
 -- ---------------------------------------------------------------------------------------------------------------------
