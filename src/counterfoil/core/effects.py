@@ -47,11 +47,14 @@ class Instruct:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Tell the outside world once: an event of the customer's sequence. `key` is unique in a tenant for ever."""
+    """Tell the outside world once: an event of the customer's sequence. `key` is unique in a tenant for ever.
+
+    `customer` None means that it concerns the organization itself, which has a sequence of its own.
+    """
 
     key: str
     kind: str
-    customer: CustomerId
+    customer: CustomerId | None
     subject: str
     data: Mapping[str, str | int]
 

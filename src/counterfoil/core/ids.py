@@ -29,6 +29,9 @@ RunId = NewType("RunId", str)
 PurchaseId = NewType("PurchaseId", str)
 AutoTopupId = NewType("AutoTopupId", str)
 PendingLineId = NewType("PendingLineId", str)
+EndpointId = NewType("EndpointId", str)
+"""Of where a host application is told of events."""
+DeliveryId = NewType("DeliveryId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -58,6 +61,8 @@ PREFIXES: Final = {
     "event": "evnt",
     "key": "key",
     "endpoint": "whep",
+    "hook_secret": "whsk",
+    "delivery": "dlvr",
     "request": "req",
 }
 """Noun to prefix. An inbox row is `pevt_…` whatever brought it: news of the provider, a command or a timer."""

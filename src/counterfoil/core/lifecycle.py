@@ -142,6 +142,26 @@ class RunStatus(StrEnum):
     """A provider did not answer, or something could not be decided in time: the report says what."""
 
 
+class EndpointStatus(StrEnum):
+    """Whether a host application is told of events."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    """Nothing is sent; what happens meanwhile is kept and sent when it goes on."""
+    DISABLED = "disabled"
+    """It is gone, or nothing came through for days. What happens meanwhile is not kept for it."""
+    DELETED = "deleted"
+
+
+class DeliveryStatus(StrEnum):
+    """Whether a host application was told of an event. One that was told may be asked to be told again."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """Every try of its schedule went wrong. A person can have it sent again."""
+
+
 def moves(**table: str) -> frozenset[tuple[str, str]]:
     """Read `state="next other"` pairs as a set of moves."""
     return frozenset((state, target) for state, targets in table.items() for target in targets.split())
@@ -194,6 +214,10 @@ PENDING_LINE_MOVES: Final = moves(waiting="invoiced canceled")
 CASE_MOVES: Final = moves(open="resolved")
 # Whoever takes a run over from a process that died begins it again.
 RUN_MOVES: Final = moves(queued="looking", looking="deciding", deciding="looking done unfinished")
+ENDPOINT_MOVES: Final = moves(
+    active="paused disabled deleted", paused="active disabled deleted", disabled="active deleted"
+)
+DELIVERY_MOVES: Final = moves(pending="delivered failed", delivered="pending", failed="pending")
 
 MACHINES: Final = {
     "invoice": (InvoiceStatus, INVOICE_MOVES),
@@ -209,6 +233,8 @@ MACHINES: Final = {
     "pending_line": (PendingLineStatus, PENDING_LINE_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
     "reconcile_run": (RunStatus, RUN_MOVES),
+    "hook_endpoint": (EndpointStatus, ENDPOINT_MOVES),
+    "delivery": (DeliveryStatus, DELIVERY_MOVES),
 }
 """Table in Postgres to its states and moves. The column is always `status`."""
 

@@ -930,7 +930,8 @@ create table event (
     id text not null,
     key text not null,
     kind text not null,
-    customer text not null,
+    -- Null for what concerns the organization itself, which has a sequence of its own.
+    customer text,
     sequence bigint not null check (sequence > 0),
     subject text not null,
     data jsonb not null,
@@ -939,11 +940,99 @@ create table event (
     position bigint generated always as identity,
     primary key (tenant, id),
     unique (tenant, key),
-    unique (tenant, customer, sequence),
+    unique nulls not distinct (tenant, customer, sequence),
     foreign key (tenant, customer) references customer
 );
 
 create index event_by_position on event (tenant, position);
+
+-- Where a host application wants to be told of events: our own webhooks, out. No kinds are all kinds.
+create table hook_endpoint (
+    tenant text not null references tenant,
+    id text not null,
+    url text not null,
+    description text not null default '',
+    kinds text[] not null,
+    payload text not null check (payload in ('full', 'thin')),
+    schedule text not null,
+    status text not null,
+    -- Why it was switched off, and since when nothing has come through.
+    why text,
+    failing_since timestamptz,
+    -- Every event after this position that it asks for has its delivery.
+    from_position bigint not null check (from_position >= 0),
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    check ((status = 'disabled') = (why is not null))
+);
+
+-- What its deliveries are signed with. Two are valid at once while one takes the place of the other.
+create table hook_secret (
+    tenant text not null,
+    id text not null,
+    endpoint text not null,
+    box bytea not null,
+    created_at timestamptz not null,
+    ends_at timestamptz,
+    primary key (tenant, id),
+    foreign key (tenant, endpoint) references hook_endpoint
+);
+
+create unique index hook_secret_one_lasts on hook_secret (tenant, endpoint) where ends_at is null;
+
+-- One event on its way to one endpoint: a single row for ever, however often it is sent.
+create table delivery (
+    tenant text not null,
+    id text not null,
+    endpoint text not null,
+    event text not null,
+    status text not null,
+    -- All tries, and those since it was last asked for.
+    tries int not null default 0 check (tries >= 0),
+    in_round int not null default 0 check (in_round between 0 and tries),
+    next_at timestamptz,
+    delivered_at timestamptz,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, endpoint, event),
+    foreign key (tenant, endpoint) references hook_endpoint,
+    foreign key (tenant, event) references event,
+    check ((status = 'pending') = (next_at is not null)),
+    check (status <> 'delivered' or delivered_at is not null)
+);
+
+create index delivery_of_event on delivery (tenant, event);
+create index delivery_pending on delivery (tenant, endpoint, id) where status = 'pending';
+
+-- What was sent, the same bytes each time. It may hold personal data: it is dropped by its age, and with its customer.
+create table delivery_body (
+    tenant text not null,
+    delivery text not null,
+    body text not null,
+    customer text,
+    primary key (tenant, delivery),
+    foreign key (tenant, delivery) references delivery
+);
+
+create index delivery_body_of_customer on delivery_body (tenant, customer) where customer is not null;
+
+-- One try of a delivery. Written before it is sent: without an outcome nobody knows whether it arrived.
+create table delivery_try (
+    tenant text not null,
+    delivery text not null,
+    n int not null check (n > 0),
+    started_at timestamptz not null,
+    ended_at timestamptz,
+    outcome text check (outcome in ('delivered', 'refused', 'no_reply', 'not_sent', 'unknown')),
+    status_code int,
+    why text,
+    duration_ms int check (duration_ms >= 0),
+    -- The first bytes of what was answered, which is somebody else's text: dropped with the body.
+    reply bytea,
+    primary key (tenant, delivery, n),
+    foreign key (tenant, delivery) references delivery,
+    check ((ended_at is null) = (outcome is null))
+);
 
 create table review_case (
     tenant text not null,
@@ -1031,7 +1120,7 @@ create table upkeep (
 -- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
 -- can't write over the one that took its place.
 create table work (
-    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue', 'reconcile')),
+    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue', 'reconcile', 'delivery')),
     tenant text not null,
     id text not null,
     due_at timestamptz not null,
@@ -1383,6 +1472,52 @@ end $$;
 create trigger reconcile_run_moves before update of status on reconcile_run
 for each row when (old.status <> new.status)
 execute function reconcile_run_moves();
+
+alter table hook_endpoint add constraint hook_endpoint_states check (status in ('active', 'deleted', 'disabled', 'paused'));
+
+create function hook_endpoint_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('active', 'deleted'),
+        ('active', 'disabled'),
+        ('active', 'paused'),
+        ('disabled', 'active'),
+        ('disabled', 'deleted'),
+        ('paused', 'active'),
+        ('paused', 'deleted'),
+        ('paused', 'disabled')
+    ) then
+        raise exception 'hook_endpoint % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'hook_endpoint_moves', table = 'hook_endpoint';
+    end if;
+    return new;
+end $$;
+
+create trigger hook_endpoint_moves before update of status on hook_endpoint
+for each row when (old.status <> new.status)
+execute function hook_endpoint_moves();
+
+alter table delivery add constraint delivery_states check (status in ('delivered', 'failed', 'pending'));
+
+create function delivery_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('delivered', 'pending'),
+        ('failed', 'pending'),
+        ('pending', 'delivered'),
+        ('pending', 'failed')
+    ) then
+        raise exception 'delivery % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'delivery_moves', table = 'delivery';
+    end if;
+    return new;
+end $$;
+
+create trigger delivery_moves before update of status on delivery
+for each row when (old.status <> new.status)
+execute function delivery_moves();
 -- lifecycle guards end
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -1417,8 +1552,9 @@ create policy listed_by_owner on tenant for select using (current_user <> 'count
 
 grant usage on schema public to counterfoil_app;
 grant select, insert, update on all tables in schema public to counterfoil_app;
-grant usage on all sequences in schema public to counterfoil_app;
+grant usage, select on all sequences in schema public to counterfoil_app;
 grant delete on work, raw_body, customer_person, command, endpoint_route, master_key to counterfoil_app;
+grant delete on hook_secret, delivery_body to counterfoil_app;
 revoke insert, update, delete on tenant, service_unit from counterfoil_app;
 grant insert on service_unit to counterfoil_app;
 revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
