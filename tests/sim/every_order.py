@@ -1,7 +1,6 @@
-"""One story in every order of its events, with a kill at every border between two phases.
+"""A tale in every order of its news, with a kill at every border between two phases.
 
-The story: an invoice of 100, 30 of it by credits and 70 by card. The provider tells of it by four events; our own call
-has a reply. Each run is a tenant of its own in one database.
+The reply to our own call may be read before all news or after it. Each run is a tenant of its own in one database.
 """
 
 from collections.abc import Iterator
@@ -12,44 +11,56 @@ from typing import Final
 
 from counterfoil.core.invariants import Breach, differences
 from counterfoil.sim.crew import Flow, Step, Worker
-from counterfoil.sim.desk import Desk, read
+from counterfoil.sim.desk import Desk
 from counterfoil.sim.judge import books_of, check_rest
 from counterfoil.sim.post import Parcel, Post
 from counterfoil.sim.site import Site, open_site
 from counterfoil.store import census
 from counterfoil.store.database import Database, Row
+from sim.tales import PART_BY_CREDITS, Tale, Teller
 
-EVENTS: Final = ("payment_intent.created", "charge.succeeded", "charge.updated", "payment_intent.succeeded")
 REPLY: Final = "reply"
+HELD: Final = frozenset({"order.record", "order.look"})
+"""The phases before which a reply lies unread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An order of the news, and the border at which the process is killed; None for no kill."""
+    """A tale, an order of its news, and the border at which the process is killed; None for no kill."""
 
     news: tuple[str, ...]
     kill: int | None = None
+    tale: Tale = PART_BY_CREDITS
 
 
-def canonical() -> list[tuple[str, ...]]:
-    """Every event once, in every order, with the reply before them all and after them all."""
-    return [order for each in permutations(EVENTS) for order in ((REPLY, *each), (*each, REPLY))]
+def canonical(tale: Tale) -> list[tuple[str, ...]]:
+    """Everything once, in every order, with the reply before all of it and after it."""
+    return [order for each in permutations(tale.events) for order in ((REPLY, *each), (*each, REPLY))]
 
 
-def with_one_missing() -> list[tuple[str, ...]]:
-    """One event is lost for ever, the others come in every order."""
-    return [(REPLY, *each) for each in permutations(EVENTS, len(EVENTS) - 1)]
+def with_one_missing(tale: Tale) -> list[tuple[str, ...]]:
+    """One piece of news is lost for ever, the others come in every order."""
+    return [
+        (REPLY, *each)
+        for lost in tale.losable
+        for each in permutations(tuple(other for other in tale.events if other != lost))
+    ]
 
 
-def with_one_twice() -> list[tuple[str, ...]]:
-    """One event comes twice, among the others in every order."""
-    orders = {(REPLY, *each) for twice in EVENTS for each in permutations((*EVENTS, twice))}
+def with_one_twice(tale: Tale) -> list[tuple[str, ...]]:
+    """One piece of news comes twice, among the others in every order."""
+    orders = {(REPLY, *each) for twice in tale.events for each in permutations((*tale.events, twice))}
     return sorted(orders)
 
 
-def everything() -> list[tuple[str, ...]]:
+def in_silence(tale: Tale) -> tuple[str, ...]:
+    """Nothing that the provider sends arrives: our own calls are answered, and others still act."""
+    return (REPLY, *tale.acts)
+
+
+def everything(tale: Tale) -> list[tuple[str, ...]]:
     """Every order there is."""
-    return [*canonical(), *with_one_missing(), *with_one_twice()]
+    return [*canonical(tale), *with_one_missing(tale), *with_one_twice(tale)]
 
 
 @dataclass(slots=True)
@@ -57,39 +68,36 @@ class Run:
     """One case under way: a worker that counts the borders it crosses, and dies at one of them."""
 
     site: Site
+    tale: Tale
     kill: int | None
     worker: Worker
     post: Post
+    about: str = ""
     borders: int = 0
     kept: dict[str, Parcel] = field(default_factory=dict)
 
     def play(self, news: tuple[str, ...]) -> None:
-        """Play the story; what is not told of is lost for ever."""
-        desk = Desk(self.site)
-        customer = self._customer(desk)
-        wallet = read(desk.wallet(customer))["id"]
-        desk.grant(customer, wallet, 3000)
-        invoice = read(desk.draft(customer, 10000))["id"]
-        desk.finalize(invoice)
-        desk.pay(invoice, key="pay")
+        """Play the tale; what is not told of is lost for ever."""
+        self.about = self.tale.begin(Teller(self.site, Desk(self.site), self._quiet))
         self._work(hold_reply=True)
         for each in news:
             self._hear(each)
         self._end()
 
-    def _customer(self, desk: Desk) -> str:
-        customer: str = read(desk.customer("dana"))["id"]
-        desk.method(customer, "pm_card_visa")
-        while self.post.bring_all() + self.worker.work():
-            pass
-        self.site.pass_time(timedelta(seconds=1))
-        while self.post.bring_all() + self.worker.work():
-            pass
-        return customer
+    def _quiet(self) -> None:
+        """Let everything that is asked for be done and told, a second later too."""
+        for _ in range(2):
+            while self.post.bring_all() + self.worker.work():
+                pass
+            self.site.pass_time(timedelta(seconds=1))
 
     def _hear(self, item: str) -> None:
         if item == REPLY:
             self._work(hold_reply=False)
+            return
+        if item in self.tale.acts:
+            self.tale.acts[item](self.site, self.about)
+            self._work(hold_reply=True)
             return
         self._collect()
         if item not in self.kept:
@@ -125,8 +133,9 @@ class Run:
         assert step in (Step.WENT_ON, Step.ENDED), step
 
     def _is_reply(self, flow: Flow) -> bool:
-        """Say whether this is the reply that tells of the money: the record of the confirmation."""
-        return flow.name == "order.record" and bool(self.site.provider.charges())
+        """Say whether this is a reply that tells of the money."""
+        order = getattr(flow.phase, "order", None)
+        return flow.name in HELD and order is not None and isinstance(order.instruction, self.tale.replies)
 
     def _end(self) -> None:
         """Let everything come to rest: leases run out, a sweep looks at what was never told."""
@@ -139,32 +148,32 @@ class Run:
 
 @dataclass(slots=True)
 class Matrix:
-    """Runs cases, and compares the books that each ends in with those of the first."""
+    """Runs cases, and compares the books that each ends in with those of the first of its tale."""
 
     database: Database
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    books: list[Row] | None = None
+    books: dict[str, list[Row]] = field(default_factory=dict)
     runs: int = 0
 
     def run(self, case: Case) -> tuple[int, list[Breach]]:
         """Run a case; give the number of its borders and what is wrong with its end."""
         site = open_site(self.database, next(self.numbers))
-        run = Run(site, case.kill, Worker(site.house), Post(site))
+        run = Run(site, case.tale, case.kill, Worker(site.house), Post(site))
         run.play(case.news)
         self.runs += 1
         ends = books_of(self.database, site)
-        self.books = self.books or ends
-        breaches = [*check_rest(self.database, site), *differences(self.books, ends)]
+        first = self.books.setdefault(case.tale.name, ends)
+        breaches = [*check_rest(self.database, site), *differences(first, ends)]
         with self.database.transaction(site.tenant) as tx:
             census.take_off_the_queue(tx)
         return run.borders, breaches
 
-    def with_every_kill(self, news: tuple[str, ...]) -> list[tuple[Case, list[Breach]]]:
+    def with_every_kill(self, tale: Tale, news: tuple[str, ...]) -> list[tuple[Case, list[Breach]]]:
         """Run an order without a kill and with a kill at each of its borders; give the cases that went wrong."""
-        borders, breaches = self.run(Case(news))
-        wrong = [(Case(news), breaches)] if breaches else []
+        borders, breaches = self.run(Case(news, tale=tale))
+        wrong = [(Case(news, tale=tale), breaches)] if breaches else []
         for kill in range(1, borders + 1):
-            case = Case(news, kill)
+            case = Case(news, kill, tale)
             _, breaches = self.run(case)
             wrong += [(case, breaches)] if breaches else []
         return wrong

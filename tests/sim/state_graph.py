@@ -16,7 +16,7 @@ from typing import Final
 
 from counterfoil.core.invariants import Breach, differences
 from counterfoil.sim.crew import Flow, Worker
-from counterfoil.sim.desk import Desk, read
+from counterfoil.sim.desk import Desk
 from counterfoil.sim.judge import books_of, check_rest, check_step
 from counterfoil.sim.ports import SeededIds, VirtualClock
 from counterfoil.sim.post import Parcel, Post
@@ -25,6 +25,7 @@ from counterfoil.sim.site import STRIPE_KEY, Site, build_house, open_site
 from counterfoil.store import census
 from counterfoil.store.database import Database, Row
 from databases import Databases
+from sim.tales import PART_BY_CREDITS, Tale, Teller
 
 CHANGES: Final = frozenset({"number", "decide", "take", "send", "record", "look"})
 """Phases after which something is stored, or has happened at the provider: a kill before them is one after the last."""
@@ -41,6 +42,7 @@ class Node:
     wall: timedelta
     held: tuple[Flow, ...]
     told: Counter[str]
+    about: str = ""
     path: tuple[str, ...] = ()
     rows: list[Row] = field(default_factory=list)
 
@@ -63,8 +65,17 @@ class Life:
     worker: Worker
     post: Post
     told: Counter[str]
+    tale: Tale
+    about: str = ""
     kill: int | None = None
     changes: int = 0
+
+    def quiet(self) -> None:
+        """Let everything that is asked for be done and told, a second later too."""
+        for _ in range(2):
+            while self.post.bring_all() + self.worker.work():
+                pass
+            self.site.pass_time(timedelta(seconds=1))
 
     def acts(self, copies: dict[str, int]) -> list[str]:
         """Say what may happen now."""
@@ -72,7 +83,8 @@ class Life:
         queued = self._due()
         acts += ["call"] if "order" in queued else []
         acts += ["news"] if "inbox" in queued else []
-        return acts + [kind for kind in self.parcels() if self.told[kind] < copies.get(kind, 0)]
+        told = [*self.parcels(), *self.tale.acts]
+        return acts + [kind for kind in told if self.told[kind] < copies.get(kind, 0)]
 
     def take(self, act: str) -> None:
         """Let one thing happen, until it is done or the process dies."""
@@ -91,11 +103,17 @@ class Life:
             self._call()
             return
         if act != "news":
-            parcel = self.parcels()[act]
             self.told[act] += 1
-            self.site.deliver(parcel.attempt.headers, parcel.attempt.body)
+            self._hear(act)
             self._changed()
         self._work_news()
+
+    def _hear(self, act: str) -> None:
+        if act in self.tale.acts:
+            self.tale.acts[act](self.site, self.about)
+            return
+        attempt = self.parcels()[act].attempt
+        self.site.deliver(attempt.headers, attempt.body)
 
     def _call(self) -> None:
         """Send what is due; the replies are held."""
@@ -163,9 +181,11 @@ class Life:
         return [*books_of(self.database, self.site), *undone, *theirs, *charges]
 
     def close(self) -> list[Row]:
-        """Let everything come to rest; what was not told of stays untold."""
+        """Let everything come to rest; what the provider did not tell of stays untold."""
         self.worker.crash()
         self.site.pass_time(self.site.house.settings.lease + timedelta(seconds=1))
+        for act in self.tale.acts:
+            self._hear(act)
         for _ in range(2):
             self.worker.work()
             self.site.pass_time(timedelta(hours=1, seconds=1))
@@ -179,6 +199,7 @@ class Graph:
 
     databases: Databases
     copies: dict[str, int]
+    tale: Tale = PART_BY_CREDITS
     nodes: dict[tuple[object, ...], list[Node]] = field(default_factory=dict)
     edges: int = 0
     books: list[Row] = field(default_factory=list)
@@ -204,8 +225,8 @@ class Graph:
         dsn = self.databases.migrated()
         database = Database(dsn, size=2)
         site = open_site(database, 1)
-        life = Life(database, site, Worker(site.house), Post(site), Counter())
-        _tell(life)
+        life = Life(database, site, Worker(site.house), Post(site), Counter(), self.tale)
+        life.about = self.tale.begin(Teller(site, Desk(site), life.quiet))
         life.post.under_way.clear()
         for each in life.site.provider.sandbox.due_deliveries():
             life.site.provider.sandbox.record_attempt(each.delivery, 200)
@@ -218,7 +239,7 @@ class Graph:
     def _node(self, dsn: str, life: Life, path: tuple[str, ...]) -> Node:
         passed = life.site.clock.wall() - VirtualClock().wall()
         snapshot = life.site.provider.sandbox.snapshot()
-        return Node(dsn, snapshot, passed, tuple(life.worker.flows), life.told, path, life.rows())
+        return Node(dsn, snapshot, passed, tuple(life.worker.flows), life.told, life.about, path, life.rows())
 
     def _expand(self, node: Node) -> list[Node]:
         """Take every edge of a node, and give the nodes that are new."""
@@ -273,22 +294,5 @@ class Graph:
         house = build_house(database, provider, clock, SeededIds(0, clock, IDS_PER_STEP * (1 + len(node.path))))
         site = Site(house, clock, provider, *self.places)
         flows = [Flow(each.claim, each.phase) for each in node.held]
-        yield Life(database, site, Worker(house, flows), Post(site), Counter(node.told), kill)
+        yield Life(database, site, Worker(house, flows), Post(site), Counter(node.told), self.tale, node.about, kill)
         database.close()
-
-
-def _tell(life: Life) -> None:
-    """The story up to the launch: 100 due, 30 of it by credits, 70 by card."""
-    desk = Desk(life.site)
-    customer = read(desk.customer("dana"))["id"]
-    desk.method(customer, "pm_card_visa")
-    while life.post.bring_all() + life.worker.work():
-        pass
-    life.site.pass_time(timedelta(seconds=1))
-    while life.post.bring_all() + life.worker.work():
-        pass
-    wallet = read(desk.wallet(customer))["id"]
-    desk.grant(customer, wallet, 3000)
-    invoice = read(desk.draft(customer, 10000))["id"]
-    desk.finalize(invoice)
-    desk.pay(invoice, key="pay")

@@ -6,15 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from behaviours import behaviour
 from counterfoil.store.database import Database
 from databases import Databases
 from quick import commit, quiet
-from sim.every_order import EVENTS, Case, Matrix, canonical, everything
+from sim.every_order import Case, Matrix, canonical, everything, in_silence, with_one_missing, with_one_twice
 from sim.state_graph import Graph
+from sim.tales import BY_INTENT, PART_BY_CREDITS, TALES, Tale
+from sim.tales import named as tale_of
 
 CASES = 8
 """How many cases of the whole an ordinary run enumerates, others with every commit."""
 INTENT = "payment_intent.succeeded"
+
+
+def named(tale: Tale) -> str:
+    return tale.name
 
 
 @pytest.fixture
@@ -40,10 +47,28 @@ def test_the_event_that_settles_at_any_moment_with_any_kills(databases: Database
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("twice", EVENTS)
+@pytest.mark.parametrize("twice", BY_INTENT)
 def test_every_event_once_and_one_twice_at_any_moment_with_any_kills(databases: Databases, twice: str) -> None:
     """Each may also be missing, and be the only one: all of it is in the graph."""
-    graph = Graph(databases, dict.fromkeys(EVENTS, 1) | {twice: 2})
+    graph = Graph(databases, dict.fromkeys(BY_INTENT, 1) | {twice: 2})
+
+    explore(graph)
+
+    assert graph.wrong == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("name", "copies"),
+    [
+        ("top-up by balance and card", {"invoice.paid": 1, "payment_intent.succeeded": 1}),
+        ("top-up by the balance", {"invoice.finalized": 1, "invoice.paid": 2}),
+        ("top-up declined", {"invoice.payment_failed": 1, "payment_intent.payment_failed": 1}),
+        ("collected elsewhere", {"authorized": 2, "settled": 2}),
+    ],
+)
+def test_what_is_bought_at_any_moment_with_any_kills(databases: Databases, name: str, copies: dict[str, int]) -> None:
+    graph = Graph(databases, copies, tale_of(name))
 
     explore(graph)
 
@@ -62,21 +87,44 @@ def explore(graph: Graph) -> None:
 
 def test_a_slice_of_every_order_and_every_kill_ends_in_the_same_books(matrix: Matrix) -> None:
     chance = random.Random(commit())
-    orders = everything()
-    borders, _ = matrix.run(Case(orders[0]))
-    cases = [Case(news, kill) for news in orders for kill in range(borders + 1)]
+    told = {tale.name: matrix.run(Case(canonical(tale)[0], tale=tale)) for tale in TALES}
+    cases = [
+        Case(news, kill, tale) for tale in TALES for news in everything(tale) for kill in range(told[tale.name][0] + 1)
+    ]
     chosen = chance.sample(cases, CASES)
 
-    wrong = {case: breaches for case in chosen if (breaches := matrix.run(case)[1])}
+    wrong = {name: breaches for name, (_, breaches) in told.items() if breaches}
+    wrong |= {str(case): breaches for case in chosen if (breaches := matrix.run(case)[1])}
 
-    print(f"{len(chosen)} of about {len(cases)} cases ({len(orders)} orders, {borders} borders in the first)")
+    print(f"{len(chosen)} of about {len(cases)} cases of {len(TALES)} tales")
+    assert wrong == {}
+
+
+@behaviour("INC-36")
+def test_silence_leads_to_the_same_books_in_every_tale(matrix: Matrix) -> None:
+    """No webhook at all arrives for a day, or ever; looking is enough."""
+    wrong = {
+        tale.name: breaches
+        for tale in TALES
+        for news in (canonical(tale)[0], in_silence(tale))
+        if (breaches := matrix.run(Case(news, tale=tale))[1])
+    }
+
     assert wrong == {}
 
 
 @pytest.mark.soak
-def test_every_canonical_order_with_every_kill_ends_in_the_same_books(matrix: Matrix) -> None:
-    """Each event once, in every order, the reply to our own call first or last."""
-    orders = canonical()
+@pytest.mark.parametrize("tale", TALES, ids=named)
+def test_every_canonical_order_with_every_kill_ends_in_the_same_books(matrix: Matrix, tale: Tale) -> None:
+    """Everything once, in every order, the reply to our own call first or last."""
+    orders = canonical(tale)
     for number, news in enumerate(orders, start=1):
-        assert matrix.with_every_kill(news) == []
+        assert matrix.with_every_kill(tale, news) == []
         sys.stderr.write(f"\r{number} of {len(orders)} orders, {matrix.runs} runs ")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("tale", [each for each in TALES if each is not PART_BY_CREDITS], ids=named)
+def test_one_lost_or_twice_among_all_others_ends_in_the_same_books(matrix: Matrix, tale: Tale) -> None:
+    for news in [canonical(tale)[0], *with_one_missing(tale), *with_one_twice(tale)]:
+        assert matrix.run(Case(news, tale=tale))[1] == []
