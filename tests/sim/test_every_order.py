@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from behaviours import behaviour
 from counterfoil.store.database import Database
 from databases import Databases
 from quick import commit, quiet
@@ -100,9 +99,8 @@ def test_a_slice_of_every_order_and_every_kill_ends_in_the_same_books(matrix: Ma
     assert wrong == {}
 
 
-@behaviour("INC-36")
 def test_silence_leads_to_the_same_books_in_every_tale(matrix: Matrix) -> None:
-    """No webhook at all arrives for a day, or ever; looking is enough."""
+    """INC-36: no webhook at all arrives, ever; looking is enough."""
     wrong = {
         tale.name: breaches
         for tale in TALES
