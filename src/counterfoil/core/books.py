@@ -37,7 +37,7 @@ from counterfoil.core.lifecycle import (
 )
 from counterfoil.core.money import Money, ServiceUnit
 from counterfoil.core.orders import Order
-from counterfoil.core.terms import Overdraft, Shortfall
+from counterfoil.core.terms import UNDECLARED, CollectionPolicy, Overdraft, Shortfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Invoice:
 
     `collect_at_due` asks the scheduler to launch the payment when `due_at` comes. One that the provider collects
     mirrors its invoice `provider_ref`: its number is the provider's, and the provider's coupons took `discount_minor`
-    off its lines; total = lines − discount.
+    off its lines; total = lines − discount. `void_asked_at`: it is void as soon as its last collector has ended.
     """
 
     id: InvoiceId
@@ -249,6 +249,7 @@ class Invoice:
     collector: Collector = Collector.OURS
     provider_ref: ProviderRef | None = None
     discount_minor: int = 0
+    void_asked_at: datetime | None = None
 
     @property
     def due_minor(self) -> int:
@@ -269,9 +270,9 @@ class LegKind(StrEnum):
     CREDIT = "credit"
     PROVIDER = "provider"
     BALANCE = "balance"
-    """The customer's own balance at the provider, which the provider applied."""
+    """The customer's balance: ours pays our invoices, the one at the provider its own, which it applies itself."""
     EXTERNAL = "external"
-    """Money that somebody else took, of which the provider was only told."""
+    """Money that somebody else took, of which we, or the provider, were only told."""
 
 
 class Confirmation(StrEnum):
@@ -299,6 +300,7 @@ class Leg:
     A credit leg names its wallet and draws `quantity` units. A provider leg names the method and, once known, the
     provider's object; `received_minor` is what the provider collected, `charge_ref` proves it and `means` says in words
     from what, which need not be the method that was asked for. `claim` is None for an object that we made ourselves.
+    `reference` names money that somebody else took, as the bank or the cashier names it.
     """
 
     id: LegId
@@ -322,6 +324,7 @@ class Leg:
     settled_at: datetime | None = None
     means: str | None = None
     claim: ClaimStatus | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +417,9 @@ class Books:
     """Those of them that are open and are about money in suspense."""
     charged: frozenset[ProviderRef] = frozenset()
     """Balance transactions whose fee is already booked."""
+    balances: tuple[tuple[str, int], ...] = ()
+    """Money kept for the customer that nothing reserves, per currency, where it was asked for."""
+    policy: CollectionPolicy = UNDECLARED
 
 
 def invoice_of(books: Books, invoice: InvoiceId) -> Invoice | None:

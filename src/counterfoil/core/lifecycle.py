@@ -167,7 +167,13 @@ def moves(**table: str) -> frozenset[tuple[str, str]]:
     return frozenset((state, target) for state, targets in table.items() for target in targets.split())
 
 
-INVOICE_MOVES: Final = moves(draft="open void", open="paid void uncollectible", uncollectible="paid void", paid="")
+INVOICE_MOVES: Final = moves(
+    draft="open void",
+    open="paid void uncollectible",
+    uncollectible="paid void",
+    # A bank debit that had succeeded comes back: what it paid is owed again.
+    paid="open",
+)
 PAYMENT_MOVES: Final = moves(
     pending="processing requires_action succeeded failed canceled",
     processing="requires_action succeeded failed canceled",
@@ -176,6 +182,8 @@ PAYMENT_MOVES: Final = moves(
     failed="processing requires_action succeeded canceled",
     # Money that arrives for a payment we gave up is still money.
     canceled="succeeded",
+    # What had succeeded is taken back by the customer's bank.
+    succeeded="failed",
 )
 LEG_MOVES: Final = moves(
     waiting="processing canceled settled",

@@ -375,6 +375,8 @@ create table invoice (
     collector text not null check (collector in ('ours', 'provider')),
     provider_ref text,
     discount_minor bigint not null check (discount_minor >= 0),
+    -- Somebody wants it void; it will be as soon as the last collector at the provider has ended.
+    void_asked_at timestamptz,
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, account, provider_ref),
@@ -487,6 +489,15 @@ create table purchase_policy (
     primary key (tenant, version)
 );
 
+-- What a tenant's collecting is held to: versions, of which the last one holds.
+create table collection_policy (
+    tenant text not null references tenant,
+    version int not null check (version > 0),
+    terms jsonb not null,
+    created_at timestamptz not null,
+    primary key (tenant, version)
+);
+
 create table number_series (
     tenant text not null references tenant,
     series text not null,
@@ -538,9 +549,12 @@ create table leg (
     settled_at timestamptz,
     means text,
     claim text check (claim in ('unchecked', 'checked')),
+    -- What names money that somebody else took: the bank's or the cashier's own reference, recorded once for ever.
+    reference text check (reference <> ''),
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, payment, position),
+    unique (tenant, reference),
     -- One handle and one charge belong to one leg, for ever.
     unique (tenant, account, provider_ref),
     unique (tenant, account, charge_ref),
@@ -552,6 +566,7 @@ create table leg (
     check ((kind = 'credit') = (quantity > 0)),
     check ((kind = 'provider') = (account is not null)),
     check (claim is null or kind = 'provider'),
+    check (reference is null or kind = 'external'),
     check ((settled_at is not null) = (status in ('settled', 'returned')))
 );
 
@@ -1162,6 +1177,7 @@ begin
         ('open', 'paid'),
         ('open', 'uncollectible'),
         ('open', 'void'),
+        ('paid', 'open'),
         ('uncollectible', 'paid'),
         ('uncollectible', 'void')
     ) then
@@ -1198,7 +1214,8 @@ begin
         ('requires_action', 'canceled'),
         ('requires_action', 'failed'),
         ('requires_action', 'processing'),
-        ('requires_action', 'succeeded')
+        ('requires_action', 'succeeded'),
+        ('succeeded', 'failed')
     ) then
         raise exception 'payment % may not go from % to %', old.id, old.status, new.status
             using errcode = 'check_violation', constraint = 'payment_moves', table = 'payment';
@@ -1558,5 +1575,5 @@ grant delete on hook_secret, delivery_body to counterfoil_app;
 revoke insert, update, delete on tenant, service_unit from counterfoil_app;
 grant insert on service_unit to counterfoil_app;
 revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
-revoke update on pack_version, purchase_policy from counterfoil_app;
+revoke update on pack_version, purchase_policy, collection_policy from counterfoil_app;
 grant update (collecting) on allocation to counterfoil_app;
