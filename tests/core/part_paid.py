@@ -20,7 +20,6 @@ from core.world import World
 from counterfoil.core.books import (
     Allocation,
     Books,
-    ClaimStatus,
     Confirmation,
     Hold,
     Invoice,
@@ -34,6 +33,7 @@ from counterfoil.core.ids import HoldId, LegId, PaymentId, ProviderRef, WalletId
 from counterfoil.core.lifecycle import HoldStatus, InvoiceStatus, LegStatus, PaymentStatus
 from counterfoil.core.settlement import decide_intent
 from counterfoil.core.status import invoice_payment_status, payment_status
+from counterfoil.core.terms import ClaimStatus
 
 PAYMENT = PaymentId(typeid("pmt", 1))
 CREDIT, CARD = LegId(typeid("leg", 1)), LegId(typeid("leg", 2))

@@ -24,12 +24,14 @@ from counterfoil.core.bought import PendingLine
 from counterfoil.core.ids import (
     AutoTopupId,
     CaseId,
+    CreditNoteId,
     HoldId,
     LegId,
     OrderId,
     PaymentId,
     PendingLineId,
     ProviderRef,
+    RefundId,
     typeid,
 )
 from counterfoil.core.lifecycle import (
@@ -41,11 +43,13 @@ from counterfoil.core.lifecycle import (
     OrderStatus,
     PaymentStatus,
     PendingLineStatus,
+    RefundStatus,
     WalletStatus,
 )
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, CreateIntent, Order
-from counterfoil.store import auto_topups, purchases, subjects
+from counterfoil.core.refunded import CreditNote, Destination, GivenBack, LineBack, LotBack, MadeBy, Refund
+from counterfoil.store import auto_topups, purchases, refunds, subjects
 from counterfoil.store.database import Database
 from counterfoil.store.subjects import TABLES, SubjectMoved
 from store.road import TENANT
@@ -99,6 +103,34 @@ LINE = replace(line(0), kind=LineKind.CREDIT_PURCHASE, purchase=BOUGHT.id)
 WAITING = PendingLine(
     PendingLineId(typeid("pline", 1)), CUSTOMER, ACCOUNT, PendingLineStatus.WAITING, "July", "USD", 2_500, 0, NOW, NOW
 )
+REFUND = Refund(
+    id=RefundId(typeid("rfnd", 1)),
+    customer=CUSTOMER,
+    account=ACCOUNT,
+    destination=Destination.SOURCE,
+    made_by=MadeBy.US,
+    status=RefundStatus.FAILED,
+    amount_minor=1_000,
+    currency="USD",
+    created_at=NOW,
+    given=GivenBack((LineBack(line(1).id, 900, 100),), (LotBack(purchase().id, grant(1, 30).id, 900, taken=7),)),
+    payment=PAYMENT.id,
+    leg=CARD_LEG.id,
+    ended_at=NOW,
+    failure_code="charge_disputed",
+)
+NOTE = CreditNote(
+    id=CreditNoteId(typeid("cnote", 1)),
+    customer=CUSTOMER,
+    invoice=invoice().id,
+    number="CN-000001",
+    currency="USD",
+    total_minor=500,
+    tax_minor=100,
+    created_at=NOW,
+    lines=(LineBack(line(1).id, 400, 100),),
+    reduced_minor=500,
+)
 EVERYTHING: tuple[Subject, ...] = (
     customer(),
     method(),
@@ -112,6 +144,8 @@ EVERYTHING: tuple[Subject, ...] = (
     CREDIT_LEG,
     CARD_LEG,
     HOLD,
+    REFUND,
+    NOTE,
     ORDER,
     CASE,
     WAITING,
@@ -149,6 +183,8 @@ def loaded(house: Database) -> dict[type, Any]:
             *subjects.payments(tx, [PAYMENT.id]),
             *subjects.legs(tx, [PAYMENT.id]),
             *subjects.orders(tx, legs),
+            *refunds.of(tx, legs),
+            *refunds.notes_of(tx, [invoice().id]),
         ]
     return {type(each): each for each in found}
 

@@ -37,7 +37,8 @@ from counterfoil.core.lifecycle import (
 )
 from counterfoil.core.money import Money, ServiceUnit
 from counterfoil.core.orders import Order
-from counterfoil.core.terms import UNDECLARED, CollectionPolicy, Overdraft, Shortfall
+from counterfoil.core.refunded import CreditNote, Refund
+from counterfoil.core.terms import UNDECLARED, ClaimStatus, CollectionPolicy, Overdraft, Shortfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,7 @@ class Hold:
     status: HoldStatus
     released_minor: int = 0
     """The cost basis that using this share released; set when it settles, so that a return gives exactly it back."""
+    returned_minor: int = 0  # what of `minor` was refunded since: the same share of quantity and cost basis went back
 
 
 class LineKind(StrEnum):
@@ -213,6 +215,8 @@ class Line:
     tax_minor: int = 0
     purchase: PurchaseId | None = None
     """The purchase that this line bills, or whose fee it is."""
+    returned_net_minor: int = 0  # what of its price, and of its tax, refunds and credit notes gave back
+    returned_tax_minor: int = 0
 
     @property
     def gross_minor(self) -> int:
@@ -227,6 +231,7 @@ class Invoice:
     `collect_at_due` asks the scheduler to launch the payment when `due_at` comes. One that the provider collects
     mirrors its invoice `provider_ref`: its number is the provider's, and the provider's coupons took `discount_minor`
     off its lines; total = lines − discount. `void_asked_at`: it is void as soon as its last collector has ended.
+    `credited_minor` of the debt came off by credit notes.
     """
 
     id: InvoiceId
@@ -250,13 +255,14 @@ class Invoice:
     provider_ref: ProviderRef | None = None
     discount_minor: int = 0
     void_asked_at: datetime | None = None
+    credited_minor: int = 0
 
     @property
     def due_minor(self) -> int:
         """What is still owed. A draft and a void invoice owe nothing."""
         if self.status in (InvoiceStatus.DRAFT, InvoiceStatus.VOID):
             return 0
-        return self.total_minor - self.paid_minor
+        return self.total_minor - self.credited_minor - self.paid_minor
 
     @property
     def due(self) -> Money:
@@ -282,15 +288,6 @@ class Confirmation(StrEnum):
     CLIENT = "client"
     HOST = "host"
     """The host application made the provider's object and confirms it itself; we only watch."""
-
-
-class ClaimStatus(StrEnum):
-    """How far the claim of a provider object that the host application made has come."""
-
-    UNCHECKED = "unchecked"
-    """Nobody has looked at the object yet: it may be somebody else's, so nothing is done to it at the provider."""
-    CHECKED = "checked"
-    """It was seen to fit: currency and customer are those of the invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +322,7 @@ class Leg:
     means: str | None = None
     claim: ClaimStatus | None = None
     reference: str | None = None
+    refunded_minor: int = 0  # of what was received: what goes back, or went
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +380,8 @@ Subject: TypeAlias = (
     | Purchase
     | PendingLine
     | AutoTopup
+    | Refund
+    | CreditNote
 )
 
 
@@ -409,6 +409,8 @@ class Books:
     """The policies that bought these purchases, or that the news is about."""
     pending_lines: tuple[PendingLine, ...] = ()
     """Lines that wait for their invoice date, where they were asked for."""
+    refunds: tuple[Refund, ...] = ()
+    """Those of the legs and purchases, where they were asked for."""
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()
@@ -469,19 +471,13 @@ def default_method(books: Books) -> Method | None:
 def with_changes(books: Books, changes: Iterable[Subject]) -> Books:
     """Give the books as they would be after these changes, so that one rule can build on another's result."""
     for after in changes:
-        books = _with_change(books, after)
+        if isinstance(after, Customer):
+            books = replace(books, customer=after)
+        elif shelf := SHELVES.get(type(after)):
+            kept = [each for each in getattr(books, shelf) if each.id != after.id]
+            shelved: dict[str, Any] = {shelf: tuple(sorted([*kept, after], key=lambda each: each.id))}
+            books = replace(books, **shelved)
     return books
-
-
-def _with_change(books: Books, after: Subject) -> Books:
-    if isinstance(after, Customer):
-        return replace(books, customer=after)
-    shelf = SHELVES.get(type(after))
-    if shelf is None:
-        return books
-    kept = [each for each in getattr(books, shelf) if each.id != after.id]
-    shelved: dict[str, Any] = {shelf: tuple(sorted([*kept, after], key=lambda each: each.id))}
-    return replace(books, **shelved)
 
 
 SHELVES: Final[dict[type, str]] = {
@@ -497,4 +493,5 @@ SHELVES: Final[dict[type, str]] = {
     Purchase: "purchases",
     AutoTopup: "topups",
     PendingLine: "pending_lines",
+    Refund: "refunds",
 }

@@ -15,6 +15,8 @@ from typing import Final, TypeAlias
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import Money
 
+REFUND_MARK: Final = "counterfoil_refund"
+"""Metadata key under which the id of our refund travels on the provider's."""
 LEG_MARK: Final = "counterfoil_leg"
 """Metadata key under which our own leg id travels on every provider object that we create."""
 INVOICE_MARK: Final = "counterfoil_invoice"
@@ -198,12 +200,17 @@ class BalanceFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """Money that the provider gives back of a payment. `status` is its word: pending, succeeded, failed, canceled."""
+    """Money that the provider gives back of a payment. `status` is its word: pending, succeeded, failed, canceled.
+
+    `mark` names our refund, if it is one; `failure` is the provider's word for why it failed.
+    """
 
     ref: ProviderRef
     status: str
     minor: int
     currency: str
+    mark: str | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ PendingLineId = NewType("PendingLineId", str)
 EndpointId = NewType("EndpointId", str)
 """Of where a host application is told of events."""
 DeliveryId = NewType("DeliveryId", str)
+RefundId = NewType("RefundId", str)
+CreditNoteId = NewType("CreditNoteId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -53,6 +55,8 @@ PREFIXES: Final = {
     "pending_line": "pline",
     "payment": "pmt",
     "leg": "leg",
+    "refund": "rfnd",
+    "credit_note": "cnote",
     "order": "ordr",
     "inbox": "pevt",
     "decision": "dec",

@@ -13,7 +13,6 @@ from counterfoil.core.books import (
     Allocation,
     Books,
     Case,
-    ClaimStatus,
     Confirmation,
     Invoice,
     Leg,
@@ -46,6 +45,7 @@ from counterfoil.core.ids import CaseId, InvoiceId, LegId, MethodId, NewId, Paym
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
 from counterfoil.core.money import MINOR_MAX, Money, chargeable, smallest_charge, smallest_step
 from counterfoil.core.status import open_provider_legs, reserved_minor
+from counterfoil.core.terms import ClaimStatus
 
 RULE: Final = "launch-payment@1"
 

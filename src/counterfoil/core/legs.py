@@ -10,7 +10,6 @@ from datetime import datetime
 from counterfoil.core import credits, journal, purchases
 from counterfoil.core.books import (
     Books,
-    ClaimStatus,
     Grant,
     Hold,
     Invoice,
@@ -31,6 +30,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, CreateIntent, Instruction, Order
 from counterfoil.core.recognition import catch_up_all
 from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, legs_for, payment_status, reserved_minor
+from counterfoil.core.terms import ClaimStatus
 
 
 def apply_to_invoices(books: Books, leg: Leg, received: int, now: datetime) -> list[tuple[Invoice, Invoice]]:

@@ -122,6 +122,16 @@ class PendingLineStatus(StrEnum):
     CANCELED = "canceled"
 
 
+class RefundStatus(StrEnum):
+    """Where money that goes back stands. An unknown outcome stays `processing`: unknown is never failed."""
+
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """It was refused, or came back after it had succeeded. What it gave back is restored."""
+    CANCELED = "canceled"
+
+
 class CaseStatus(StrEnum):
     """Whether a person has answered the question."""
 
@@ -219,6 +229,8 @@ PURCHASE_MOVES: Final = moves(
 AUTO_TOPUP_MOVES: Final = moves(on="off suspended", off="on", suspended="on off")
 SPEND_HOLD_MOVES: Final = moves(open="settled released expired")
 PENDING_LINE_MOVES: Final = moves(waiting="invoiced canceled")
+# A bank may return a refund days after it succeeded.
+REFUND_MOVES: Final = moves(processing="succeeded failed canceled", succeeded="failed")
 CASE_MOVES: Final = moves(open="resolved")
 # Whoever takes a run over from a process that died begins it again.
 RUN_MOVES: Final = moves(queued="looking", looking="deciding", deciding="looking done unfinished")
@@ -239,6 +251,7 @@ MACHINES: Final = {
     "purchase": (PurchaseStatus, PURCHASE_MOVES),
     "auto_topup": (AutoTopupStatus, AUTO_TOPUP_MOVES),
     "pending_line": (PendingLineStatus, PENDING_LINE_MOVES),
+    "refund": (RefundStatus, REFUND_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
     "reconcile_run": (RunStatus, RUN_MOVES),
     "hook_endpoint": (EndpointStatus, ENDPOINT_MOVES),

@@ -16,7 +16,17 @@ from counterfoil.core.facts import (
     MissingFact,
     ProviderInvoiceFact,
 )
-from counterfoil.core.ids import AccountId, CustomerId, InvoiceId, LegId, LineId, MethodId, OrderId, ProviderRef
+from counterfoil.core.ids import (
+    AccountId,
+    CustomerId,
+    InvoiceId,
+    LegId,
+    LineId,
+    MethodId,
+    OrderId,
+    ProviderRef,
+    RefundId,
+)
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.money import Money
 
@@ -136,6 +146,17 @@ class DeleteDraft:
 
     invoice: InvoiceId
     ref: ProviderRef
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRefund:
+    """Give money of a collected payment back, whose id we hold. It carries our refund's id as a mark."""
+
+    refund: RefundId
+    leg: LegId
+    ref: ProviderRef
+    amount: Money
+    reason: str | None
 
 
 OnInvoice: TypeAlias = AddInvoiceLine | FinalizeInvoice | PayInvoice | VoidInvoice | DeleteDraft

@@ -12,7 +12,6 @@ from counterfoil.core import journal, legs, watching
 from counterfoil.core.books import (
     Books,
     Case,
-    ClaimStatus,
     Confirmation,
     Invoice,
     Leg,
@@ -46,6 +45,7 @@ from counterfoil.core.lifecycle import LegStatus, OrderStatus, may_move
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, confirmed_by
 from counterfoil.core.status import others_collect
+from counterfoil.core.terms import ClaimStatus
 
 RULE: Final = "settle-intent@1"
 CREDITS_KEPT_FOR: Final = timedelta(hours=24)

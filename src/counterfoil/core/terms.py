@@ -57,3 +57,12 @@ class CollectionPolicy:
 
 UNDECLARED: Final = CollectionPolicy()
 """What holds while a tenant has declared nothing."""
+
+
+class ClaimStatus(StrEnum):
+    """How far the claim of a provider object that the host application made has come."""
+
+    UNCHECKED = "unchecked"
+    """Nobody has looked at the object yet: it may be somebody else's, so nothing is done to it at the provider."""
+    CHECKED = "checked"
+    """It was seen to fit: currency and customer are those of the invoice."""

@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from counterfoil.core.books import Allocation, Subject, Wallet
 from counterfoil.core.orders import Order
+from counterfoil.core.refunded import CreditNote, Refund
 from counterfoil.store.codec import document, encode, hints_of
 from counterfoil.store.database import Tx
 from counterfoil.store.subjects import TABLES, SubjectMoved, columns_of, to_row
@@ -20,7 +21,7 @@ Pair = tuple[Subject | None, Subject]
 
 FIRST_TO_LAST: Final = (
     *("customer", "method", "wallet", "auto_topup", "purchase", "grant_lot", "invoice", "invoice_line"),
-    *("pending_line", "payment", "leg", "hold", "review_case", "provider_order"),
+    *("pending_line", "payment", "leg", "hold", "refund", "credit_note", "review_case", "provider_order"),
 )
 ORDER: Final = {table: place for place, table in enumerate(FIRST_TO_LAST)}
 """Tables in the order that foreign keys want: what is pointed at comes first."""
@@ -66,12 +67,16 @@ def _document(subject: Subject) -> dict[str, Any]:
     document = {name: encode(value) for name, value in to_row(subject).items()}
     if isinstance(subject, Order):
         document["instruction"] = encode(subject.instruction)
+    if isinstance(subject, Refund):
+        document["given"] = encode(subject.given)
+    if isinstance(subject, CreditNote):
+        document["lines"] = encode(subject.lines)
     return document
 
 
 def _difference(before: Subject, after: Subject) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]:
     """Give the columns that changed, and their values as they were and as they are to be, under names of their own."""
-    if isinstance(after, Order | Wallet):
+    if isinstance(after, Order | Wallet | Refund):
         # A few of their columns are not simply a field.
         old, new = _document(before), _document(after)
         changed = tuple(name for name in new if new[name] != old[name])
@@ -133,7 +138,7 @@ def _types_of(kind: Any) -> dict[str, LiteralString]:
     """Give the type of each column of a subject, wide enough for whatever the column holds."""
     hints = hints_of(kind)
     types = {column: _type_of(hints[name]) for name, column, _ in columns_of(kind)}
-    return types | ({"instruction": "jsonb", "verb": "text"} if kind is Order else {})
+    return types | EXTRA_TYPES.get(kind, {})
 
 
 def _type_of(hint: Any) -> LiteralString:
@@ -142,6 +147,10 @@ def _type_of(hint: Any) -> LiteralString:
     return TYPES.get(getattr(hint, "__supertype__", hint), "text")
 
 
+EXTRA_TYPES: Final[dict[Any, dict[str, LiteralString]]] = {
+    Order: {"instruction": "jsonb", "verb": "text"},
+    Refund: {"given": "jsonb"},
+}
 TYPES: Final[dict[Any, LiteralString]] = {
     int: "bigint",
     bool: "boolean",

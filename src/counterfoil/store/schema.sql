@@ -377,6 +377,8 @@ create table invoice (
     discount_minor bigint not null check (discount_minor >= 0),
     -- Somebody wants it void; it will be as soon as the last collector at the provider has ended.
     void_asked_at timestamptz,
+    -- What of the debt credit notes took off.
+    credited_minor bigint not null default 0 check (credited_minor >= 0 and paid_minor + credited_minor <= total_minor),
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, account, provider_ref),
@@ -387,13 +389,13 @@ create table invoice (
     check ((status = 'void') = (voided_at is not null)),
     -- A draft and a void invoice owe nothing; an open one still owes something.
     check (status not in ('draft', 'void') or paid_minor = 0),
-    check (status not in ('open', 'uncollectible') or paid_minor < total_minor or discount_minor > 0),
+    check (status not in ('open', 'uncollectible') or paid_minor + credited_minor < total_minor or discount_minor > 0),
     check (collector = 'provider' or (provider_ref is null and discount_minor = 0)),
     -- Paid is one fact: status, amount, date and means are there together, or none of them.
     check (
         (status = 'paid') = (paid_at is not null)
         and (paid_at is null) = (paid_with is null)
-        and (status <> 'paid' or (paid_minor = total_minor and payment_status = 'succeeded'))
+        and (status <> 'paid' or (paid_minor + credited_minor = total_minor and payment_status = 'succeeded'))
     )
 );
 
@@ -415,6 +417,9 @@ create table invoice_line (
     net_minor bigint not null check (net_minor >= 0),
     tax_minor bigint not null check (tax_minor >= 0),
     purchase text,
+    -- What of its price, and of its tax, refunds and credit notes gave back.
+    returned_net_minor bigint not null default 0 check (returned_net_minor between 0 and net_minor),
+    returned_tax_minor bigint not null default 0 check (returned_tax_minor between 0 and tax_minor),
     primary key (tenant, id),
     unique (tenant, invoice, position),
     foreign key (tenant, invoice) references invoice,
@@ -551,6 +556,8 @@ create table leg (
     claim text check (claim in ('unchecked', 'checked')),
     -- What names money that somebody else took: the bank's or the cashier's own reference, recorded once for ever.
     reference text check (reference <> ''),
+    -- What goes back of it, or went: never more than came.
+    refunded_minor bigint not null default 0 check (refunded_minor between 0 and received_minor),
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, payment, position),
@@ -625,12 +632,119 @@ create table hold (
     minor bigint not null check (minor > 0),
     status text not null,
     released_minor bigint not null default 0 check (released_minor >= 0),
+    -- What of `minor` was refunded since; the same share of its quantity and cost basis went back to the lot.
+    returned_minor bigint not null default 0 check (returned_minor between 0 and minor),
     primary key (tenant, id),
     unique (tenant, leg, grant_lot),
     foreign key (tenant, leg) references leg,
     foreign key (tenant, wallet) references wallet,
     foreign key (tenant, grant_lot) references grant_lot
 );
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What goes back: refunds, credit notes
+-- ---------------------------------------------------------------------------------------------------------------------
+
+create table refund (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    -- A leg's, or a purchase's that somebody else collected.
+    payment text,
+    leg text,
+    purchase text,
+    destination text not null check (destination in ('source', 'balance', 'wallet', 'manual')),
+    made_by text not null check (made_by in ('us', 'provider')),
+    status text not null,
+    amount_minor bigint not null check (amount_minor > 0),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    -- What it is made of, line by line and lot by lot, so that one which comes back is undone exactly.
+    given jsonb not null,
+    reason text check (reason in ('requested_by_customer', 'duplicate', 'fraudulent', 'other')),
+    provider_ref text,
+    wallet text,
+    grant_lot text,
+    succeeded_at timestamptz,
+    ended_at timestamptz,
+    failure_code text,
+    failure_text text,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    -- An object of the provider's is one refund, for ever.
+    unique (tenant, account, provider_ref),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, account) references provider_account,
+    foreign key (tenant, payment) references payment,
+    foreign key (tenant, leg) references leg,
+    foreign key (tenant, purchase) references purchase,
+    foreign key (tenant, wallet) references wallet,
+    foreign key (tenant, grant_lot) references grant_lot,
+    check ((leg is null) = (payment is null) and (leg is not null or purchase is not null)),
+    check (made_by = 'us' or provider_ref is not null),
+    check ((status = 'succeeded') <= (succeeded_at is not null)),
+    check ((status in ('failed', 'canceled')) = (ended_at is not null))
+);
+
+create index refund_of_leg on refund (tenant, leg) where leg is not null;
+create index refund_of_purchase on refund (tenant, purchase) where purchase is not null;
+create index refund_of_customer on refund (tenant, customer, id);
+-- What a sweep looks at again, however old it is.
+create index refund_open on refund (tenant, account) where status = 'processing';
+
+-- A leg says how much of it goes back or went, and its check bounds that by what it received. That it says so truly is
+-- checked when a transaction ends, whatever program wrote.
+create function refunds_are_counted() returns trigger
+language plpgsql as $$
+declare
+    counted bigint;
+    refunds bigint;
+    which text;
+begin
+    if tg_table_name = 'leg' then
+        which := new.id;
+    else
+        which := new.leg;
+    end if;
+    select refunded_minor into counted from leg where tenant = new.tenant and id = which;
+    select coalesce(sum(amount_minor), 0) into refunds from refund
+    where tenant = new.tenant and leg = which and status in ('processing', 'succeeded');
+    if counted <> refunds then
+        raise exception 'leg % says that % go back, its refunds come to %', which, counted, refunds
+            using errcode = 'check_violation', constraint = 'refunds_are_counted', table = 'leg';
+    end if;
+    return null;
+end $$;
+
+create constraint trigger refund_is_counted after insert or update of status, amount_minor on refund
+deferrable initially deferred for each row execute function refunds_are_counted();
+create constraint trigger leg_counts_refunds after update of refunded_minor on leg
+deferrable initially deferred for each row execute function refunds_are_counted();
+
+-- A document that reduces what an invoice bills. What of it came off the debt, and what is the customer's balance.
+create table credit_note (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    invoice text not null,
+    number text not null,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    total_minor bigint not null check (total_minor > 0),
+    tax_minor bigint not null check (tax_minor between 0 and total_minor),
+    lines jsonb not null,
+    reduced_minor bigint not null check (reduced_minor >= 0),
+    balance_minor bigint not null check (balance_minor >= 0),
+    reason text not null,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, number),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, invoice) references invoice,
+    check (reduced_minor + balance_minor = total_minor)
+);
+
+create index credit_note_of_invoice on credit_note (tenant, invoice);
+create index credit_note_of_customer on credit_note (tenant, customer, id);
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- The journal
@@ -1450,6 +1564,27 @@ create trigger pending_line_moves before update of status on pending_line
 for each row when (old.status <> new.status)
 execute function pending_line_moves();
 
+alter table refund add constraint refund_states check (status in ('canceled', 'failed', 'processing', 'succeeded'));
+
+create function refund_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('processing', 'canceled'),
+        ('processing', 'failed'),
+        ('processing', 'succeeded'),
+        ('succeeded', 'failed')
+    ) then
+        raise exception 'refund % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'refund_moves', table = 'refund';
+    end if;
+    return new;
+end $$;
+
+create trigger refund_moves before update of status on refund
+for each row when (old.status <> new.status)
+execute function refund_moves();
+
 alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
 
 create function review_case_moves() returns trigger
@@ -1577,3 +1712,5 @@ grant insert on service_unit to counterfoil_app;
 revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
 revoke update on pack_version, purchase_policy, collection_policy from counterfoil_app;
 grant update (collecting) on allocation to counterfoil_app;
+grant update (returned_net_minor, returned_tax_minor) on invoice_line to counterfoil_app;
+revoke update on credit_note from counterfoil_app;

@@ -26,6 +26,7 @@ from counterfoil.core.bought import PendingLine, Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import Money, ServiceUnit
 from counterfoil.core.orders import Order
+from counterfoil.core.refunded import CreditNote, Refund
 from counterfoil.store.codec import as_type, decode, hints_of, reader, to_json
 from counterfoil.store.database import Row, Tx
 
@@ -46,8 +47,14 @@ TABLES: Final[dict[type, str]] = {
     Purchase: "purchase",
     AutoTopup: "auto_topup",
     PendingLine: "pending_line",
+    Refund: "refund",
+    CreditNote: "credit_note",
 }
-RENAMED: Final[dict[tuple[type, str], str]] = {(Hold, "grant"): "grant_lot", (Purchase, "grant"): "grant_lot"}
+RENAMED: Final[dict[tuple[type, str], str]] = {
+    (Hold, "grant"): "grant_lot",
+    (Purchase, "grant"): "grant_lot",
+    (Refund, "grant"): "grant_lot",
+}
 """Fields whose column has another name, because the field's is a reserved word."""
 
 
@@ -120,6 +127,10 @@ def to_row(subject: Subject) -> dict[str, Any]:
     if isinstance(subject, Order):
         row["instruction"] = to_json(subject.instruction)
         row["verb"] = type(subject.instruction).__name__
+    if isinstance(subject, Refund):
+        row["given"] = to_json(subject.given)
+    if isinstance(subject, CreditNote):
+        row["lines"] = to_json(subject.lines)
     return row
 
 
@@ -340,7 +351,17 @@ def related_invoices(tx: Tx, payment_ids: Iterable[str]) -> list[str]:
 
 def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
     """Give the customer that a subject belongs to, without locking anything."""
-    if noun in ("customer", "wallet", "invoice", "payment", "method", "purchase", "pending_line", "auto_topup"):
+    if noun in (
+        "customer",
+        "wallet",
+        "invoice",
+        "payment",
+        "method",
+        "purchase",
+        "pending_line",
+        "auto_topup",
+        "refund",
+    ):
         column = "id" if noun == "customer" else "customer"
         sql = SQL("select {} as customer from {} where tenant = %(tenant)s and id = %(id)s").format(
             Identifier(column), Identifier(noun)
@@ -351,6 +372,11 @@ def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
     return str(row["customer"]) if row and row["customer"] else None
 
 
+OWNED: Final = frozenset(
+    {"customer", "wallet", "invoice", "payment", "method", "purchase", "pending_line", "auto_topup", "refund"}
+    | {"credit_note"}
+)
+"""Nouns whose table is called as they are and names the customer."""
 PARENTS: Final[dict[str, LiteralString]] = {
     "leg": """
         select p.customer from leg l join payment p on p.tenant = l.tenant and p.id = l.payment
