@@ -54,7 +54,7 @@ from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import accounts, journal, mirrors, subjects
+from counterfoil.store import accounts, checkouts, journal, mirrors, subjects
 from counterfoil.store.database import Row, Tx
 
 FETCHED = frozenset({"payment_intent", "checkout.session", "customer", "payment_method", "invoice", "customer_balance"})
@@ -168,7 +168,7 @@ def _held(tx: Tx, row: Row, fact: IntentFact) -> Held:
     fee = bool(fact.charge_fee and journal.booked(tx, [f"fee:{fact.charge_fee.ref}"]))
     # A look of our own is the second one, after the checkouts were looked at.
     ours = row["kind"].endswith(LOOKED_AT)
-    checkouts = () if ours else subjects.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
+    checkouts = () if ours else checkouts.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
     customer = subjects.customer_of_ref(tx, row["account"], fact.customer_ref) if fact.customer_ref else None
     return Held(money, fee, checkouts, CustomerId(customer) if customer else None)
 
