@@ -168,9 +168,9 @@ def _held(tx: Tx, row: Row, fact: IntentFact) -> Held:
     fee = bool(fact.charge_fee and journal.booked(tx, [f"fee:{fact.charge_fee.ref}"]))
     # A look of our own is the second one, after the checkouts were looked at.
     ours = row["kind"].endswith(LOOKED_AT)
-    checkouts = () if ours else checkouts.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
+    claimed = () if ours else checkouts.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
     customer = subjects.customer_of_ref(tx, row["account"], fact.customer_ref) if fact.customer_ref else None
-    return Held(money, fee, checkouts, CustomerId(customer) if customer else None)
+    return Held(money, fee, claimed, CustomerId(customer) if customer else None)
 
 
 def books_for_intent(tx: Tx, customer: str, payment: str, fact: Fact | None) -> Books:
