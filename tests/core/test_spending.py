@@ -49,7 +49,7 @@ LOTS = st.builds(
     expires_at=st.sampled_from([None, NOW, NOW + HOUR, NOW + 2 * HOUR]),
     created_at=st.sampled_from([NOW - HOUR, NOW]),
     features=st.sampled_from([(), ("chat",), ("image", "chat")]),
-    pool=st.sampled_from(["", "", "pro"]),
+    pool=st.sampled_from(["", "", "pro", "family"]),
 )
 
 
@@ -93,20 +93,24 @@ def test_the_same_lots_give_the_same_draws_in_whatever_order_they_were_read(
     st.lists(LOTS, max_size=8, unique_by=lambda each: each.id),
     st.integers(1, 120),
     st.sampled_from([None, "chat", "image", "video"]),
+    st.sampled_from([(), ("pro",), ("pro", "family"), ("family", "pro")]),
 )
-def test_draws_follow_the_one_published_order(lots: list[Lot], amount: int, feature: str | None) -> None:
+def test_draws_follow_the_one_published_order(
+    lots: list[Lot], amount: int, feature: str | None, pools: tuple[str, ...]
+) -> None:
     """The plain records have no order of their own: what is drawn is what `credits.eligible` gives, in its order."""
     expected, left = [], amount
-    for each in eligible([as_grant(each) for each in lots], NOW, feature):
+    for each in eligible([as_grant(each) for each in lots], NOW, feature, pools):
         share = min(left, each.free)
         expected += [(f"grant:{each.id}", share)] if share else []
         left -= share
 
-    answer = spend(purse(*lots), amount, feature)
+    answer = decide_spend(purse(*lots), amount, feature, NOW, NOW, pools)
 
     if left:
         assert isinstance(answer, Refusal)
     else:
+        assert isinstance(answer, Cover)
         assert answer.draws == expected
 
 

@@ -17,6 +17,7 @@ NEWS: Final = f"{STORIES}/test_news_and_what_it_does.py"
 CLAIMS: Final = f"{STORIES}/test_claims.py"
 LOTS: Final = f"{STORIES}/test_lots.py"
 SPENDS: Final = f"{STORIES}/test_spends.py"
+POOLS: Final = "tests/doors/api/test_pools.py"
 LOTS_DOOR: Final = "tests/doors/api/test_lots.py"
 RECOGNITION: Final = "tests/core/test_recognition.py"
 CLAWBACK: Final = "tests/core/test_clawback.py"
@@ -368,6 +369,20 @@ MUTANTS: Final = (
         "        self.lots = sorted(lots, key=draw_key)",
         "        self.lots = sorted(lots, key=lambda lot: lot.id)",
         f"{MEET}::test_a_use_draws_lots_in_the_published_order_and_not_in_the_order_of_their_birth",
+    ),
+    Mutant(
+        "a plan that is used up eats credits without consent",
+        "counterfoil.core.spending",
+        "    return bool(pools) and not purse.overflow",
+        "    return False",
+        f"{POOLS}::test_without_consent_a_plan_that_is_used_up_never_eats_credits",
+    ),
+    Mutant(
+        "what went beyond a plan is taken out of the next allowance",
+        "counterfoil.core.credits",
+        "    quantity = 0 if grant.pool else min(grant.free, wallet.debt)",
+        "    quantity = min(grant.free, wallet.debt)",
+        f"{POOLS}::test_an_allowance_never_pays_what_is_owed_for_something_else",
     ),
     Mutant(
         "debt is counted as a lot",

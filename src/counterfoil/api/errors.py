@@ -158,6 +158,13 @@ REFUSALS: Final = Section(
             "Let the customer buy credits, then send the same request again; it may keep its key.",
         ),
         Entry(
+            "allowance_used_up",
+            "The plan's allowance can't pay for this use, and its owner did not agree that other credits may. Nothing "
+            "was drawn.",
+            "Wait for the next allowance, or ask the customer and set `overflow` on the wallet; then send the same "
+            "request again.",
+        ),
+        Entry(
             "hold_not_found",
             "There is no such hold, or it belongs to somebody else; the two are never told apart.",
             "Check the id; a hold that was refused was never placed.",

@@ -13,6 +13,12 @@ WHERE: Final[Doc] = {
     "wallet": {"type": "string", "description": "`wlt_…`, instead of customer and unit."},
     "amount": {"type": "string", "description": "A plain decimal string in the wallet's unit."},
     "feature": {"type": "string", "maxLength": 64, "description": "What it is used for."},
+    "pools": {
+        "type": "array",
+        "maxItems": 4,
+        "items": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._:-]{0,63}$"},
+        "description": "The plans whose allowances may pay for it, the matching one first, before other credits.",
+    },
 }
 KEY: Final[Doc] = {"type": "string", "maxLength": 255, "description": "Names this one; or the Idempotency-Key."}
 SPEND: Final[Doc] = {

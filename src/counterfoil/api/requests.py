@@ -17,6 +17,7 @@ from counterfoil.api.fields import (
     Metadata,
     Minor,
     MinorOrZero,
+    Pool,
     ProviderText,
     Quantity,
     ShortText,
@@ -85,13 +86,15 @@ class NewWallet(Strict):
     overdraft: Overdraft = Overdraft.REFUSE
     debt_limit: Quantity | None = None
     shortfall: Shortfall = Shortfall.DEBT
+    overflow: Flag = True
     alert_percents: Percents = [20, 5]
     alert_below: Levels = []
 
 
 class WalletTerms(Strict):
     """The terms of a wallet, all at once. `overdraft` is about use that no lot covers: only `debt` has a limit, null is
-    any amount. `shortfall` is about spent credits whose price is refunded. Somebody is told once after each top-up when
+    any amount. `shortfall` is about spent credits whose price is refunded, `overflow` whether the use of a plan
+    may go on to other credits. Somebody is told once after each top-up when
     less is left than `alert_percents` of it, or than `alert_below`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overdraft": "debt", "debt_limit": "5"}]})
@@ -99,6 +102,7 @@ class WalletTerms(Strict):
     overdraft: Overdraft
     debt_limit: Quantity | None = None
     shortfall: Shortfall = Shortfall.DEBT
+    overflow: Flag = True
     alert_percents: Percents = [20, 5]
     alert_below: Levels = []
 
@@ -111,8 +115,8 @@ class Cost(Strict):
 
 
 class NewGrant(Strict):
-    """A lot of credits. A lower `priority` is drawn first. With `features` it may be used for those only, and pays no
-    invoice."""
+    """A lot of credits. A lower `priority` is drawn first. With `features` it may be used for those only, with a
+    `pool` by uses that name it; neither pays an invoice."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -125,6 +129,7 @@ class NewGrant(Strict):
     cost: Cost | None = None
     priority: Annotated[StrictInt, Field(ge=0, le=1000)] = 50
     features: Features = []
+    pool: Pool | None = None
     effective_at: Instant | None = None
     expires_at: Instant | None = None
 

@@ -75,6 +75,7 @@ class Wallet(Answer):
     overdraft: str
     debt_limit: Units | None
     shortfall: str
+    overflow: bool
     alert_percents: list[int]
     alert_below: list[Units]
     created_at: Time
@@ -135,6 +136,7 @@ class Spend(Answer):
     written_off: str
     balance_after: str
     feature: str | None
+    pools: list[str]
     hold: str | None
     rule: str
     occurred_at: Time

@@ -18,6 +18,7 @@ class Hold(Answer):
     settled: str | None
     status: str
     feature: str | None
+    pools: list[str]
     rule: str
     spend: Spend | None
     expires_at: Time

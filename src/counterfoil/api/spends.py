@@ -135,7 +135,7 @@ class TakingIn(Door):
     async def _single(self, scope: Scope, send: Send, caller: Caller, body: bytes, dry_run: bool) -> None:
         request = _keyed(self._kind.single.decode(body), bare.key_of(scope), dry_run)
         if bare.may_hold_card(body):
-            bare.refuse_cards(request.key, request.feature, request.customer)
+            bare.refuse_cards(request.key, request.feature, request.customer, *request.pools)
         spender: Spender = scope["app"].state.spender
         if dry_run:
             (answer,) = await run_in_threadpool(self._kind.dry, spender, caller.tenant, [request])
@@ -173,7 +173,7 @@ class TakingIn(Door):
             return Refusal(422, "invalid_request", f"{param}: {message}", param)
         if looks_closer:
             try:
-                bare.refuse_cards(request.key, request.feature, request.customer)
+                bare.refuse_cards(request.key, request.feature, request.customer, *request.pools)
             except Problem as refused:
                 return Refusal(refused.status_code, refused.code, str(refused.detail))
         return request

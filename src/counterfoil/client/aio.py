@@ -61,6 +61,7 @@ class AsyncBilling:
         estimate: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         on_unavailable: OnUnavailable = "fail_closed",
         if_unsettled: IfUnsettled = "settle_estimate",
@@ -75,9 +76,10 @@ class AsyncBilling:
         Entering raises InsufficientCredits and the other refusals before anything is done. An exception inside
         releases the hold. Leaving without having settled books the estimate, or releases, as `if_unsettled` says.
         When Counterfoil can't be reached, `fail_closed` raises CounterfoilUnavailable; `fail_open` goes on without a
-        hold, and keeps what is settled to send it later. `customer` is `cust_…`, `ext:<your id>`, or a wallet.
+        hold, and keeps what is settled to send it later. `customer` is `cust_…`, `ext:<your id>`, or a wallet; `pools`
+        are the plans whose allowances may pay for it, the matching one first, before other credits.
         """
-        wanted = SpendRequest(customer, unit, estimate, feature, key)
+        wanted = SpendRequest(customer, unit, estimate, feature, key, pools=tuple(pools))
         return AsyncSpend(
             self, wanted, on_unavailable=on_unavailable, if_unsettled=if_unsettled, expires_in_s=expires_in_s
         )
@@ -90,6 +92,7 @@ class AsyncBilling:
         amount: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         occurred_at: datetime | None = None,
         on_unavailable: Literal["fail_closed"] = "fail_closed",
@@ -102,6 +105,7 @@ class AsyncBilling:
         amount: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         occurred_at: datetime | None = None,
         on_unavailable: Literal["fail_open"],
@@ -113,12 +117,13 @@ class AsyncBilling:
         amount: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         occurred_at: datetime | None = None,
         on_unavailable: OnUnavailable = "fail_closed",
     ) -> Spent | Unbooked:
         """Spend at once what was used. Give a `key` of your own, such as a request's id, to be safe over restarts."""
-        wanted = SpendRequest(customer, unit, amount, feature, key, occurred_at)
+        wanted = SpendRequest(customer, unit, amount, feature, key, occurred_at, tuple(pools))
         return await self._run(scripts.spending(self._desk, wanted, on_unavailable))
 
     async def spends(self, wanted: Sequence[SpendRequest]) -> tuple[SpendResult, ...]:

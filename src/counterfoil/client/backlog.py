@@ -46,11 +46,12 @@ class Unbooked:
     hold: str | None
     fate: Fate
     error: CounterfoilError
+    pools: tuple[str, ...] = ()
 
     @property
     def request(self) -> SpendRequest:
         """Give it as a spend without its hold."""
-        return SpendRequest(self.customer, self.unit, self.amount, self.feature, self.key, self.occurred_at)
+        return SpendRequest(self.customer, self.unit, self.amount, self.feature, self.key, self.occurred_at, self.pools)
 
     def without_hold(self) -> "Unbooked":
         """Give it as a spend of its own, because its hold ran out before it could be settled."""

@@ -62,6 +62,7 @@ class Billing:
         estimate: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         on_unavailable: OnUnavailable = "fail_closed",
         if_unsettled: IfUnsettled = "settle_estimate",
@@ -76,9 +77,10 @@ class Billing:
         Entering raises InsufficientCredits and the other refusals before anything is done. An exception inside
         releases the hold. Leaving without having settled books the estimate, or releases, as `if_unsettled` says.
         When Counterfoil can't be reached, `fail_closed` raises CounterfoilUnavailable; `fail_open` goes on without a
-        hold, and keeps what is settled to send it later. `customer` is `cust_…`, `ext:<your id>`, or a wallet.
+        hold, and keeps what is settled to send it later. `customer` is `cust_…`, `ext:<your id>`, or a wallet; `pools`
+        are the plans whose allowances may pay for it, the matching one first, before other credits.
         """
-        wanted = SpendRequest(customer, unit, estimate, feature, key)
+        wanted = SpendRequest(customer, unit, estimate, feature, key, pools=tuple(pools))
         return Spend(self, wanted, on_unavailable=on_unavailable, if_unsettled=if_unsettled, expires_in_s=expires_in_s)
 
     @overload
@@ -89,6 +91,7 @@ class Billing:
         amount: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         occurred_at: datetime | None = None,
         on_unavailable: Literal["fail_closed"] = "fail_closed",
@@ -101,6 +104,7 @@ class Billing:
         amount: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         occurred_at: datetime | None = None,
         on_unavailable: Literal["fail_open"],
@@ -112,12 +116,13 @@ class Billing:
         amount: Quantity,
         *,
         feature: str | None = None,
+        pools: Sequence[str] = (),
         key: str | None = None,
         occurred_at: datetime | None = None,
         on_unavailable: OnUnavailable = "fail_closed",
     ) -> Spent | Unbooked:
         """Spend at once what was used. Give a `key` of your own, such as a request's id, to be safe over restarts."""
-        wanted = SpendRequest(customer, unit, amount, feature, key, occurred_at)
+        wanted = SpendRequest(customer, unit, amount, feature, key, occurred_at, tuple(pools))
         return self._run(scripts.spending(self._desk, wanted, on_unavailable))
 
     def spends(self, wanted: Sequence[SpendRequest]) -> tuple[SpendResult, ...]:

@@ -11,7 +11,7 @@
 Django is imported when this module is, and by nothing else of Counterfoil: `pip install 'counterfoil[django]'`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any, TypeVar
 
@@ -59,6 +59,7 @@ def held(
     *,
     customer: Named,
     feature: str | None = None,
+    pools: Sequence[str] = (),
     on_unavailable: OnUnavailable = "fail_closed",
     if_unsettled: IfUnsettled = "settle_estimate",
 ) -> Callable[[View], View]:
@@ -76,6 +77,7 @@ def held(
                 unit,
                 amount,
                 feature=feature,
+                pools=pools,
                 on_unavailable=on_unavailable,
                 if_unsettled=if_unsettled,
             ) as spend:

@@ -10,7 +10,7 @@ async def chat(spend: Annotated[AsyncSpend, Depends(held("credits", "2", custome
     await spend.settle(used)
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import isawaitable
 from typing import Annotated, Any
@@ -71,6 +71,7 @@ def held(
     *,
     customer: Named,
     feature: str | None = None,
+    pools: Sequence[str] = (),
     on_unavailable: OnUnavailable = "fail_closed",
     if_unsettled: IfUnsettled = "settle_estimate",
 ) -> Callable[[Request], AsyncIterator[AsyncSpend]]:
@@ -85,6 +86,7 @@ def held(
             unit,
             await _of(estimate, request),
             feature=feature,
+            pools=pools,
             on_unavailable=on_unavailable,
             if_unsettled=if_unsettled,
         )

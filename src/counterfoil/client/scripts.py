@@ -96,7 +96,7 @@ class Use:
     def opening(self) -> Script[None]:
         """Hold the estimate. Raises Refused; when nothing answers, goes on without a hold if it fails open."""
         wanted = self.wanted
-        asked = verbs.hold(wanted.customer, wanted.unit, wanted.amount, wanted.feature, self.key, self._expires_in_s)
+        asked = verbs.hold(wanted, self.key, self._expires_in_s)
         try:
             self.hold = yield asked
         except CounterfoilUnavailable as error:
@@ -199,7 +199,9 @@ def _unbooked(
     desk: Desk, wanted: SpendRequest, amount: str, key: str, hold: str | None, error: CounterfoilUnavailable
 ) -> Unbooked:
     when = wanted.occurred_at or desk.ambient.now()
-    return Unbooked(key, wanted.customer, wanted.unit, amount, wanted.feature, when, hold, Fate.WAITING, error)
+    return Unbooked(
+        key, wanted.customer, wanted.unit, amount, wanted.feature, when, hold, Fate.WAITING, error, wanted.pools
+    )
 
 
 TAKEN: Final = frozenset({"external_id_taken", "wallet_exists"})

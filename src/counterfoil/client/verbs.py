@@ -30,6 +30,7 @@ class SpendRequest:
     feature: str | None = None
     key: str | None = None
     occurred_at: datetime | None = None
+    pools: tuple[str, ...] = ()
 
     def keyed(self, key: str) -> "SpendRequest":
         """Give it with this key, unless it has one."""
@@ -66,6 +67,7 @@ def _spend_body(wanted: SpendRequest) -> dict[str, Any]:
         **wallet_of(wanted.customer, wanted.unit),
         amount=quantity_text(wanted.amount),
         feature=wanted.feature,
+        pools=list(wanted.pools) or None,
         occurred_at=wanted.occurred_at.isoformat() if wanted.occurred_at else None,
     )
 
@@ -78,15 +80,14 @@ def _read_result(each: Mapping[str, Any]) -> SpendResult:
     return values.read_spent(each["spend"]) if "spend" in each else refusal(each["status"], each["error"])
 
 
-def hold(
-    customer: str, unit: str, amount: Quantity, feature: str | None, key: str, expires_in_s: int | None
-) -> Ask[values.Hold]:
+def hold(wanted: SpendRequest, key: str, expires_in_s: int | None) -> Ask[values.Hold]:
     """Keep credits for one use."""
     body = _given(
         key=key,
-        **wallet_of(customer, unit),
-        amount=quantity_text(amount),
-        feature=feature,
+        **wallet_of(wanted.customer, wanted.unit),
+        amount=quantity_text(wanted.amount),
+        feature=wanted.feature,
+        pools=list(wanted.pools) or None,
         expires_in_s=expires_in_s,
     )
     return Ask("POST", "/v1/holds", values.read_hold, key, body)

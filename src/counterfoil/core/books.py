@@ -87,6 +87,7 @@ class Wallet:
     Somebody is told when the balance falls below a share of the last top-up (`alert_percents`) or below a level
     (`alert_levels`); `topups` counts the cycles of that, and `alert_at` is the next threshold, None when all have told.
     `watch_below` is what its auto top-up wants to be told of: that less than this can be spent. None is nothing.
+    `overflow` says whether the use of a plan may go on to credits of no pool once the plan's are used up.
     """
 
     id: WalletId
@@ -105,6 +106,7 @@ class Wallet:
     topups: int = 0
     alert_at: int | None = None
     watch_below: int | None = None
+    overflow: bool = True
 
 
 class GrantSource(StrEnum):

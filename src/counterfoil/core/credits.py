@@ -189,9 +189,10 @@ def covering(grant: Grant, wallet: Wallet) -> Covered | None:
     """Let a lot cover what its wallet owes, as far as it goes. None when nothing is owed or nothing is free.
 
     The use has happened: the share is used as any other, and is recognised with the rest of the lot. Debt does not say
-    what it was for, so a lot that is kept for some features covers it as well.
+    what it was for, so a lot that is kept for some features covers it as well. An allowance does not: what was used
+    beyond one is never taken out of the next.
     """
-    quantity = min(grant.free, wallet.debt)
+    quantity = 0 if grant.pool else min(grant.free, wallet.debt)
     if quantity == 0:
         return None
     lot = replace(grant, remaining=grant.remaining - quantity, steps=grant.steps + 1)
@@ -205,7 +206,7 @@ def settle_debt(books: Books, wallet: WalletId, at: datetime) -> tuple[Effect, .
     for lot in sorted((each for each in lots_of(books, wallet) if each.free and is_live(each, at)), key=draw_key):
         cover = covering(lot, owing)
         if cover is None:
-            break
+            continue
         effects += (Change(lot, cover.lot), Change(owing, cover.wallet), Post(debt_covered(cover, at)))
         owing = cover.wallet
     return effects

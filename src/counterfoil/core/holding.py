@@ -50,6 +50,7 @@ class SpendHold:
     flush: str
     expires_at: datetime
     created_at: datetime
+    pools: tuple[str, ...] = ()
     ended_at: datetime | None = None
     replayed: bool = False
 
@@ -58,16 +59,18 @@ class SpendHold:
         return self.status == OPEN and self.expires_at <= now
 
 
-def decide_hold(purse: Purse, amount: int, feature: str | None, now: datetime) -> list[tuple[str, int]] | Refusal:
+def decide_hold(
+    purse: Purse, amount: int, feature: str | None, now: datetime, pools: tuple[str, ...] = ()
+) -> list[tuple[str, int]] | Refusal:
     """Reserve credits for a use: what each lot gives, in draw order, the lots with that much more held."""
     refusal = refuse_closed(purse)
     if refusal:
         return refusal
     if amount <= 0:
         return Refusal(422, "invalid_request", "amount: must be more than zero", "amount")
-    shares, left = shares_of(purse, amount, feature, now)
-    if left and over_limit(purse, left):
-        return short(purse, amount, amount - left)
+    shares, left = shares_of(purse, amount, feature, now, pools)
+    if left and over_limit(purse, left, pools, bool(shares)):
+        return short(purse, amount, amount - left, pools)
     for lot, share in shares:
         lot.held += share
     return [(lot.id, share) for lot, share in shares]
@@ -108,7 +111,7 @@ def decide_settle(purse: Purse, hold: SpendHold, amount: int, refuse_more: bool,
     let_go(purse, hold)
     draws = take(purse, shares, now)
     if left:
-        rest = decide_spend(purse, left, hold.feature, now, now)
+        rest = decide_spend(purse, left, hold.feature, now, now, hold.pools, begun=bool(shares))
         if isinstance(rest, Refusal):
             for lot, lot_remaining, lot_held in before:
                 lot.remaining, lot.held = lot_remaining, lot_held

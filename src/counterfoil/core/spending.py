@@ -61,6 +61,7 @@ class Purse:
     alert_at: int | None = None
     topups: int = 0
     watch_below: int | None = None
+    overflow: bool = True
     lots: list[Lot] = field(default_factory=list)
     balance: int = 0
 
@@ -112,20 +113,30 @@ class Cover:
 Covered: TypeAlias = Cover | Refusal
 
 
-def decide_spend(purse: Purse, amount: int, feature: str | None, at: datetime, now: datetime) -> Covered:
+def decide_spend(
+    purse: Purse,
+    amount: int,
+    feature: str | None,
+    at: datetime,
+    now: datetime,
+    pools: tuple[str, ...] = (),
+    *,
+    begun: bool = False,
+) -> Covered:
     """Draw a use that happened at `at` from the lots that were live then, and take it out of the purse.
 
     What expired meanwhile may still be drawn as long as it was not booked away. No lot goes below zero: what the lots
     do not cover is refused, owed or given away, as the wallet says. What is owed blocks every use but those that may
-    be owed too.
+    be owed too. `pools` are those that the use may draw on before credits of no pool, the matching plan's first;
+    `begun` says that a plan has paid for a part of it already.
     """
     refusal = refuse_closed(purse) or _impossible(amount, at, now)
     if refusal:
         return refusal
-    shares, left = shares_of(purse, amount, feature, at)
-    beyond = _beyond(purse, left) if left else None
+    shares, left = shares_of(purse, amount, feature, at, pools)
+    beyond = _beyond(purse, left, _stays(purse, pools), begun or bool(shares)) if left else None
     if left and beyond is None:
-        return short(purse, amount, amount - left) if at >= now else _late(purse, amount, amount - left, at)
+        return short(purse, amount, amount - left, pools) if at >= now else _late(purse, amount, amount - left, at)
     draws = take(purse, shares, now)
     if beyond:
         draws.append((beyond, left))
@@ -165,14 +176,16 @@ def _impossible(amount: int, at: datetime, now: datetime) -> Refusal | None:
     return None
 
 
-def shares_of(purse: Purse, amount: int, feature: str | None, at: datetime) -> tuple[list[tuple[Lot, int]], int]:
+def shares_of(
+    purse: Purse, amount: int, feature: str | None, at: datetime, pools: tuple[str, ...] = ()
+) -> tuple[list[tuple[Lot, int]], int]:
     """Give what each lot contributes, and what they leave uncovered."""
     shares: list[tuple[Lot, int]] = []
-    for lot in purse.lots:
+    for lot in _in_reach(purse, pools) if pools else purse.lots:
         free = lot.remaining - lot.held
         if free <= 0 or lot.effective_at > at or (lot.expires_at is not None and lot.expires_at <= at):
             continue
-        if (lot.features or lot.pool) and not serves(lot, feature):
+        if (lot.features or lot.pool) and not serves(lot, feature, pools):
             continue
         if free >= amount:
             shares.append((lot, amount))
@@ -182,24 +195,53 @@ def shares_of(purse: Purse, amount: int, feature: str | None, at: datetime) -> t
     return shares, amount
 
 
-def over_limit(purse: Purse, left: int) -> bool:
+def _in_reach(purse: Purse, pools: tuple[str, ...]) -> list[Lot]:
+    """Give the lots that the use of a plan may draw on, in its order: without consent, those of its pools alone."""
+    lots = [lot for lot in purse.lots if lot.pool] if _stays(purse, pools) else purse.lots
+    return sorted(lots, key=lambda lot: draw_key(lot, pools))
+
+
+def _stays(purse: Purse, pools: tuple[str, ...]) -> bool:
+    """Say whether a use stays on its plan: its owner did not agree that it may go on to other credits."""
+    return bool(pools) and not purse.overflow
+
+
+def over_limit(purse: Purse, left: int, pools: tuple[str, ...], begun: bool) -> bool:
     """Say whether nobody would pay for so much that no lot covers."""
-    return _beyond(purse, left) is None
+    return _beyond(purse, left, _stays(purse, pools), begun) is None
 
 
-def _beyond(purse: Purse, left: int) -> str | None:
-    """Name the account that pays for what no lot covers, None when nobody does."""
+def _beyond(purse: Purse, left: int, stays: bool, begun: bool) -> str | None:
+    """Name the account that pays for what no lot covers, None when nobody does.
+
+    What a use goes beyond the plan that it stays on is never owed: the next allowance would pay for it. One use may go
+    beyond it, which is given away; the next finds the plan used up.
+    """
     if purse.overdraft == Overdraft.WRITE_OFF:
         return WRITTEN_OFF
     if purse.overdraft == Overdraft.DEBT and (purse.debt_limit is None or purse.debt + left <= purse.debt_limit):
-        return f"debt:{purse.id}"
+        if not stays:
+            return f"debt:{purse.id}"
+        return WRITTEN_OFF if begun else None
     return None
 
 
-def short(purse: Purse, amount: int, available: int) -> Refusal:
+def short(purse: Purse, amount: int, available: int, pools: tuple[str, ...] = ()) -> Refusal:
     """Refuse what the lots can't pay for."""
+    if _stays(purse, pools):
+        return _plan_short(purse, amount, available)
     detail = f"{purse.written(amount)} were asked for; {purse.written(available)} can be spent on it."
     return _insufficient(purse, amount, available, detail, None)
+
+
+def _plan_short(purse: Purse, amount: int, available: int) -> Refusal:
+    """Refuse what a plan can't pay for, when nobody agreed that other credits may."""
+    detail = (
+        f"{purse.written(amount)} were asked for; the plan has {purse.written(available)} left for it, and other "
+        "credits may not be used."
+    )
+    balance, needed = plain(available, purse.scale), plain(amount, purse.scale)
+    return Refusal(402, "allowance_used_up", detail, "amount", balance, needed)
 
 
 def _late(purse: Purse, amount: int, available: int, at: datetime) -> Refusal:

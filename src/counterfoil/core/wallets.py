@@ -45,7 +45,8 @@ FORGIVE: Final = "forgive-debt@1"
 class Terms:
     """How a wallet treats use that no lot covers, and spent credits whose price is refunded.
 
-    `debt_limit` is in scaled units, None is any amount.
+    `debt_limit` is in scaled units, None is any amount. `overflow` says whether the use of a plan may go on to credits
+    of no pool.
     """
 
     overdraft: Overdraft = Overdraft.REFUSE
@@ -53,6 +54,7 @@ class Terms:
     shortfall: Shortfall = Shortfall.DEBT
     alert_percents: tuple[int, ...] = (20, 5)
     alert_levels: tuple[int, ...] = ()
+    overflow: bool = True
 
 
 def decide_open_wallet(
@@ -76,6 +78,7 @@ def decide_open_wallet(
         shortfall=terms.shortfall,
         alert_percents=terms.alert_percents,
         alert_levels=terms.alert_levels,
+        overflow=terms.overflow,
     )
     sentence = f"A wallet in {unit.code} is open."
     why = Why(WALLET, Reason.WALLET_OPENED, sentence, (wallet.id, books.customer.id))
@@ -105,12 +108,16 @@ def decide_wallet_terms(books: Books, wallet: WalletId, terms: Terms, now: datet
         shortfall=terms.shortfall,
         alert_percents=terms.alert_percents,
         alert_levels=terms.alert_levels,
+        overflow=terms.overflow,
     )
     if (changed.alert_percents, changed.alert_levels) != (held.alert_percents, held.alert_levels):
         changed = armed(changed, balance_of(changed, lots_of(books, wallet), now))
     if changed == held:
         return Skip(Why(TERMS, Reason.ALREADY_KNOWN, "The wallet has these terms already.", about))
-    sentence = f"Use that no lot of the wallet covers: {in_words(changed)}; spent credits that are refunded: {told}."
+    sentence = (
+        f"Use that no lot of the wallet covers: {in_words(changed)}; spent credits that are refunded: {told}; "
+        f"a plan that is used up {'goes on to' if changed.overflow else 'leaves alone'} other credits."
+    )
     return Act(Why(TERMS, Reason.WALLET_TERMS_CHANGED, sentence, about), (Change(held, changed),))
 
 

@@ -1,5 +1,6 @@
 """What callers of the spend door ask for, checked as far as it can be without a database."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,6 +14,8 @@ from counterfoil.core.spending import Refusal
 
 KEY_MAX: Final = 255
 FEATURE_MAX: Final = 64
+POOLS_MAX: Final = 4
+POOL: Final = r"[a-z0-9][a-z0-9._:-]{0,63}"
 EXTERNAL: Final = "ext:"
 TIME_MIN: Final = datetime(2000, 1, 1, tzinfo=UTC)
 HELD_S: Final = 3600
@@ -34,6 +37,7 @@ class SpendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wallet: str | None = None
     unit: str | None = None
     feature: str | None = None
+    pools: tuple[str, ...] = ()
     occurred_at: Aware | None = None
 
 
@@ -46,6 +50,7 @@ class HoldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     wallet: str | None = None
     unit: str | None = None
     feature: str | None = None
+    pools: tuple[str, ...] = ()
     expires_in_s: int = HELD_S
 
 
@@ -68,6 +73,7 @@ class Ask:
     customer: str | None
     unit: str | None
     feature: str | None
+    pools: tuple[str, ...]
     occurred_at: datetime | None
 
 
@@ -83,6 +89,7 @@ class HoldAsk:
     customer: str | None
     unit: str | None
     feature: str | None
+    pools: tuple[str, ...]
     expires_in: timedelta
 
 
@@ -124,6 +131,7 @@ def read_spend(tenant: str, request: SpendRequest) -> Ask | Refusal:
         request.customer,
         request.unit,
         request.feature,
+        request.pools,
         at,
     )
 
@@ -145,6 +153,7 @@ def read_hold(tenant: str, request: HoldRequest) -> HoldAsk | Refusal:
         request.customer,
         request.unit,
         request.feature,
+        request.pools,
         timedelta(seconds=request.expires_in_s),
     )
 
@@ -165,7 +174,8 @@ def read_release(hold: str) -> EndAsk | Refusal:
 
 def _hash_of(request: SpendRequest | HoldRequest, last: str) -> str:
     asked = (request.wallet or "", request.customer or "", request.unit or "", request.amount, request.feature or "")
-    return blake2b("\0".join((*asked, last)).encode(), digest_size=16).hexdigest()
+    pools = (" ".join(request.pools),) if request.pools else ()
+    return blake2b("\0".join((*asked, *pools, last)).encode(), digest_size=16).hexdigest()
 
 
 def _malformed(request: SpendRequest | HoldRequest) -> Refusal | None:
@@ -176,6 +186,10 @@ def _malformed(request: SpendRequest | HoldRequest) -> Refusal | None:
         return invalid("key", f"must be 1 to {KEY_MAX} visible ASCII characters")
     if feature is not None and (not 0 < len(feature) <= FEATURE_MAX or not is_visible(feature)):
         return invalid("feature", f"must be 1 to {FEATURE_MAX} visible ASCII characters")
+    if request.pools and (len(set(request.pools)) != len(request.pools) or len(request.pools) > POOLS_MAX):
+        return invalid("pools", f"must be up to {POOLS_MAX}, each once, the matching plan's first")
+    if not all(re.fullmatch(POOL, pool) for pool in request.pools):
+        return invalid("pools", "must be names of pools: lower-case letters, digits and . _ : - up to 64")
     if request.wallet is not None:
         if request.customer is not None or request.unit is not None:
             return invalid("wallet", "names the wallet alone; leave customer and unit out")

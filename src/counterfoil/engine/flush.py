@@ -209,7 +209,7 @@ class Flush:
     def _spend(self, ask: Ask, purse: Purse, amount: int) -> Answer:
         now = self.now
         at = ask.occurred_at or now
-        covered = decide_spend(purse, amount, ask.feature, at, now)
+        covered = decide_spend(purse, amount, ask.feature, at, now, ask.pools)
         if isinstance(covered, Refusal):
             return covered
         made = self._made[ask.id] = Spend(
@@ -224,6 +224,7 @@ class Flush:
             self._id,
             covered.balance_after,
             ask.feature,
+            ask.pools,
             None,
             at,
             now,
@@ -231,7 +232,7 @@ class Flush:
         return made
 
     def _hold(self, ask: HoldAsk, purse: Purse, amount: int) -> Answer:
-        reserved = decide_hold(purse, amount, ask.feature, self.now)
+        reserved = decide_hold(purse, amount, ask.feature, self.now, ask.pools)
         if isinstance(reserved, Refusal):
             return reserved
         placed = self._placed[ask.id] = SpendHold(
@@ -244,6 +245,7 @@ class Flush:
             amount=amount,
             reserved=reserved,
             feature=ask.feature,
+            pools=ask.pools,
             rule=DRAW_ORDER,
             status=SpendHoldStatus.OPEN,
             settled=None,
@@ -295,6 +297,7 @@ class Flush:
                 flush=self._id,
                 balance_after=covered.balance_after,
                 feature=hold.feature,
+                pools=hold.pools,
                 hold=hold.id,
                 occurred_at=self.now,
                 recorded_at=self.now,

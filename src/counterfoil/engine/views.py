@@ -117,6 +117,7 @@ def wallet_view(wallet: Wallet, grants: Iterable[Grant], now: datetime) -> View:
         "overdraft": wallet.overdraft,
         "debt_limit": None if wallet.debt_limit is None else quantity(wallet.debt_limit, wallet.unit),
         "shortfall": wallet.shortfall,
+        "overflow": wallet.overflow,
         "alert_percents": list(wallet.alert_percents),
         "alert_below": [quantity(each, wallet.unit) for each in wallet.alert_levels],
         "created_at": instant(wallet.created_at),

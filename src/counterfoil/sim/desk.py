@@ -111,11 +111,12 @@ class Desk:
         customer: str,
         key: str | None = None,
         overdraft: Overdraft = Overdraft.REFUSE,
+        overflow: bool = True,
         unit: str = USD_CREDIT.code,
     ) -> Result:
         """Open a wallet."""
-        asked = self._asked("POST /v1/wallets", key, customer, overdraft, unit)
-        return operations.open_wallet(asked, customer, unit, lambda unit: WalletTerms(overdraft))
+        asked = self._asked("POST /v1/wallets", key, customer, overdraft, overflow, unit)
+        return operations.open_wallet(asked, customer, unit, lambda unit: WalletTerms(overdraft, overflow=overflow))
 
     def grant(
         self,
@@ -125,15 +126,17 @@ class Desk:
         key: str | None = None,
         cost: int | None = None,
         expires_at: datetime | None = None,
+        pool: str = "",
     ) -> Result:
-        """Grant credits worth this many cents, bought for `cost`, or for as much."""
+        """Grant credits worth this many cents, bought for `cost`, or for as much; those of a pool are an allowance."""
         quantity = cents * 10**USD_CREDIT.scale // (USD_CREDIT.face_minor or 1)
         cost_minor = cents if cost is None else cost
         source = GrantSource.PURCHASE if cost_minor else GrantSource.PROMOTIONAL
+        source = GrantSource.ALLOWANCE if pool else source
         currency = "USD" if cost_minor else None
         now = self.site.clock.now()
-        issue = Issue(WalletId(wallet), source, quantity, cost_minor, currency, now, expires_at=expires_at)
-        asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor, str(expires_at))
+        issue = Issue(WalletId(wallet), source, quantity, cost_minor, currency, now, expires_at=expires_at, pool=pool)
+        asked = self._asked("POST /v1/grants", key, wallet, cents, cost_minor, str(expires_at), pool)
         return operations.issue_grant(asked, customer, issue)
 
     def correct(self, spend: str, amount: str | None, key: str | None = None) -> Result:

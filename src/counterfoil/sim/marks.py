@@ -44,6 +44,7 @@ class Mark(StrEnum):
     LOT_VOIDED = "a lot of credits was taken back"
     USE_REPLAYED = "a use was sent again and not paid for twice"
     USE_REFUSED = "a use was refused for want of credits"
+    PLAN_USED_UP = "a plan was used up, and other credits were not touched"
     SHARED_FLUSH = "uses shared a flush"
     SEVERAL_LOTS = "a use drew from several lots"
     IN_DEBT = "a use was owed"

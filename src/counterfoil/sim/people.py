@@ -23,6 +23,8 @@ CARDS: Final = (
 )
 AMOUNTS: Final = (10000, 7000, 2500, 199, 100)
 OVERDRAFTS: Final = (Overdraft.REFUSE, Overdraft.REFUSE, Overdraft.DEBT, Overdraft.WRITE_OFF)
+POOLS: Final = ("", "", "", "pro", "family")
+"""Whose use some lots are kept for."""
 PRICES: Final = (5000, 2000, 100)
 """What top-ups cost. The provider charges nothing below 0.50, which a balance can leave of the smallest."""
 BALANCES: Final = (2000, 6000, 80, -500)
@@ -123,16 +125,17 @@ class People:
             def keep(body: dict[str, Any]) -> None:
                 self.wallets.append((customer, body["id"]))
 
-            overdraft = self.choices.pick(OVERDRAFTS)
-            told = self.send("wallet", lambda key: self.desk.wallet(customer, key, overdraft), keep)
+            overdraft, overflow = self.choices.pick(OVERDRAFTS), self.choices.chance(70)
+            told = self.send("wallet", lambda key: self.desk.wallet(customer, key, overdraft, overflow), keep)
             return f"wallet {overdraft}: {told}"
         cents, cost = self.choices.pick((3000, 1000, 20000)), self.choices.pick((None, 0))
         lives = self.choices.pick((None, None, *LIVES))
         ends = self.desk.site.clock.now() + lives if lives else None
+        pool = self.choices.pick(POOLS)
         told = self.send(
-            "grant", lambda key: self.desk.grant(customer, mine[0], cents, key, cost, ends), self._keep_lot
+            "grant", lambda key: self.desk.grant(customer, mine[0], cents, key, cost, ends, pool), self._keep_lot
         )
-        return f"grant {cents}: {told}"
+        return f"grant {cents} {pool}: {told}"
 
     def _keep_lot(self, body: dict[str, Any]) -> None:
         self.lots.append(body["id"])

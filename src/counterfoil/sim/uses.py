@@ -20,6 +20,8 @@ from counterfoil.store.spends import Spend
 
 AMOUNTS: Final = ("1", "4.5", "0.000001", "12", "30")
 USED: Final = ("1", "0", "4", "40")
+PLANS: Final = ((), (), ("pro",), ("pro", "family"))
+"""The plans that uses belong to: mostly none."""
 LASTS_S: Final = (60, 600, 7200)
 LATE: Final = timedelta(minutes=30)
 TOGETHER: Final = 3
@@ -106,7 +108,8 @@ class Uses:
 
     def _asked_of(self, wallet: str, amount: str, at: datetime | None = None) -> SpendRequest:
         key = f"use-{len(self.sent)}"
-        self.sent.append(SpendRequest(key=key, wallet=wallet, amount=amount, occurred_at=at))
+        pools = self.choices.pick(PLANS)
+        self.sent.append(SpendRequest(key=key, wallet=wallet, amount=amount, pools=pools, occurred_at=at))
         return self.sent[-1]
 
     def _spend(self, request: SpendRequest) -> str:
@@ -126,7 +129,8 @@ class Uses:
         _, wallet = self.choices.pick(self.people.wallets)
         amount, lasts = self.choices.pick(AMOUNTS), self.choices.pick(LASTS_S)
         key = f"hold-{len(self.held)}"
-        self.held.append(HoldRequest(key=key, wallet=wallet, amount=amount, expires_in_s=lasts))
+        pools = self.choices.pick(PLANS)
+        self.held.append(HoldRequest(key=key, wallet=wallet, amount=amount, pools=pools, expires_in_s=lasts))
         return f"hold {amount} for {lasts} s: {self._place(self.held[-1])}"
 
     def hold_again(self) -> str:
@@ -178,6 +182,7 @@ class Uses:
             if key in self.accepted:
                 raise KeyBroken(f"I24: {key} was accepted and then refused: {answer.code}")
             self.marks[Mark.USE_REFUSED] += answer.code == "insufficient_credits"
+            self.marks[Mark.PLAN_USED_UP] += answer.code == "allowance_used_up"
             return answer.code
         told = _told(answer)
         if isinstance(answer, Spend) and answer.id not in self.spent:

@@ -84,12 +84,12 @@ def of_wallet(tx: Tx, wallet: str, page: Page) -> list[SpendHold]:
 
 
 PUT: Final[LiteralString] = """
-    insert into spend_hold (tenant, id, key, request_hash, wallet, unit, amount, lots, shares, feature, rule,
+    insert into spend_hold (tenant, id, key, request_hash, wallet, unit, amount, lots, shares, feature, pools, rule,
         status, settled, spend, flush, expires_at, created_at, ended_at)
-    select %(tenant)s, id, key, request_hash, wallet, unit, amount, lots, shares, feature, rule,
+    select %(tenant)s, id, key, request_hash, wallet, unit, amount, lots, shares, feature, pools, rule,
         status, settled, spend, flush, expires_at, created_at, ended_at
     from jsonb_to_recordset(%(rows)s::jsonb) as made (id text, key text, request_hash uuid, wallet text, unit text,
-        amount bigint, lots text[], shares bigint[], feature text, rule text, status text, settled bigint,
+        amount bigint, lots text[], shares bigint[], feature text, pools text, rule text, status text, settled bigint,
         spend text, flush text, expires_at timestamptz, created_at timestamptz, ended_at timestamptz)
 """
 END: Final[LiteralString] = """
@@ -126,6 +126,7 @@ def _row(hold: SpendHold) -> dict[str, Any]:
         "lots": [lot for lot, _ in hold.reserved],
         "shares": [share for _, share in hold.reserved],
         "feature": hold.feature,
+        "pools": " ".join(hold.pools) or None,
         "rule": hold.rule,
         "status": hold.status,
         "settled": hold.settled,
@@ -148,6 +149,7 @@ def _hold(row: Row) -> SpendHold:
         amount=row["amount"],
         reserved=list(zip(row["lots"], row["shares"], strict=True)),
         feature=row["feature"],
+        pools=tuple(row["pools"].split()) if row["pools"] else (),
         rule=row["rule"],
         status=row["status"],
         settled=row["settled"],

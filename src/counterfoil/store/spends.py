@@ -28,6 +28,7 @@ class Spend:
     flush: str
     balance_after: int
     feature: str | None
+    pools: tuple[str, ...]
     hold: str | None
     occurred_at: datetime
     recorded_at: datetime
@@ -71,7 +72,7 @@ LOCK: Final[LiteralString] = """
 flush with every customer and lot of the tenant: three times the cost at ten thousand, and no end at millions."""
 READ: Final[LiteralString] = """
     select w.id, w.customer, w.unit, u.scale, w.status, c.paused, w.overdraft, w.debt_limit, w.debt,
-        w.alert_at, w.topups, w.watch_below,
+        w.alert_at, w.topups, w.watch_below, w.overflow,
         g.id, g.source, g.priority, g.effective_at, g.expires_at, g.created_at, g.remaining, g.held, g.features, g.pool
     from wallet w
     join customer c on c.tenant = w.tenant and c.id = w.customer
@@ -92,9 +93,9 @@ def locked(tx: Tx, wallets: Sequence[str]) -> list[tuple[Purse, list[Lot]]]:
     for row in rows:
         held = found.get(row[0])
         if held is None:
-            held = found[row[0]] = Purse(*row[:12]), []
-        if row[12] is not None:
-            held[1].append(Lot(*row[12:]))
+            held = found[row[0]] = Purse(*row[:13]), []
+        if row[13] is not None:
+            held[1].append(Lot(*row[13:]))
     return list(found.values())
 
 
@@ -145,14 +146,14 @@ def owe(purses: Sequence[tuple[Purse, int]]) -> Statement:
 
 PUT: Final[LiteralString] = """
     insert into draw (tenant, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, rule, flush,
-        balance_after, feature, hold, occurred_at, recorded_at)
+        balance_after, feature, pools, hold, occurred_at, recorded_at)
     select %(tenant)s, spend, n, of_n, debit, unit, amount, wallet, key, request_hash, %(rule)s, %(flush)s,
-        balance_after, feature, hold, coalesce(occurred_at, %(recorded_at)s), %(recorded_at)s
+        balance_after, feature, pools, hold, coalesce(occurred_at, %(recorded_at)s), %(recorded_at)s
     from unnest(%(spends)s::text[], %(n)s::smallint[], %(of_n)s::smallint[], %(debits)s::text[], %(units)s::text[],
         %(amounts)s::bigint[], %(wallets)s::text[], %(keys)s::text[], %(hashes)s::uuid[], %(balances)s::bigint[],
-        %(features)s::text[], %(holds)s::text[], %(times)s::timestamptz[]
-    ) as made (spend, n, of_n, debit, unit, amount, wallet, key, request_hash, balance_after, feature, hold,
-        occurred_at)
+        %(features)s::text[], %(pools)s::text[], %(holds)s::text[], %(times)s::timestamptz[]
+    ) as made (spend, n, of_n, debit, unit, amount, wallet, key, request_hash, balance_after, feature,
+        pools, hold, occurred_at)
 """
 
 
@@ -175,6 +176,7 @@ def put(spends: Sequence[Spend], rule: str, flush: str, recorded_at: datetime) -
         "hashes": _words([each.request_hash for each in rows]),
         "balances": _numbers([each.balance_after for each in rows]),
         "features": _texts([each.feature for each in rows]),
+        "pools": _texts([" ".join(each.pools) or None for each in rows]),
         "holds": _texts([each.hold for each in rows]),
         "times": _texts([None if each.occurred_at is recorded_at else each.occurred_at.isoformat() for each in rows]),
     }
@@ -201,13 +203,13 @@ def by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Spend]:
     rows = tx.rows(
         """
         select d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush, d.balance_after, d.feature,
-            d.hold, d.occurred_at, d.recorded_at,
+            d.pools, d.hold, d.occurred_at, d.recorded_at,
             array_agg(d.debit order by d.n) as debits, array_agg(d.amount order by d.n) as amounts
         from draw d
         join service_unit u on u.tenant = d.tenant and u.code = d.unit
         where d.tenant = %(tenant)s and d.spend = any (%(ids)s::text[])
         group by d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush, d.balance_after, d.feature,
-            d.hold, d.occurred_at, d.recorded_at
+            d.pools, d.hold, d.occurred_at, d.recorded_at
         """,
         ids=list(ids),
     )
@@ -228,13 +230,13 @@ def of_wallet(tx: Tx, wallet: str, page: Page) -> list[Spend]:
             limit %(limit)s + 1
         )
         select d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush, d.balance_after, d.feature,
-            d.hold, d.occurred_at, d.recorded_at,
+            d.pools, d.hold, d.occurred_at, d.recorded_at,
             array_agg(d.debit order by d.n) as debits, array_agg(d.amount order by d.n) as amounts
         from page
         join draw d on d.tenant = %(tenant)s and d.spend = page.spend
         join service_unit u on u.tenant = d.tenant and u.code = d.unit
         group by page.position, d.spend, d.key, d.request_hash, d.wallet, d.unit, u.scale, d.rule, d.flush,
-            d.balance_after, d.feature, d.hold, d.occurred_at, d.recorded_at
+            d.balance_after, d.feature, d.pools, d.hold, d.occurred_at, d.recorded_at
         order by page.position desc
         """,
         wallet=wallet,
@@ -257,6 +259,7 @@ def _spend(row: Row) -> Spend:
         flush=row["flush"],
         balance_after=row["balance_after"],
         feature=row["feature"],
+        pools=tuple(row["pools"].split()) if row["pools"] else (),
         hold=row["hold"],
         occurred_at=row["occurred_at"],
         recorded_at=row["recorded_at"],

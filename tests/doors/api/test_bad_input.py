@@ -142,6 +142,9 @@ def test_nothing_that_is_answered_can_be_sent_back_as_a_wish(api: Caller, world:
         "overdraft",
         "debt_limit",
         "shortfall",
+        "overflow",
+        "pool",
+        "pools",
         "alert_percents",
         "alert_below",
     }

@@ -44,6 +44,7 @@ def test_a_use_is_answered_with_what_paid_for_it(api: Caller, wallet: str) -> No
         "written_off": "0.000000",
         "balance_after": "17.500000",
         "feature": "chat",
+        "pools": [],
         "hold": None,
         "rule": "draw-order@2",
         "occurred_at": "",

@@ -122,6 +122,7 @@ def _issue(wallet: str, body: NewGrant, unit: ServiceUnit, now: datetime) -> Iss
         priority=body.priority,
         expires_at=body.expires_at,
         features=tuple(body.features),
+        pool=body.pool or "",
     )
 
 
@@ -160,7 +161,7 @@ async def change_wallet(identity: WalletPath, body: WalletTerms, command: Comman
 def _terms(body: NewWallet | WalletTerms, unit: ServiceUnit) -> Terms:
     limit = None if body.debt_limit is None else _scaled(body.debt_limit, unit, "debt_limit")
     levels = tuple(_scaled(each, unit, "alert_below") for each in body.alert_below)
-    return Terms(body.overdraft, limit, body.shortfall, tuple(body.alert_percents), levels)
+    return Terms(body.overdraft, limit, body.shortfall, tuple(body.alert_percents), levels, body.overflow)
 
 
 MOVED: Final[dict[str, Any]] = {"response_model": schemas.Wallet, "openapi_extra": declare("write", 404, 409)}

@@ -170,6 +170,8 @@ create table wallet (
     debt bigint not null default 0 check (debt >= 0),
     -- What happens to spent credits whose price is refunded: they are owed, or forgiven.
     shortfall text not null default 'debt' check (shortfall in ('debt', 'forgive')),
+    -- Whether the use of a plan may go on to credits of no pool when the plan's are used up.
+    overflow boolean not null default true,
     -- Below which shares of the last top-up and below which balances somebody is told, once after each top-up; and the
     -- highest of them that has not told yet.
     alert_percents bigint[] not null default '{20,5}',
@@ -846,6 +848,8 @@ create table draw (
     flush text not null,
     balance_after bigint not null,
     feature text,
+    -- The pools that it could draw on, in their order, with a space between.
+    pools text,
     hold text,
     occurred_at timestamptz not null,
     recorded_at timestamptz not null,
@@ -885,6 +889,7 @@ create table spend_hold (
     lots text[] not null,
     shares bigint[] not null check (cardinality(shares) = cardinality(lots)),
     feature text,
+    pools text,
     rule text not null,
     status text not null,
     settled bigint check (settled >= 0),
