@@ -26,6 +26,7 @@ from counterfoil.sandbox.deliveries import Attempt
 from counterfoil.sandbox.ports import SeededIds
 from counterfoil.sandbox.sandbox import Sandbox
 from counterfoil.sandbox.wire import Request
+from counterfoil.sim.host import Host
 from counterfoil.store import accounts
 from counterfoil.store.accounts import Tenant
 from counterfoil.store.database import Database
@@ -89,6 +90,7 @@ class World:
     sandbox: Sandbox
     clock: HandClock
     lock: threading.RLock
+    host: Host
     slug: str = "default"
     turned_away: list[intake.Rejected] = field(default_factory=list)
 
@@ -216,28 +218,29 @@ def house_with_sandbox(
     """Open a house on a migrated database, connected to a sandbox of its own."""
     clock, lock = HandClock(), threading.RLock()
     sandbox = Sandbox(clock, SeededIds(7))
-    opened = Database(database, size=pool_size, timeout_s=timeout_s)
+    opened, host = Database(database, size=pool_size, timeout_s=timeout_s), Host()
     house = House(
         database=opened,
         providers=StripePort(lambda: InProcessClient(transport_to(sandbox, lock))),
         clock=clock,
         ids=CountedIds(),
         box=SecretBox("a-master-key-of-tests"),
+        sender=host,
         settings=settings or Settings(sweep_every=SWEEP_EVERY, allow_clock=True),
     )
     try:
-        yield _furnished(house, sandbox, clock, lock)
+        yield _furnished(house, sandbox, clock, lock, host)
     finally:
         opened.close()
 
 
-def _furnished(house: House, sandbox: Sandbox, clock: HandClock, lock: threading.RLock) -> World:
+def _furnished(house: House, sandbox: Sandbox, clock: HandClock, lock: threading.RLock, host: Host) -> World:
     tenant = setup.ensure_tenant(house, "default", "test", setup.DEFAULT_TENANT)
     wanted = setup.Connection(STRIPE_KEY, (SECRET,), base_url=SANDBOX)
     account = setup.connect(house, tenant.id, wanted)
     _, key = setup.create_key(house, tenant, tuple(setup.SCOPES))
     sandbox.add_webhook(STRIPE_KEY, "http://house.test/webhooks/stripe/default", SECRET)
-    return World(house, tenant, key, account, sandbox, clock, lock)
+    return World(house, tenant, key, account, sandbox, clock, lock, host)
 
 
 def transport_to(sandbox: Sandbox, lock: threading.RLock) -> Any:

@@ -39,6 +39,7 @@ class Configuration:
 
 def build(configuration: Configuration, providers: ProviderPort | None = None) -> House:
     """Build the real house: Postgres, the Stripe adapter, the machine's clock."""
+    from counterfoil.providers.posting import HttpSender
     from counterfoil.providers.stripe.adapter import StripePort
 
     database = Database(configuration.dsn, size=configuration.pool_size)
@@ -49,6 +50,7 @@ def build(configuration: Configuration, providers: ProviderPort | None = None) -
         clock=clock,
         ids=RandomIds(),
         box=SecretBox(configuration.master_key),
+        sender=HttpSender(),
         settings=configuration.settings,
         opened=Opened(OPENED_AGE_MAX_S),
     )

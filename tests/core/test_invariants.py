@@ -83,6 +83,17 @@ BILLED = {
     "steps": [],
 }
 CLEARING = {"account": "a", "unit": "USD", "clearing": 6, "received": 7, "fees": 1, "other": 0}
+TOLD = {
+    "event": "e",
+    "kind": "invoice.paid",
+    "subject": "inv",
+    "customer": "c",
+    "sequence": 1,
+    "position": 7,
+    "told": {"whep": "delivered"},
+    "endpoints": [{"id": "whep", "kinds": ["invoice.*"], "from_position": 6, "status": "active"}],
+    "at_rest": True,
+}
 GOOD: dict[str, dict[str, Any]] = {
     "I1": POSTING,
     "I2": {"entry": "e", "decision": "d", "posted": [["a", "b", "USD", 1]], "decided": [["a", "b", "USD", 1]]},
@@ -96,6 +107,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "I10": PAYMENT,
     "I11": MOVES,
     "I13": PAID,
+    "I14": TOLD,
     "I15": FULFILLED,
     "I16": {"purchase": "prch", "source": "api", "billed_first": False},
     "I21": BILLED,
@@ -159,6 +171,9 @@ def test_every_invariant_is_said_in_one_sentence(identity: str) -> None:
         ("I34", {"spent": 0}),
         ("I33", {"released_minor": 4}),
         ("I33", {"remaining": 7}),
+        ("I14", {"sequence": 2}),
+        ("I14", {"told": {}}),
+        ("I14", {"told": {"whep": "pending"}}),
         ("I15", {"lots": []}),
         ("I15", {"lots": [[20, 2000, False], [20, 2000, False]]}),
         ("I15", {"lots": [[19, 2000, False]]}),

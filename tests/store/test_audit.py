@@ -133,6 +133,13 @@ PLANTED = {
     "I5 held": ("I5", "update grant_lot set remaining = 7, held = 7"),
     "I5 released": ("I5", "update grant_lot set released_minor = released_minor - 1"),
     "I33 too soon": ("I33", "update grant_lot set cost_minor = 9000, released_minor = 9000, remaining = 1"),
+    "I14 a gap": ("I14", "update event set sequence = sequence + 100 where sequence = 2"),
+    "I14 not told": (
+        "I14",
+        "insert into hook_endpoint (tenant, id, url, kinds, payload, schedule, status, from_position, created_at) "
+        "select tenant, 'whep', 'https://host.test', '{}', 'full', 'standard', 'active', 0, created_at "
+        "from customer limit 1",
+    ),
     "I35 two attempts": (
         "I35",
         "with topup as (insert into auto_topup (tenant, id, customer, wallet, status, trigger, below, quantity, "

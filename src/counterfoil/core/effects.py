@@ -97,6 +97,7 @@ class Reason(StrEnum):
     CUSTOMER_RESUMED = "customer_resumed"
     PERSONAL_DATA_ERASED = "personal_data_erased"
     CASE_RESOLVED = "case_resolved"
+    HOOK_ENDPOINT_TESTED = "hook_endpoint_tested"
     METHOD_REQUESTED = "method_requested"
     WALLET_OPENED = "wallet_opened"
     WALLET_MOVED = "wallet_moved"
@@ -187,6 +188,8 @@ class Reason(StrEnum):
     UNKNOWN_ACCOUNT = "unknown_account"
     GAVE_UP = "gave_up"
     REFUND_CAME_BACK = "refund_came_back"
+    HOOK_ENDPOINT_GONE = "hook_endpoint_gone"
+    HOOK_ENDPOINT_FAILING = "hook_endpoint_failing"
     # A command was refused.
     INVALID_REQUEST = "invalid_request"
     NOT_FOUND = "not_found"

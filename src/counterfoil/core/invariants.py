@@ -14,6 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
+from counterfoil.core.delivery_invariants import events_are_told
 from counterfoil.core.journal import MONEY_ACCOUNTS, SERVICE_ACCOUNTS, read_account
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, may_move
 from counterfoil.core.money import CURRENCIES, MINOR_MAX, share
@@ -351,6 +352,11 @@ INVARIANTS: Final = {
         Invariant("I10", "A payment status is what its legs and the remainder say.", _collection_is_its_legs),
         Invariant("I11", "States moved only along their lifecycle, and by decisions.", _moves_are_legal),
         Invariant("I13", "Paid is one fact: status, amount, date and means are there together.", _paid_is_one_fact),
+        Invariant(
+            "I14",
+            "Every event has one delivery to each endpoint that asked for it, and no customer's sequence has a gap.",
+            events_are_told,
+        ),
         Invariant(
             "I15",
             "A paid purchase brought exactly its credits, once; one that nobody paid brought none that stay.",

@@ -28,9 +28,11 @@ from counterfoil.core.ids import NewId
 from counterfoil.core.lifecycle import CaseStatus, InboxStatus, OrderStatus
 from counterfoil.core.orders import Order
 from counterfoil.core.watching import WATCH_TIMER
+from counterfoil.engine.telling import tell
 from counterfoil.engine.trace import describe
 from counterfoil.store import auto_topups, cases, decisions, inbox, journal, subjects, work
 from counterfoil.store.database import Row, Tx
+from counterfoil.store.decisions import Told
 from counterfoil.store.inbox import News
 
 
@@ -53,6 +55,7 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
     identity = new_id("decision")
     for effect in effects:
         apply_effect(tx, effect, identity, now, new_id)
+    tell(tx, [Told(new_id("event"), each, identity) for each in effects if isinstance(each, Notify)], now, new_id)
     wake_low(tx, {identity: effects}, now, new_id)
     journal.post(tx, [each.entry for each in effects if isinstance(each, Post)], identity, now)
     decisions.put(tx, stored_form(identity, news_id, decision, customer, now))
@@ -64,9 +67,9 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
 
 
 def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: NewId) -> None:
-    """Write one effect. Postings are written apart: one statement per entry."""
+    """Write one effect. Postings and events are written apart: one statement per entry, and for all events."""
     match effect:
-        case Post():
+        case Post() | Notify():
             pass
         case Change(before, after):
             subjects.save(tx, before, after)
@@ -76,8 +79,6 @@ def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: N
         case Instruct(order):
             subjects.save(tx, None, order)
             work.enqueue(tx, work.Queue.ORDER, order.id, now)
-        case Notify():
-            decisions.put_event(tx, new_id("event"), effect, decision, now)
         case Observe():
             _observe(tx, effect, decision, now, new_id)
         case Timer():

@@ -27,6 +27,7 @@ from counterfoil.engine.answers import answer_of, rests
 from counterfoil.engine.apply import Applied, apply, apply_effect, follow_change, stored_form, wake_low
 from counterfoil.engine.decide import Moment, Ruling
 from counterfoil.engine.notices import Seen, observation, report
+from counterfoil.engine.telling import tell
 from counterfoil.store import decisions, inbox, journal, saving, work
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.decisions import Told
@@ -110,7 +111,7 @@ def _write(tx: Tx, made: Sequence[Writing], moment: Moment) -> None:
     posts = [(effect.entry, each.id) for each in made for effect in each.effects if isinstance(effect, Post)]
     journal.post_all(tx, posts, moment.now)
     decisions.put_all(tx, [_stored(each, moment) for each in made])
-    decisions.put_events(tx, _told(made, moment), moment.now)
+    tell(tx, _told(made, moment), moment.now, moment.new_id)
     inbox.mark_all(tx, [_mark(each) for each in made])
     looks = [observation(each.verdict.look) for each in made if each.verdict.look]
     if looks:

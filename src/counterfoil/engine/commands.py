@@ -148,6 +148,7 @@ def _news(request: Request, moment: Moment, identity: str) -> News:
         identity=f"api:{request.caller}:{request.route}:{key}" if key else f"api:{identity}",
         occurred_at=moment.now,
         received_at=moment.now,
+        detail={"caller": request.caller},
         body=request.body,
     )
 

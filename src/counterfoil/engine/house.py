@@ -10,6 +10,7 @@ from counterfoil.core.ids import AccountId, NewId
 from counterfoil.engine.clock import Clock
 from counterfoil.engine.identity import Ids
 from counterfoil.providers.port import Credentials, Provider, ProviderPort
+from counterfoil.providers.sender import Sender
 from counterfoil.store import accounts
 from counterfoil.store.database import TRANSIENT, CommitUnknown, Transactions, Tx
 from counterfoil.store.secrets import SecretBox
@@ -41,6 +42,8 @@ class Settings:
     keep_keys: timedelta = timedelta(days=30)
     batch: int = 100
     allow_clock: bool = False
+    webhooks_to_loopback: bool = False
+    """Whether a test tenant's webhooks may go to this very machine."""
 
 
 class Opened:
@@ -77,6 +80,7 @@ class House:
     clock: Clock
     ids: Ids
     box: SecretBox
+    sender: Sender
     settings: Settings = field(default_factory=Settings)
     opened: Opened = field(default_factory=Opened)
 

@@ -407,12 +407,19 @@ def _notice(row: Row) -> View:
     }
 
 
-def events(tx: Tx, after: int, limit: int, wanted: Filter) -> list[tuple[int, View]]:
-    """Show events in their order, each with its position."""
-    return [(row["position"], _event(row)) for row in pages.events(tx, after, limit, wanted)]
+def events_end(house: House, tenant: str) -> int:
+    """Give the position up to which events may be read now. To be asked before the look that reads them."""
+    with house.database.transaction(tenant) as tx:
+        return pages.events_end(tx)
 
 
-def _event(row: Row) -> View:
+def events(tx: Tx, after: int, before: int, limit: int, wanted: Filter) -> list[View]:
+    """Show events in their order."""
+    return [event_view(row) for row in pages.events(tx, after, before, limit, wanted)]
+
+
+def event_view(row: Row) -> View:
+    """Give an event as it is shown, and as it is sent."""
     return {
         "id": row["id"],
         "object": "event",

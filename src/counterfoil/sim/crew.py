@@ -11,7 +11,7 @@ from counterfoil.engine.together import TOGETHER, take
 from counterfoil.store.database import CommitUnknown
 from counterfoil.store.work import Claim, LeaseLost
 
-READS_ONLY: Final = frozenset({"fetch", "send", "ask", "list_changes"})
+READS_ONLY: Final = frozenset({"fetch", "send", "ask", "list_changes", "post"})
 """Phases that are one provider call: nothing of ours changes in them."""
 
 

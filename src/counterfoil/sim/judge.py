@@ -39,9 +39,25 @@ def check_rest(database: Database, site: Site) -> list[Breach]:
             found.append(Breach("I9", each["invoice"], f"is over {each['total']}, we collected {each['collected']}"))
         legs, asked = census.provider_legs(tx), census.asked_about(tx)
         top_ups, credit = census.top_ups(tx), census.credit_there(tx)
+        events = census.events(tx)
+    found += _told_differences(site, events)
     found += _differences(site, legs, asked)
     found += _top_up_differences(site, top_ups, asked)
     return found + list(_balance_differences(site, credit))
+
+
+def _told_differences(site: Site, events: dict[str, str]) -> Iterator[Breach]:
+    """Compare what the host application was told with what happened. One that never listened is told nothing."""
+    if not events or not site.host.told:
+        return
+    for event, kind in events.items():
+        if event not in site.host.told:
+            yield Breach("I14", event, f"is {kind}, and the host application was never told")
+    for event in site.host.told.keys() - events.keys():
+        yield Breach("I14", event, "was told to the host application, and never happened")
+    yield from (
+        Breach("I14", each, "is what the host application was told: numbers are missing") for each in site.host.gaps()
+    )
 
 
 def _differences(site: Site, legs: list[Row], asked: frozenset[str]) -> Iterator[Breach]:

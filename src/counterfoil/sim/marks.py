@@ -69,6 +69,8 @@ class Mark(StrEnum):
     FILLED_ITSELF = "a wallet filled itself"
     FILLING_PUT_OFF = "a wallet could not fill itself and will try again"
     BALANCE_MOVED = "a customer's balance at the provider moved"
+    TOLD_AGAIN = "a host application had to be told again"
+    TOLD_TWICE = "a host application was told twice"
 
 
 BY_REASON: Final = {
@@ -113,6 +115,8 @@ def read_marks(database: Database, site: Site, marks: Counter[Mark]) -> None:
         marks[Mark.CREDITS_RELEASED] += census.released_credits(tx)
         spent = census.spent(tx)
         bought = census.bought(tx)
+        marks[Mark.TOLD_AGAIN] += census.told_again(tx)
+    marks[Mark.TOLD_TWICE] += site.host.repeats
     for mark in (
         Mark.SEVERAL_LOTS,
         Mark.IN_DEBT,

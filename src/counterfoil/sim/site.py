@@ -7,6 +7,7 @@ from typing import Final
 from counterfoil.core.ids import PREFIXES, typeid
 from counterfoil.engine import intake, setup
 from counterfoil.engine.house import House, Settings
+from counterfoil.sim.host import Host
 from counterfoil.sim.ports import SeededIds, VirtualClock
 from counterfoil.sim.provider import ADDRESS, Provider
 from counterfoil.store.database import Transactions
@@ -27,6 +28,7 @@ class Site:
     tenant: str
     account: str
     slug: str
+    host: Host
 
     def deliver(self, headers: dict[str, str], body: bytes) -> intake.Accepted | intake.Rejected:
         """Bring a webhook to the door."""
@@ -47,17 +49,23 @@ def open_site(database: Transactions, number: int, seed: int = 0, settings: Sett
     """Open tenant `number` of a database. The same seed gives the same ids, whatever the number."""
     clock = VirtualClock()
     provider = Provider(clock, seed, STRIPE_KEY)
-    house = build_house(database, provider, clock, SeededIds(seed, clock), settings)
+    host = Host()
+    house = build_house(database, provider, clock, SeededIds(seed, clock), settings, host)
     tenant = setup.ensure_tenant(house, f"simulated {number}", "test", typeid(PREFIXES["tenant"], 1000 + number))
     slug = f"sim-{number}"
     wanted = setup.Connection(provider.key, (WEBHOOK_SECRET,), base_url=ADDRESS, slug=slug)
     account = setup.connect(house, tenant.id, wanted)
     provider.sandbox.add_webhook(provider.key, f"http://counterfoil.test/webhooks/stripe/{slug}", WEBHOOK_SECRET)
-    return Site(house, clock, provider, tenant.id, account.id, slug)
+    return Site(house, clock, provider, tenant.id, account.id, slug, host)
 
 
 def build_house(
-    database: Transactions, provider: Provider, clock: VirtualClock, ids: SeededIds, settings: Settings = SETTINGS
+    database: Transactions,
+    provider: Provider,
+    clock: VirtualClock,
+    ids: SeededIds,
+    settings: Settings = SETTINGS,
+    host: Host | None = None,
 ) -> House:
     """Build the house with the ports of a simulation."""
     return House(
@@ -66,5 +74,6 @@ def build_house(
         clock=clock,
         ids=ids,
         box=SecretBox("a-master-key-of-the-simulation"),
+        sender=host or Host(),
         settings=settings,
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from counterfoil.sim.chance import Choices
+from counterfoil.sim.host import TROUBLES
 from counterfoil.store.database import CommitUnknown, Statement, Transactions, Tx
 
 
@@ -27,6 +28,7 @@ class Trouble(StrEnum):
     BROKEN_AFTER = "broken_after"
     COMMIT_LOST = "commit_lost"
     ACKNOWLEDGEMENT_LOST = "acknowledgement_lost"
+    HOST_IN_TROUBLE = "host_in_trouble"
 
 
 STRIKES: Final[Mapping[Trouble, tuple[Mapping[str, Any], ...]]] = {
@@ -69,6 +71,12 @@ class Weather:
         if not kinds or not self._choices.chance(CALL_PERCENT):
             return None
         return self._choices.pick(STRIKES[self._choices.pick(kinds)])
+
+    def strike_host(self) -> str | None:
+        """Choose what happens to a webhook of ours."""
+        if Trouble.HOST_IN_TROUBLE not in self.on or not self._choices.chance(CALL_PERCENT):
+            return None
+        return self._choices.pick(TROUBLES)
 
     def commit(self) -> Trouble | None:
         """Choose what happens to a commit."""

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.core.invariants import Breach
+from counterfoil.engine import hooks
 from counterfoil.engine.intake import Rejected
 from counterfoil.sim.buyers import Buyers
 from counterfoil.sim.chance import Choices
 from counterfoil.sim.crew import READS_ONLY, Flow, Step, Worker
 from counterfoil.sim.desk import Desk
+from counterfoil.sim.host import URL
 from counterfoil.sim.judge import check_rest, check_step
 from counterfoil.sim.marks import Mark, read_marks
 from counterfoil.sim.people import People
@@ -303,6 +305,8 @@ def begin(database: Database, number: int, choices: Choices, seed: int) -> World
     site = open_site(database, number, seed)
     site = replace(site, house=replace(site.house, database=ShakyDatabase(database, weather.commit)))
     site.provider.trouble = weather.strike
+    site.host.strike = weather.strike_host
+    hooks.create(site.house, site.tenant, hooks.Wish(url=URL))
     with database.claims() as tx:
         work.enqueue_tenants(tx, work.Queue.REVENUE, [site.tenant], site.clock.now())
     crew = [Worker(site.house) for _ in range(WORKERS)]

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, LiteralString
 
 from counterfoil.core.invariants import INVARIANTS, BalanceMove, Breach, ProviderCharge, ProviderTruth, Rows
-from counterfoil.store import purchase_audit
+from counterfoil.store import delivery_audit, purchase_audit
 from counterfoil.store.database import Row, Tx
 
 BREACHES_MAX: Final = 100
@@ -111,6 +111,7 @@ def _net(moves: list[BalanceMove]) -> int:
 
 QUERIES: Final[dict[str, LiteralString]] = {
     **purchase_audit.QUERIES,
+    **delivery_audit.QUERIES,
     "I1": """
         select tenant, entry, n, of_n, debit, credit, unit, amount, recorded_at
         from journal

@@ -157,6 +157,17 @@ def switched_collectors(tx: Tx) -> int:
     return row["n"] if row else 0
 
 
+def events(tx: Tx) -> dict[str, str]:
+    """Give the kind of every event."""
+    return {row["id"]: row["kind"] for row in tx.rows("select id, kind from event where tenant = %(tenant)s")}
+
+
+def told_again(tx: Tx) -> int:
+    """Count the deliveries that took more than one try."""
+    row = tx.one("select count(*) as n from delivery where tenant = %(tenant)s and tries > 1")
+    return row["n"] if row else 0
+
+
 def released_credits(tx: Tx) -> int:
     """Count the credit legs whose credits went back to their lots."""
     row = tx.one("select count(*) as n from leg where tenant = %(tenant)s and kind = 'credit' and status = 'released'")

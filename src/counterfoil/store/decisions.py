@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from counterfoil.core.effects import Notify, Outcome, Why
 from counterfoil.store.codec import document
 from counterfoil.store.database import Row, Tx
+
+FEED: Final = 0x0E7E << 48
+"""What marks the advisory locks of those who are about to tell events, beside the position that they may take first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,35 +118,50 @@ class Told:
 
 def put_event(tx: Tx, identity: str, told: Notify, decision: str, now: datetime) -> bool:
     """Tell an event once: the next of its customer's sequence. False when its key was told before."""
-    return put_events(tx, [Told(identity, told, decision)], now) == 1
+    return len(put_events(tx, [Told(identity, told, decision)], now)) == 1
 
 
-def put_events(tx: Tx, told: Sequence[Told], now: datetime) -> int:
-    """Tell events once each, in this order within each customer's sequence; give how many were new."""
+def put_events(tx: Tx, told: Sequence[Told], now: datetime) -> frozenset[str]:
+    """Tell events once each, in this order within each customer's sequence; give the ids of those that are new.
+
+    Positions are handed out in another order than transactions commit. So whoever is about to take some says first,
+    by a lock that ends with the transaction, from where on: see `pages.events_end`.
+    """
     first: dict[str, Told] = {}
     for each in told:
         first.setdefault(each.notify.key, each)
     if not first:
-        return 0
-    return tx.run(
+        return frozenset()
+    rows = tx.rows(
         """
+        with taking as materialized (
+            select pg_advisory_xact_lock_shared(%(feed)s + last_value + is_called::int) from event_position_seq
+        )
         insert into event (tenant, id, key, kind, customer, sequence, subject, data, decision, created_at)
         select %(tenant)s, id, key, kind, customer,
             row_number() over (partition by customer order by ordinality) + coalesce(
-                (select max(e.sequence) from event e where e.tenant = %(tenant)s and e.customer = told.customer), 0
+                case when customer is null
+                    then (select max(e.sequence) from event e where e.tenant = %(tenant)s and e.customer is null)
+                    else (select max(e.sequence) from event e
+                        where e.tenant = %(tenant)s and e.customer = told.customer)
+                end, 0
             ),
             subject, data, decision, %(now)s
-        from rows from (
+        from taking
+        cross join rows from (
             jsonb_to_recordset(%(rows)s::jsonb)
                 as (id text, key text, kind text, customer text, subject text, data jsonb, decision text)
         ) with ordinality as told
         where not exists (select 1 from event e where e.tenant = %(tenant)s and e.key = told.key)
         order by ordinality
         on conflict (tenant, key) do nothing
+        returning id
         """,
         now=now,
+        feed=FEED,
         rows=document([_event(each) for each in first.values()]),
     )
+    return frozenset(row["id"] for row in rows)
 
 
 def _event(told: Told) -> dict[str, Any]:

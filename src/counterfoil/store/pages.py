@@ -13,6 +13,7 @@ from counterfoil.core.books import Case, Customer, Grant, Invoice, Method, Payme
 from counterfoil.core.bought import PendingLine, Purchase
 from counterfoil.core.money import ServiceUnit
 from counterfoil.store.database import Row, Tx
+from counterfoil.store.decisions import FEED
 from counterfoil.store.subjects import as_wallet, from_row
 
 
@@ -399,23 +400,42 @@ def event_position(tx: Tx, identity: str) -> int | None:
     return int(row["position"]) if row else None
 
 
-def events(tx: Tx, after: int, limit: int, wanted: Filter = EVERYTHING) -> list[Row]:
-    """Give events in the order they are to be read, from the first after a position.
+def events_end(tx: Tx) -> int:
+    """Give the position before which no event will appear any more. Not in the transaction that then reads them.
 
-    Positions are handed out before transactions commit, in another order than they do. So an event is shown only when
-    every transaction that began before its own has ended: whoever reads on after the last event has missed none.
+    First the next position is read, then who may still take one before it; whoever is not seen there any more has
+    committed, so a snapshot that is taken afterwards shows all of theirs.
+    """
+    (upcoming,), (taking,) = tx.together(
+        ("select last_value + is_called::int from event_position_seq", {}),
+        (
+            """
+            select min((classid::bigint << 32 | objid::bigint) - %(feed)s) from pg_locks
+            where locktype = 'advisory' and objsubid = 1 and classid::bigint >> 16 = %(feed)s >> 48
+                and database = (select oid from pg_database where datname = current_database())
+            """,
+            {"feed": FEED},
+        ),
+    )
+    return min(int(each) for each in (upcoming[0], taking[0]) if each is not None)
+
+
+def events(tx: Tx, after: int, before: int, limit: int, wanted: Filter = EVERYTHING) -> list[Row]:
+    """Give events in the order they are to be read, from the first after a position, and before `events_end`.
+
+    Whoever reads on after the last event has missed none.
     """
     return tx.rows(
         """
         select * from event e
-        where e.tenant = %(tenant)s and e.position > %(position)s
+        where e.tenant = %(tenant)s and e.position > %(position)s and e.position < %(end)s
             and (%(customer)s::text is null or e.customer = %(customer)s)
             and (%(kinds)s::text[] is null or e.kind = any (%(kinds)s))
-            and (age(e.xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid) or age(e.xmin) < 0)
         order by e.position
         limit %(limit)s + 1
         """,
         position=after,
+        end=before,
         limit=limit,
         **wanted.values,
     )

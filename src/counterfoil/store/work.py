@@ -16,6 +16,7 @@ class Queue(StrEnum):
     SWEEP = "sweep"
     UPKEEP = "upkeep"
     REVENUE = "revenue"
+    DELIVERY = "delivery"
 
 
 @dataclass(frozen=True, slots=True)

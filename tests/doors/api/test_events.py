@@ -53,6 +53,32 @@ def test_an_event_that_commits_late_is_not_skipped(api: Caller, world: World) ->
     assert afterwards == ["slow.told", "fast.told"]
 
 
+def test_an_event_of_an_earlier_transaction_does_not_hide_one_that_comes_before_it(api: Caller, world: World) -> None:
+    """Transactions take their numbers in one order and positions in another: the older one may tell the later event."""
+    dana, fox = api.customer("dana"), api.customer("fox")
+    start = api.get("/v1/events").json()["data"][-1]["id"]
+
+    with world.house.database.transaction(world.tenant.id) as slow:
+        with world.house.database.transaction(world.tenant.id) as fast:
+            fast.run("update customer set paused = paused where tenant = %(tenant)s and id = %(id)s", id=fox)
+            tell(slow, world, dana, "slow.told")
+            tell(fast, world, fox, "fast.told")
+        meanwhile = kinds(api, after=start)
+    afterwards = kinds(api, after=start)
+
+    assert meanwhile == []
+    assert afterwards == ["slow.told", "fast.told"]
+
+
+def test_what_others_do_for_long_holds_no_event_back(api: Caller, world: World) -> None:
+    """A backup or a report that runs for hours takes no positions."""
+    with world.house.database.transaction(world.tenant.id) as slow:
+        slow.rows("select pg_current_xact_id()")
+        api.customer("dana")
+
+        assert kinds(api) == ["customer.created"]
+
+
 def tell(tx: Tx, world: World, customer: str, kind: str) -> None:
     """An event as a decision tells it."""
     from counterfoil.core.effects import Notify, Outcome, Reason, Why

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from counterfoil.api.app import create_app
 from counterfoil.engine.house import House
 from counterfoil.providers.stripe.adapter import StripePort
+from counterfoil.sim.host import Host
 from counterfoil.store.database import Database
 from counterfoil.store.migrate import migrate
 from counterfoil.store.secrets import SecretBox
@@ -187,5 +188,5 @@ def _has_role(connection: psycopg.Connection) -> bool:
 def house_of(database: Database) -> TestClient:
     """The application over a database and nothing else that works."""
 
-    house = House(database, StripePort(), HandClock(), CountedIds(), SecretBox("a-master-key-of-tests"))
+    house = House(database, StripePort(), HandClock(), CountedIds(), SecretBox("a-master-key-of-tests"), Host())
     return TestClient(create_app(house))

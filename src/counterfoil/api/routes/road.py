@@ -144,17 +144,18 @@ def list_events(
         customer=customer_filter(call, customer),
         kinds=tuple(kind.split(",")) if kind else None,
     )
-    rows = look(call.house, call.tenant, lambda tx: _events(tx, last, limit, wanted))
-    data = [view for _, view in rows[:limit]]
+    end = looks.events_end(call.house, call.tenant)
+    rows = look(call.house, call.tenant, lambda tx: _events(tx, last, end, limit, wanted))
+    data = rows[:limit]
     more = len(rows) > limit
     return json_response({"data": data, "next_cursor": write_cursor(data[-1]["id"]) if more else None})
 
 
-def _events(tx: Tx, last: str | None, limit: int, wanted: Filter) -> list[tuple[int, View]]:
+def _events(tx: Tx, last: str | None, end: int, limit: int, wanted: Filter) -> list[View]:
     position = pages.event_position(tx, last) if last else 0
     if position is None:
         raise Problem(404, "not_found", "There is no event with the id given as `after`.", param="after")
-    return looks.events(tx, position, limit, wanted)
+    return looks.events(tx, position, end, limit, wanted)
 
 
 @router.get(

@@ -1136,7 +1136,7 @@ create table delivery (
 );
 
 create index delivery_of_event on delivery (tenant, event);
-create index delivery_pending on delivery (tenant, endpoint, id) where status = 'pending';
+create index delivery_open on delivery (tenant, endpoint, status, id) where status <> 'delivered';
 
 -- What was sent, the same bytes each time. It may hold personal data: it is dropped by its age, and with its customer.
 create table delivery_body (
