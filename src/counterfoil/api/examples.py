@@ -25,6 +25,7 @@ CUSTOMER: Final = {
     "name": "Dana",
     "email": "dana@example.com",
     "metadata": {},
+    "locale": "en",
     "provider_account": f"pacc_{SUFFIX}",
     "provider_ref": "cus_TxUcPNvn8f2S4d",
     "paused": False,

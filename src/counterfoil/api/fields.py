@@ -69,6 +69,7 @@ Flag = StrictBool
 ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 LongText = Annotated[str, Field(max_length=1000)]
 Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
+Locale = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$", description="The language of letters: `en`, `de`.")]
 Feature = Annotated[str, Field(pattern=FEATURE, description="What credits are used for, in your words.")]
 Pool = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:-]{0,63}$")]
 Features = Annotated[list[Feature], Field(max_length=50)]

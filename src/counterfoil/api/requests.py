@@ -13,6 +13,7 @@ from counterfoil.api.fields import (
     Features,
     Flag,
     Instant,
+    Locale,
     LongText,
     Metadata,
     Minor,
@@ -46,6 +47,7 @@ class NewCustomer(Strict):
     name: ShortText | None = None
     email: Email | None = None
     metadata: Metadata = {}
+    locale: Locale = "en"
     provider_ref: ProviderText | None = None
     provider_account: AnyId | None = None
 
@@ -58,6 +60,7 @@ class CustomerChanges(Strict):
     name: ShortText | None = None
     email: Email | None = None
     metadata: Metadata | None = None
+    locale: Locale | None = None
 
 
 class NewMethod(Strict):

@@ -38,6 +38,7 @@ class Customer(Answer):
     name: str | None
     email: str | None
     metadata: dict[str, str]
+    locale: str
     provider_account: str
     provider_ref: str | None
     paused: bool

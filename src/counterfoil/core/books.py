@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from counterfoil.core.agreed import AutoTopup
 from counterfoil.core.bought import Collector, PendingLine, Purchase
+from counterfoil.core.facts import ActionKind
 from counterfoil.core.ids import (
     AccountId,
     CaseId,
@@ -206,6 +207,8 @@ class Leg:
     refusal_code: str | None = None
     refusal_text: str | None = None
     action_url: str | None = None
+    action: ActionKind | None = None
+    """What the customer has to do while the leg waits for them, None where that is up to a browser."""
     settled_at: datetime | None = None
     means: str | None = None
     claim: ClaimStatus | None = None

@@ -56,6 +56,14 @@ class ChargeFee:
     fee: Money
 
 
+class ActionKind(StrEnum):
+    """What a payment that waits for the customer asks of them."""
+
+    CONFIRM = "confirm"
+    VERIFY_BANK = "verify_bank"
+    """A code of a small deposit that appears on the account's statement in a day or two."""
+
+
 @dataclass(frozen=True, slots=True)
 class IntentFact:
     """A payment at the provider. `received` is what it has collected so far; zero until it succeeds."""
@@ -70,6 +78,7 @@ class IntentFact:
     charge_fee: ChargeFee | None = None
     refusal: Refusal | None = None
     action_url: str | None = None
+    action: ActionKind | None = None
     client_secret: str | None = field(default=None, repr=False)
     pays_provider_invoice: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -34,6 +34,7 @@ EndpointId = NewType("EndpointId", str)
 DeliveryId = NewType("DeliveryId", str)
 RefundId = NewType("RefundId", str)
 CreditNoteId = NewType("CreditNoteId", str)
+MessageId = NewType("MessageId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -62,6 +63,7 @@ PREFIXES: Final = {
     "decision": "dec",
     "case": "case",
     "run": "rrun",
+    "message": "msg",
     "event": "evnt",
     "key": "key",
     "endpoint": "whep",

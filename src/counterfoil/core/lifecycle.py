@@ -172,6 +172,18 @@ class DeliveryStatus(StrEnum):
     """Every try of its schedule went wrong. A person can have it sent again."""
 
 
+class MessageStatus(StrEnum):
+    """Where a message to a person stands. A failed, sent or canceled one goes out again only when a person asks."""
+
+    QUEUED = "queued"
+    HELD = "held"
+    """A person or a mode keeps it back: a paused tenant or customer, an account that is only observed."""
+    SENT = "sent"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    """It was no longer true, or there was nobody to send it to."""
+
+
 def moves(**table: str) -> frozenset[tuple[str, str]]:
     """Read `state="next other"` pairs as a set of moves."""
     return frozenset((state, target) for state, targets in table.items() for target in targets.split())
@@ -238,6 +250,13 @@ ENDPOINT_MOVES: Final = moves(
     active="paused disabled deleted", paused="active disabled deleted", disabled="active deleted"
 )
 DELIVERY_MOVES: Final = moves(pending="delivered failed", delivered="pending", failed="pending")
+MESSAGE_MOVES: Final = moves(
+    queued="held sent failed canceled",
+    held="queued sent failed canceled",
+    sent="queued",
+    failed="queued",
+    canceled="queued",
+)
 
 MACHINES: Final = {
     "invoice": (InvoiceStatus, INVOICE_MOVES),
@@ -256,6 +275,7 @@ MACHINES: Final = {
     "reconcile_run": (RunStatus, RUN_MOVES),
     "hook_endpoint": (EndpointStatus, ENDPOINT_MOVES),
     "delivery": (DeliveryStatus, DELIVERY_MOVES),
+    "message": (MessageStatus, MESSAGE_MOVES),
 }
 """Table in Postgres to its states and moves. The column is always `status`."""
 

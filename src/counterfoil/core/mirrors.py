@@ -118,6 +118,7 @@ def follow_payment(steps: Steps, leg: Leg, fact: ProviderInvoiceFact) -> None:
         leg,
         status=to if may_move("leg", leg.status, to) else leg.status,
         action_url=fact.url if waits else None,
+        action=intent.action if waits else None,
         refusal_code=(refusal.decline_code or refusal.code) if refusal else leg.refusal_code,
         refusal_text=refusal.message if refusal else leg.refusal_text,
     )
@@ -146,6 +147,7 @@ def _settle(steps: Steps, invoice: InvoiceId, leg: Leg, payment: InvoicePaymentF
         means=intent.means,
         settled_at=steps.now,
         action_url=None,
+        action=None,
     )
     owed = min(payment.minor, due)
     received = journal.Received(journal.clearing(steps.invoice(invoice).account), owed, intent.received.minor - owed)
@@ -217,7 +219,7 @@ def take_back(steps: Steps, invoice: InvoiceId) -> None:
 def _stop_collecting(steps: Steps, invoice: InvoiceId) -> None:
     for leg in legs_for(steps.books, invoice):
         if leg.kind is LegKind.PROVIDER and leg.status in IN_FLIGHT:
-            steps.add(Change(leg, replace(leg, status=LegStatus.CANCELED, action_url=None)))
+            steps.add(Change(leg, replace(leg, status=LegStatus.CANCELED, action_url=None, action=None)))
 
 
 def restate(steps: Steps, invoice: InvoiceId) -> None:

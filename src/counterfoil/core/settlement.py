@@ -138,7 +138,7 @@ def _claim_dropped(
     asked = _ask_once(books, reason, fact.ref, sentence, now, new_id)
     status = leg.status if leg.status is LegStatus.CANCELED else LegStatus.REFUSED
     dropped = replace(
-        leg, status=status, provider_ref=None, refusal_code=reason, refusal_text=sentence, action_url=None
+        leg, status=status, provider_ref=None, refusal_code=reason, refusal_text=sentence, action_url=None, action=None
     )
     effects = (*asked, *_kept_apart(books, leg, fact, now), *_failed(books, leg, dropped, now, new_id))
     return Park(_why(reason, sentence, leg, fact), effects)
@@ -285,7 +285,7 @@ def _give_up(books: Books, payment: Payment, leg: Leg, fact: IntentFact, now: da
 def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, now: datetime, new_id: NewId) -> Decision:
     """Follow the provider while the money is still on its way. Never back from paid, and never twice."""
     reason, words = UNDER_WAY[to]
-    after = replace(leg, status=to, action_url=fact.action_url)
+    after = replace(leg, status=to, action_url=fact.action_url, action=fact.action)
     if leg == after or not may_move("leg", leg.status, to):
         return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} {words}, as we knew.", leg)
     if others_collect(books, leg):
@@ -311,7 +311,9 @@ def refuse_leg(
     books: Books, leg: Leg, code: str, message: str, now: datetime, new_id: NewId, fact: IntentFact | None = None
 ) -> Decision:
     """Book a definite refusal: the leg failed, reserved credits stay for a retry, nothing was charged."""
-    after = replace(leg, status=LegStatus.REFUSED, refusal_code=code, refusal_text=message, action_url=None)
+    after = replace(
+        leg, status=LegStatus.REFUSED, refusal_code=code, refusal_text=message, action_url=None, action=None
+    )
     if leg == after:
         return Skip(_why(Reason.ALREADY_KNOWN, f"The refusal ({code}) is on record already.", leg, fact))
     if not may_move("leg", leg.status, LegStatus.REFUSED):
@@ -335,7 +337,7 @@ def _cancel(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
     """The provider gave the payment up: a leg that waited for that may begin, else its credits go back."""
     if leg.status is LegStatus.CANCELED:
         return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} is canceled, as we knew.", leg)
-    after = replace(leg, status=LegStatus.CANCELED, action_url=None)
+    after = replace(leg, status=LegStatus.CANCELED, action_url=None, action=None)
     books = with_changes(books, (after,))
     effects: tuple[Effect, ...] = (Change(leg, after),)
     effects += legs.after_cancel(books, leg.payment, now, new_id)
@@ -360,6 +362,7 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
         provider_ref=fact.ref,
         settled_at=now,
         action_url=None,
+        action=None,
     )
     entry = journal.provider_leg_settled(settled, books.customer.id, Received(source, owed, received - owed), now)
     effects: tuple[Effect, ...] = (

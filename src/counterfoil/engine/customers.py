@@ -16,7 +16,7 @@ from counterfoil.store import accounts, erasing, outbox, subjects
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import Answer, plain
 
-PERSONAL: Final = frozenset({"name", "email", "metadata"})
+PERSONAL: Final = frozenset({"name", "email", "metadata", "locale"})
 TOLD: Final = ("name", "email")
 """What of them the provider has a copy of."""
 
@@ -36,7 +36,8 @@ def update_customer(asked: Asked, customer: str, changes: Changes) -> Result:
 
     def after(tx: Tx, applied: Applied) -> None:
         changed = {**_person(tx, customer), **changes.fields}
-        accounts.put_person(tx, customer, changed["name"], changed["email"], changed["metadata"] or {})
+        labels, locale = changed["metadata"] or {}, changed["locale"] or "en"
+        accounts.put_person(tx, customer, changed["name"], changed["email"], labels, locale)
 
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         if books is None:

@@ -81,6 +81,7 @@ class NewCustomer:
     name: str | None = None
     email: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    locale: str = "en"
 
 
 def create_customer(asked: Asked, wanted: NewCustomer) -> Result:
@@ -100,7 +101,8 @@ def create_customer(asked: Asked, wanted: NewCustomer) -> Result:
         return customers.decide_create_customer(customer, moment.now, moment.new_id)
 
     def after(tx: Tx, applied: Applied) -> None:
-        accounts.put_person(tx, _made(applied, Customer).id, wanted.name, wanted.email, wanted.metadata)
+        made = _made(applied, Customer)
+        accounts.put_person(tx, made.id, wanted.name, wanted.email, wanted.metadata, wanted.locale)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         made = _made(applied, Customer)

@@ -70,6 +70,7 @@ def customer_view(customer: Customer, person: Row | None) -> View:
         "name": person["name"] if person else None,
         "email": person["email"] if person else None,
         "metadata": person["metadata"] if person else {},
+        "locale": person["locale"] if person else "en",
         "provider_account": customer.account,
         "provider_ref": customer.provider_ref,
         "paused": customer.paused,

@@ -284,25 +284,31 @@ def next_number(tx: Tx, series: str) -> int:
     return int(row["last"])
 
 
-def put_person(tx: Tx, customer: str, name: str | None, email: str | None, metadata: dict[str, str]) -> None:
+def put_person(
+    tx: Tx, customer: str, name: str | None, email: str | None, metadata: dict[str, str], locale: str = "en"
+) -> None:
     """Store a customer's personal data, apart from the books."""
     tx.run(
         """
-        insert into customer_person (tenant, customer, name, email, metadata)
-        values (%(tenant)s, %(customer)s, %(name)s, %(email)s, %(metadata)s)
+        insert into customer_person (tenant, customer, name, email, metadata, locale)
+        values (%(tenant)s, %(customer)s, %(name)s, %(email)s, %(metadata)s, %(locale)s)
         on conflict (tenant, customer) do update set
-            name = excluded.name, email = excluded.email, metadata = excluded.metadata
+            name = excluded.name, email = excluded.email, metadata = excluded.metadata, locale = excluded.locale
         """,
         customer=customer,
         name=name,
         email=email,
         metadata=json.dumps(metadata, ensure_ascii=False),
+        locale=locale,
     )
 
 
 def person(tx: Tx, customer: str) -> Row | None:
     """Give a customer's personal data, None when there is none or it was erased."""
     return tx.one(
-        "select name, email, metadata from customer_person where tenant = %(tenant)s and customer = %(customer)s",
+        """
+        select name, email, metadata, locale from customer_person
+        where tenant = %(tenant)s and customer = %(customer)s
+        """,
         customer=customer,
     )

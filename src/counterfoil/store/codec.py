@@ -13,10 +13,21 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from counterfoil.core import books, catalogue, effects, facts, journal, money, orders, refunded, terms
+from counterfoil.core import (
+    books,
+    catalogue,
+    dunning_terms,
+    effects,
+    facts,
+    journal,
+    money,
+    orders,
+    refunded,
+    terms,
+)
 
 PLAIN: Final = frozenset({int, bool, float, NoneType})
-MODULES: Final = (money, terms, catalogue, facts, orders, refunded, books, journal, effects)
+MODULES: Final = (money, terms, dunning_terms, catalogue, facts, orders, refunded, books, journal, effects)
 
 
 def encode(value: Any) -> Any:

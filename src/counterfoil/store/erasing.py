@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from counterfoil.core.books import Customer
+from counterfoil.store import messages
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import plain
 
-FIELDS: Final[dict[str, Any]] = {"name": None, "email": None, "metadata": {}}
+FIELDS: Final[dict[str, Any]] = {"name": None, "email": None, "metadata": {}, "locale": "en"}
 """The personal fields of a customer as they are once they are erased."""
 NOTE: Final[dict[str, Any]] = {"note": None}
 """That of a question: what a person wrote about it."""
@@ -26,6 +27,7 @@ def erase_customer(tx: Tx, customer: Customer, now: datetime) -> None:
     tx.run("delete from customer_person where tenant = %(tenant)s and customer = %(id)s", id=customer.id)
     news = _news_about(tx, customer)
     _drop_bodies(tx, customer, news)
+    messages.erase_of(tx, customer.id)
     _blank_answers(tx, news, now)
     tx.run(
         "update review_case set note = null where tenant = %(tenant)s and customer = %(id)s and note is not null",

@@ -39,6 +39,7 @@ async def create_customer(body: NewCustomer, command: Commanding) -> Response:
         name=body.name,
         email=body.email,
         metadata=dict(body.metadata),
+        locale=body.locale,
     )
     return await commanded(command, lambda asked: operations.create_customer(asked, wanted))
 

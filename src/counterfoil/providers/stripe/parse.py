@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from counterfoil.core.facts import (
+    ActionKind,
     ChargeFee,
     CustomerFact,
     Fact,
@@ -108,6 +109,7 @@ def _intent(doc: Doc, pays: Doc | None, session_ref: ProviderRef | None = None) 
         charge_fee=_charge_fee(charge),
         refusal=refusal_of(last_error) if last_error else None,
         action_url=_action_url(child(doc, "next_action")),
+        action=_action(child(doc, "next_action")),
         client_secret=text(doc, "client_secret"),
         pays_provider_invoice=doc.get("invoice") is not None or pays is not None,
         invoice_ref=lenient_ref(doc, "invoice") or (lenient_ref(pays, "invoice") if pays else None),
@@ -192,6 +194,14 @@ def _action_url(action: Doc) -> str | None:
     details = child(action, kind)
     found = (text(details, name) for name in ACTION_URLS)
     return next((url for url in found if url and url.startswith(("https://", "http://"))), None)
+
+
+def _action(action: Doc) -> ActionKind | None:
+    """Say what the customer has to do. Whatever it is, unless it is about the bank account, it confirms the payment."""
+    kind = text(action, "type")
+    if kind is None:
+        return None
+    return ActionKind.VERIFY_BANK if kind == "verify_with_microdeposits" else ActionKind.CONFIRM
 
 
 def _expires(details: Doc) -> str | None:

@@ -114,6 +114,8 @@ create table customer_person (
     name text,
     email text,
     metadata jsonb not null default '{}',
+    -- The language that the customer is written to in.
+    locale text not null default 'en' check (locale ~ '^[a-z]{2}(-[A-Z]{2})?$'),
     primary key (tenant, customer),
     foreign key (tenant, customer) references customer
 );
@@ -553,6 +555,7 @@ create table leg (
     refusal_code text,
     refusal_text text,
     action_url text,
+    action text check (action in ('confirm', 'verify_bank')),
     settled_at timestamptz,
     means text,
     claim text check (claim in ('unchecked', 'checked')),
@@ -1189,6 +1192,65 @@ create table review_case (
 create index review_case_of_subject on review_case (tenant, subject);
 create index review_case_of_customer on review_case (tenant, customer) where customer is not null;
 
+-- ---------------------------------------------------------------------------------------------------------------------
+-- What people are told: messages
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- A message to a customer or to the operators, committed with what caused it. `key` makes it happen once, for ever.
+-- `data` holds ids, amounts and codes only; what is personal stands apart.
+create table message (
+    tenant text not null,
+    id text not null,
+    key text not null,
+    template text not null,
+    version int not null check (version > 0),
+    audience text not null check (audience in ('customer', 'operator')),
+    customer text,
+    subject text not null,
+    decision text not null,
+    data jsonb not null,
+    locale text,
+    status text not null,
+    -- How it left: shown in the inbox here, or handed to a mail server; and how that went, in a code.
+    channel text check (channel in ('inbox', 'smtp')),
+    result text,
+    tries int not null check (tries >= 0),
+    resends int not null check (resends >= 0),
+    created_at timestamptz not null,
+    tried_at timestamptz,
+    sent_at timestamptz,
+    primary key (tenant, id),
+    unique (tenant, key),
+    foreign key (tenant, customer) references customer,
+    check ((audience = 'customer') <= (customer is not null)),
+    check ((status = 'sent') <= (sent_at is not null and channel is not null))
+);
+
+create index message_of_customer on message (tenant, customer, id) where customer is not null;
+create index message_of_subject on message (tenant, subject);
+
+-- The rendered words and the address: personal, kept apart, erased with the customer.
+create table message_content (
+    tenant text not null,
+    message text not null,
+    address text,
+    subject_line text not null,
+    body_text text not null,
+    body_html text not null,
+    rendered_at timestamptz not null,
+    primary key (tenant, message),
+    foreign key (tenant, message) references message
+);
+
+-- How payments of our invoices that were refused are tried again: versions, of which the last one holds.
+create table dunning_policy (
+    tenant text not null references tenant,
+    version int not null check (version > 0),
+    terms jsonb not null,
+    created_at timestamptz not null,
+    primary key (tenant, version)
+);
+
 create table sweep (
     tenant text not null,
     account text not null,
@@ -1254,7 +1316,7 @@ create table upkeep (
 -- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
 -- can't write over the one that took its place.
 create table work (
-    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue', 'reconcile', 'delivery')),
+    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue', 'reconcile', 'delivery', 'mail')),
     tenant text not null,
     id text not null,
     due_at timestamptz not null,
@@ -1675,6 +1737,34 @@ end $$;
 create trigger delivery_moves before update of status on delivery
 for each row when (old.status <> new.status)
 execute function delivery_moves();
+
+alter table message add constraint message_states check (status in ('canceled', 'failed', 'held', 'queued', 'sent'));
+
+create function message_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('canceled', 'queued'),
+        ('failed', 'queued'),
+        ('held', 'canceled'),
+        ('held', 'failed'),
+        ('held', 'queued'),
+        ('held', 'sent'),
+        ('queued', 'canceled'),
+        ('queued', 'failed'),
+        ('queued', 'held'),
+        ('queued', 'sent'),
+        ('sent', 'queued')
+    ) then
+        raise exception 'message % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'message_moves', table = 'message';
+    end if;
+    return new;
+end $$;
+
+create trigger message_moves before update of status on message
+for each row when (old.status <> new.status)
+execute function message_moves();
 -- lifecycle guards end
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -1711,11 +1801,11 @@ grant usage on schema public to counterfoil_app;
 grant select, insert, update on all tables in schema public to counterfoil_app;
 grant usage, select on all sequences in schema public to counterfoil_app;
 grant delete on work, raw_body, customer_person, command, endpoint_route, master_key to counterfoil_app;
-grant delete on hook_secret, delivery_body to counterfoil_app;
+grant delete on hook_secret, delivery_body, message_content to counterfoil_app;
 revoke insert, update, delete on tenant, service_unit from counterfoil_app;
 grant insert on service_unit to counterfoil_app;
 revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
-revoke update on pack_version, purchase_policy, collection_policy from counterfoil_app;
+revoke update on pack_version, purchase_policy, collection_policy, dunning_policy from counterfoil_app;
 grant update (collecting) on allocation to counterfoil_app;
 grant update (returned_net_minor, returned_tax_minor) on invoice_line to counterfoil_app;
 revoke update on credit_note from counterfoil_app;
