@@ -53,7 +53,7 @@ def customers(tx: Tx, page: Page, wanted: Filter) -> list[View]:
 
 
 def _customer(row: Row) -> View:
-    person = {**row, "metadata": row["metadata"] or {}}
+    person = {**row, "metadata": row["metadata"] or {}, "locale": row["locale"] or "en"}
     return views.customer_view(pages.as_customer(row), person)
 
 
