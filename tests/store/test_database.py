@@ -11,7 +11,8 @@ from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction, Unique
 from core.factories import ACCOUNT, CUSTOMER, NOW, customer
 from counterfoil.core.facts import Source
 from counterfoil.core.money import USD_CREDIT
-from counterfoil.store import accounts, inbox, subjects
+from counterfoil.core.papers import PaperKind
+from counterfoil.store import accounts, inbox, numbers, subjects
 from counterfoil.store.accounts import Account, Endpoint, EndpointTaken, Key, Tenant
 from counterfoil.store.database import CommitUnknown, Database, DatabaseUnavailable, Tx
 from counterfoil.store.inbox import News
@@ -33,14 +34,14 @@ def count(house: Database) -> int:
 
 def test_a_transaction_commits_when_its_block_ends(house: Database) -> None:
     with house.transaction(TENANT) as tx:
-        accounts.next_number(tx, "invoice")
+        numbers.take(tx, PaperKind.INVOICE)
 
     assert count(house) == 1
 
 
 def fail_after_writing(house: Database) -> None:
     with house.transaction(TENANT) as tx:
-        accounts.next_number(tx, "invoice")
+        numbers.take(tx, PaperKind.INVOICE)
         raise LookupError("something else went wrong")
 
 
@@ -53,8 +54,8 @@ def test_a_transaction_leaves_nothing_when_its_block_fails(house: Database) -> N
 
 def write_twice(house: Database) -> None:
     with house.transaction(TENANT) as tx:
-        accounts.next_number(tx, "invoice")
-        tx.run("insert into number_series values (%(tenant)s, 'invoice', 1)")
+        numbers.take(tx, PaperKind.INVOICE)
+        tx.run("insert into number_series values (%(tenant)s, 'invoice', 'INV-', 1)")
 
 
 def test_a_refused_statement_is_told_apart_from_a_broken_connection(house: Database) -> None:
@@ -73,14 +74,14 @@ def kill_own_backend(house: Database, tx: Tx) -> None:
 
 def write_on_a_killed_connection(house: Database) -> None:
     with house.transaction(TENANT) as tx:
-        accounts.next_number(tx, "invoice")
+        numbers.take(tx, PaperKind.INVOICE)
         kill_own_backend(house, tx)
-        accounts.next_number(tx, "invoice")
+        numbers.take(tx, PaperKind.INVOICE)
 
 
 def commit_on_a_killed_connection(house: Database) -> None:
     with house.transaction(TENANT) as tx:
-        accounts.next_number(tx, "invoice")
+        numbers.take(tx, PaperKind.INVOICE)
         kill_own_backend(house, tx)
 
 
@@ -112,10 +113,10 @@ def test_a_snapshot_sees_one_instant_and_can_t_write(house: Database) -> None:
     with house.snapshot(TENANT) as tx:
         before = tx.rows("select * from number_series")
         with house.transaction(TENANT) as other:
-            accounts.next_number(other, "invoice")
+            numbers.take(other, PaperKind.INVOICE)
         assert tx.rows("select * from number_series") == before == []
         with pytest.raises(ReadOnlySqlTransaction):
-            accounts.next_number(tx, "invoice")
+            numbers.take(tx, PaperKind.INVOICE)
 
 
 def test_two_streams_may_be_read_side_by_side(house: Database) -> None:
@@ -158,7 +159,7 @@ def test_a_server_that_is_gone_is_said_to_be_unavailable_and_nothing_is_lost(own
     open_tenant(dsn)
     house = Database(dsn, size=2, timeout_s=2.0)
     with house.transaction(TENANT) as tx:
-        accounts.next_number(tx, "invoice")
+        numbers.take(tx, PaperKind.INVOICE)
 
     own_server.stop()
     with pytest.raises((DatabaseUnavailable, CommitUnknown)):
@@ -259,13 +260,13 @@ def test_what_a_unit_means_is_pinned(house: Database) -> None:
 
 def test_numbers_have_no_gaps_even_after_a_failure(house: Database) -> None:
     with house.transaction(TENANT) as tx:
-        assert accounts.next_number(tx, "invoice") == 1
+        assert numbers.take(tx, PaperKind.INVOICE) == "INV-000001"
     with pytest.raises(LookupError):
         fail_after_writing(house)
 
     with house.transaction(TENANT) as tx:
-        assert accounts.next_number(tx, "invoice") == 2
-        assert accounts.next_number(tx, "credit-note") == 1
+        assert numbers.take(tx, PaperKind.INVOICE) == "INV-000002"
+        assert numbers.take(tx, PaperKind.CREDIT_NOTE) == "CN-000001"
 
 
 def test_personal_data_can_be_erased_while_the_books_stay(house: Database) -> None:

@@ -99,13 +99,14 @@ INVOICE: Final = {
             "description": "Pro plan, June",
             "net": _usd(10000),
             "tax": _usd(0),
+            "taxes": [],
             "gross": _usd(10000),
         }
     ],
     "due_at": None,
     "created_at": AT,
 }
-PURCHASE: Final = {
+PURCHASE: Final[dict[str, Any]] = {
     "id": f"prch_{SUFFIX}",
     "object": "purchase",
     "customer": CUSTOMER_ID,
@@ -120,6 +121,7 @@ PURCHASE: Final = {
     "price": _usd(5000),
     "fee": _usd(0),
     "tax": _usd(0),
+    "taxes": [],
     "total": _usd(5000),
     "paid": {"balance": _usd(0), "card": _usd(5000), "external": _usd(0), "discount": _usd(0)},
     "description": "2,500 credits",
@@ -152,7 +154,7 @@ AUTO_TOPUP: Final = {
     "retry_at": None,
     "created_at": AT,
 }
-PENDING_LINE: Final = {
+PENDING_LINE: Final[dict[str, Any]] = {
     "id": f"pline_{SUFFIX}",
     "object": "pending_line",
     "customer": CUSTOMER_ID,
@@ -161,6 +163,7 @@ PENDING_LINE: Final = {
     "net": _usd(2500),
     "fee": _usd(0),
     "tax": _usd(0),
+    "taxes": [],
     "gross": _usd(2500),
     "invoice_at": AT,
     "invoice_description": "",

@@ -24,6 +24,7 @@ from counterfoil.api.fields import (
     ShortText,
     Strict,
 )
+from counterfoil.api.taxed import Taxed
 from counterfoil.core.agreed import Trigger
 from counterfoil.core.books import GrantSource
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
@@ -164,13 +165,12 @@ class Face(Strict):
     currency: Currency
 
 
-class NewLine(Strict):
-    """A line of an invoice, in minor units of the invoice's currency. Tax is given, never computed."""
+class NewLine(Taxed):
+    """A line of an invoice, in minor units of the invoice's currency. Taxes are given, never computed."""
 
     kind: Literal["flat_fee", "goods", "fee"] = "flat_fee"
     description: ShortText
     net: MinorOrZero
-    tax: MinorOrZero = 0
 
 
 class NewInvoice(Strict):
@@ -182,7 +182,14 @@ class NewInvoice(Strict):
                 {
                     "customer": "ext:user-7012",
                     "currency": "USD",
-                    "lines": [{"kind": "flat_fee", "description": "Pro plan, June", "net": 10000, "tax": 0}],
+                    "lines": [
+                        {
+                            "kind": "flat_fee",
+                            "description": "Pro plan, June",
+                            "net": 10000,
+                            "taxes": [{"name": "VAT", "rate": "19 %", "amount": 1900}],
+                        }
+                    ],
                 }
             ]
         }
@@ -318,7 +325,7 @@ class AutoTopupTerms(Strict):
     payment_method: AnyId | None = None
 
 
-class NewPurchase(Strict):
+class NewPurchase(Taxed):
     """Credits to be bought: a pack, or a number of credits at the catalogue's price, or at one that you name.
 
     `wallet`, or the `unit` of the customer's wallet, says where they go. `settlement` says who collects: an `invoice`
@@ -337,7 +344,6 @@ class NewPurchase(Strict):
     credits: Annotated[str, Field(max_length=40)] | None = None
     price: Price | None = None
     currency: Currency | None = None
-    tax: MinorOrZero = 0
     plan: ShortText | None = None
     settlement: Settlement = Settlement.INVOICE
     collector: Collector = Collector.OURS
@@ -354,7 +360,7 @@ class NewPurchase(Strict):
     external_id: ExternalId | None = None
 
 
-class NewPendingLine(Strict):
+class NewPendingLine(Taxed):
     """A flat fee that is billed when its invoice date comes, together with everything else that is due then."""
 
     model_config = ConfigDict(
@@ -375,7 +381,6 @@ class NewPendingLine(Strict):
     currency: Currency
     description: ShortText
     net: MinorOrZero
-    tax: MinorOrZero = 0
     invoice_at: Instant
     invoice_description: LongText = ""
 

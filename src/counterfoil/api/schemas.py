@@ -186,6 +186,14 @@ class Unit(Answer):
     face: Money | None
 
 
+class Tax(Answer):
+    """A tax as it was given. `rate` is a text, never computed with."""
+
+    name: str
+    rate: str
+    amount: Money
+
+
 class Line(Answer):
     """A line of an invoice."""
 
@@ -194,6 +202,7 @@ class Line(Answer):
     description: str
     net: Money
     tax: Money
+    taxes: list[Tax]
     gross: Money
 
 
@@ -233,6 +242,7 @@ class Purchase(Answer):
     price: Money
     fee: Money
     tax: Money
+    taxes: list[Tax]
     total: Money
     paid: dict[str, Money]
     description: str
@@ -256,6 +266,7 @@ class PendingLine(Answer):
     net: Money
     fee: Money
     tax: Money
+    taxes: list[Tax]
     gross: Money
     invoice_at: Time
     invoice_description: str

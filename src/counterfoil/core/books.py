@@ -41,6 +41,7 @@ from counterfoil.core.promises import GrantSource as GrantSource
 from counterfoil.core.promises import Hold as Hold
 from counterfoil.core.promises import Wallet as Wallet
 from counterfoil.core.refunded import CreditNote, Refund
+from counterfoil.core.tax import Tax
 from counterfoil.core.terms import UNDECLARED, ClaimStatus, CollectionPolicy
 
 
@@ -106,6 +107,8 @@ class Line:
     """The purchase that this line bills, or whose fee it is."""
     returned_net_minor: int = 0  # what of its price, and of its tax, refunds and credit notes gave back
     returned_tax_minor: int = 0
+    taxes: tuple[Tax, ...] = ()
+    """What `tax_minor` is made of, where that was said."""
 
     @property
     def gross_minor(self) -> int:

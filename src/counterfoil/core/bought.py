@@ -19,6 +19,7 @@ from counterfoil.core.ids import (
 )
 from counterfoil.core.lifecycle import PendingLineStatus, PurchaseStatus
 from counterfoil.core.money import Money
+from counterfoil.core.tax import Tax
 
 
 class Settlement(StrEnum):
@@ -103,6 +104,8 @@ class Purchase:
     given_up_at: datetime | None = None
     auto_topup: AutoTopupId | None = None
     """The policy that bought it by itself."""
+    taxes: tuple[Tax, ...] = ()
+    """What `tax_minor` is made of, where that was said."""
 
     @property
     def gross_minor(self) -> int:
@@ -138,6 +141,7 @@ class PendingLine:
     purchase: PurchaseId | None = None
     invoice: InvoiceId | None = None
     line: LineId | None = None
+    taxes: tuple[Tax, ...] = ()
 
     @property
     def gross_minor(self) -> int:

@@ -28,6 +28,7 @@ from counterfoil.core.lifecycle import LegStatus, PendingLineStatus, PurchaseSta
 from counterfoil.core.money import MINOR_MAX, Money, plain
 from counterfoil.core.purchases import Paid, authorize, cancel, fulfil, give, told
 from counterfoil.core.status import open_provider_legs
+from counterfoil.core.tax import Tax
 
 BUY: Final = "buy-credits@1"
 STEP: Final = "step-purchase@1"
@@ -51,6 +52,7 @@ class Buy:
     net: Money
     fee_minor: int = 0
     tax_minor: int = 0
+    taxes: tuple[Tax, ...] = ()
     pack: str | None = None
     pack_version: int | None = None
     expires_after_s: int | None = None
@@ -222,6 +224,7 @@ def row(books: Books, buy: Buy, now: datetime, new_id: NewId) -> Purchase:
         created_at=now,
         fee_minor=buy.fee_minor,
         tax_minor=buy.tax_minor,
+        taxes=buy.taxes,
         collector=buy.collector if by_invoice else None,
         pack=buy.pack,
         pack_version=buy.pack_version,
@@ -276,6 +279,7 @@ def _billed(
         net_minor=made.net_minor,
         fee_minor=made.fee_minor,
         tax_minor=made.tax_minor,
+        taxes=made.taxes,
         invoice_at=made.invoice_at or now,
         created_at=now,
         about=buy.about,

@@ -139,7 +139,7 @@ def _about(lines: tuple[PendingLine, ...]) -> str:
 def _billed(line: PendingLine) -> tuple[NewLine, ...]:
     """Give the lines of an invoice that bill a pending one; a fee on top is a line of its own."""
     kind = LineKind.CREDIT_PURCHASE if line.purchase else LineKind.FLAT_FEE
-    own = NewLine(kind, line.description, line.net_minor, line.tax_minor, line.purchase)
+    own = NewLine(kind, line.description, line.net_minor, line.tax_minor, line.purchase, line.taxes)
     if not line.fee_minor:
         return (own,)
     return own, NewLine(LineKind.FEE, f"Fee: {line.description}"[:255], line.fee_minor, 0, line.purchase)

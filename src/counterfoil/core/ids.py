@@ -65,6 +65,7 @@ PREFIXES: Final = {
     "run": "rrun",
     "message": "msg",
     "event": "evnt",
+    "document": "doc",
     "key": "key",
     "endpoint": "whep",
     "hook_secret": "whsk",

@@ -40,6 +40,8 @@ from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, PaymentStatus
 from counterfoil.core.money import MINOR_MAX, Money
 from counterfoil.core.recognition import catch_up_all
 from counterfoil.core.status import IN_FLIGHT, open_provider_legs
+from counterfoil.core.tax import Tax
+from counterfoil.core.tax import total as total_tax
 
 DRAFT: Final = "draft-invoice@1"
 UPDATE: Final = "update-invoice@1"
@@ -58,6 +60,7 @@ class NewLine:
     net_minor: int
     tax_minor: int = 0
     purchase: PurchaseId | None = None
+    taxes: tuple[Tax, ...] = ()
 
 
 def decide_draft(books: Books, wanted: Invoice, lines: tuple[NewLine, ...], new_id: NewId) -> Decision:
@@ -77,6 +80,7 @@ def decide_draft(books: Books, wanted: Invoice, lines: tuple[NewLine, ...], new_
             net_minor=each.net_minor,
             tax_minor=each.tax_minor,
             purchase=each.purchase,
+            taxes=each.taxes,
         )
         for position, each in enumerate(lines)
     )
@@ -90,6 +94,8 @@ def _lines_fault(invoice: Invoice, lines: tuple[NewLine, ...]) -> str | None:
         return "A line can't be negative; reduce a debt by a credit note."
     if any(each.net_minor + each.tax_minor == 0 for each in lines):
         return "A line of zero bills nothing; leave it out."
+    if any(each.taxes and total_tax(each.taxes) != each.tax_minor for each in lines):
+        return "The taxes of a line must add up to its tax."
     if any(each.kind is LineKind.CREDIT_PURCHASE and each.purchase is None for each in lines):
         return "Credits are billed by buying them: POST /v1/purchases."
     if sum(each.net_minor + each.tax_minor for each in lines) > MINOR_MAX:

@@ -117,6 +117,7 @@ def _lines(purchase: Purchase, invoice: Invoice, new_id: NewId) -> tuple[Line, .
         description=words,
         net_minor=purchase.net_minor,
         tax_minor=purchase.tax_minor,
+        taxes=purchase.taxes,
         purchase=purchase.id,
     )
     if not purchase.fee_minor:

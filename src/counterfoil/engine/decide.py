@@ -50,11 +50,12 @@ from counterfoil.core.ids import (
     WalletId,
 )
 from counterfoil.core.journal import provider_balance
+from counterfoil.core.papers import PaperKind
 from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import accounts, checkouts, journal, mirrors, subjects
+from counterfoil.store import checkouts, journal, mirrors, numbers, subjects
 from counterfoil.store.database import Row, Tx
 
 FETCHED = frozenset({"payment_intent", "checkout.session", "customer", "payment_method", "invoice", "customer_balance"})
@@ -323,8 +324,8 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             books = load_books(tx, customer, Scope(pending=True))
             assert books is not None
             due = gathering.due_lines(books, moment.now)
-            numbers = tuple(f"INV-{accounts.next_number(tx, 'invoice'):06d}" for _ in due)
-            return Ruling(gathering.decide_gather(books, numbers, moment.now, moment.new_id), customer)
+            taken = tuple(numbers.take(tx, PaperKind.INVOICE) for _ in due)
+            return Ruling(gathering.decide_gather(books, taken, moment.now, moment.new_id), customer)
         case watching.WATCH_TIMER:
             look = topping_up.decide_look(tx, customer, subject, moment.now, moment.new_id)
             return Ruling(look, customer)

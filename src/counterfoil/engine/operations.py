@@ -25,6 +25,7 @@ from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus, WalletStatus
 from counterfoil.core.money import ServiceUnit
+from counterfoil.core.papers import PaperKind
 from counterfoil.core.wallets import Issue, Terms
 from counterfoil.engine import looks, views
 from counterfoil.engine.answers import payment_answer
@@ -33,7 +34,7 @@ from counterfoil.engine.commands import Plan, Request, Result, run
 from counterfoil.engine.decide import Moment
 from counterfoil.engine.house import House
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import accounts, subjects
+from counterfoil.store import accounts, numbers, subjects
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import Answer, plain
 
@@ -278,7 +279,7 @@ def finalize_invoice(asked: Asked, invoice: str) -> Result:
         held = invoice_of(books, InvoiceId(invoice))
         # A number is taken only for a draft that will be finalized, so that the series has no gaps.
         fits = held is not None and held.status is InvoiceStatus.DRAFT and any(books.lines)
-        number = f"INV-{accounts.next_number(tx, 'invoice'):06d}" if fits else ""
+        number = numbers.take(tx, PaperKind.INVOICE) if fits else ""
         return invoicing.decide_finalize(books, InvoiceId(invoice), number, moment.now)
 
     return _run_on_invoice(asked, invoice, decide)

@@ -13,6 +13,8 @@ from counterfoil.core.effects import Act, Decision, Reason, Refuse, Why, changes
 from counterfoil.core.ids import MethodId, PendingLineId, PurchaseId, WalletId
 from counterfoil.core.lifecycle import PendingLineStatus, PurchaseStatus
 from counterfoil.core.money import Money, MoneyError, parse_decimal
+from counterfoil.core.papers import PaperKind
+from counterfoil.core.tax import Tax
 from counterfoil.engine import looks
 from counterfoil.engine.answers import purchase_answer
 from counterfoil.engine.apply import Applied
@@ -21,7 +23,7 @@ from counterfoil.engine.decide import Moment
 from counterfoil.engine.limits import read_limits
 from counterfoil.engine.load import Scope, load_books
 from counterfoil.engine.operations import Asked
-from counterfoil.store import accounts, catalogue, subjects
+from counterfoil.store import catalogue, numbers, subjects
 from counterfoil.store import purchases as bought
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import Answer, plain
@@ -43,6 +45,7 @@ class NewPurchase:
     price: Money | None = None
     currency: str | None = None
     tax_minor: int = 0
+    taxes: tuple[Tax, ...] = ()
     plan: str | None = None
     collector: Collector = Collector.OURS
     begins: PurchaseStatus = PurchaseStatus.PENDING
@@ -76,7 +79,7 @@ def buy(asked: Asked, wanted: NewPurchase) -> Result:
         if not _is_billed(trial):
             return trial
         # A number is taken only for an invoice that will be finalized, so that the series has no gaps.
-        number = f"INV-{accounts.next_number(tx, 'invoice'):06d}"
+        number = numbers.take(tx, PaperKind.INVOICE)
         return buying.decide_purchase(books, order, limits, number, moment.now, moment.new_id)
 
     def answer(tx: Tx, applied: Applied) -> Answer:
@@ -160,6 +163,7 @@ def _buy(wallet: WalletId, sold: Offer, wanted: NewPurchase) -> Buy:
         net=sold.net,
         fee_minor=sold.fee_minor,
         tax_minor=wanted.tax_minor,
+        taxes=wanted.taxes,
         pack=sold.pack,
         pack_version=sold.pack_version,
         expires_after_s=wanted.expires_after_s or sold.expires_after_s,
@@ -259,6 +263,7 @@ class NewPendingLine:
     tax_minor: int
     invoice_at: datetime
     about: str = ""
+    taxes: tuple[Tax, ...] = ()
 
 
 def add_line(asked: Asked, wanted: NewPendingLine) -> Result:
@@ -276,6 +281,7 @@ def add_line(asked: Asked, wanted: NewPendingLine) -> Result:
             currency=wanted.currency,
             net_minor=wanted.net_minor,
             tax_minor=wanted.tax_minor,
+            taxes=wanted.taxes,
             invoice_at=wanted.invoice_at,
             created_at=moment.now,
             about=wanted.about,

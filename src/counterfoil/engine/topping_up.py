@@ -14,9 +14,10 @@ from counterfoil.core.catalogue import NotOnSale, Wanted, offer
 from counterfoil.core.effects import Decision
 from counterfoil.core.ids import AutoTopupId, NewId, WalletId
 from counterfoil.core.money import ServiceUnit
+from counterfoil.core.papers import PaperKind
 from counterfoil.engine.limits import read_limits
 from counterfoil.engine.load import Scope, Topups, load_books
-from counterfoil.store import accounts, auto_topups, catalogue
+from counterfoil.store import auto_topups, catalogue, numbers
 from counterfoil.store.database import Tx
 
 
@@ -35,7 +36,7 @@ def decide_look(tx: Tx, customer: str, topup: str, now: datetime, new_id: NewId)
     price = price_of(tx, books, policy.wallet, _step(policy), policy.currency)
 
     def number() -> str:
-        return f"INV-{accounts.next_number(tx, 'invoice'):06d}"
+        return numbers.take(tx, PaperKind.INVOICE)
 
     limits = read_limits(tx, customer, catalogue.policy(tx), policy.currency, now)
     return auto_topup.decide_look(books, AutoTopupId(topup), price, number, now, new_id, limits)

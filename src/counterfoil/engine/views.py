@@ -29,6 +29,7 @@ from counterfoil.core.catalogue import Pack, PurchasePolicy
 from counterfoil.core.lifecycle import LegStatus, PaymentStatus, PurchaseStatus
 from counterfoil.core.money import ServiceUnit, exponent, plain
 from counterfoil.core.status import reserved_minor
+from counterfoil.core.tax import Tax
 from counterfoil.store.database import Row
 
 View = dict[str, Any]
@@ -149,6 +150,11 @@ def grant_view(grant: Grant, unit: ServiceUnit) -> View:
     }
 
 
+def taxes_view(taxes: Iterable[Tax], currency: str) -> list[View]:
+    """Show taxes as they were given."""
+    return [{"name": each.name, "rate": each.rate_text, "amount": money(each.amount_minor, currency)} for each in taxes]
+
+
 def line_view(line: Line, currency: str) -> View:
     """Show a line of an invoice."""
     return {
@@ -158,6 +164,7 @@ def line_view(line: Line, currency: str) -> View:
         "description": line.description,
         "net": money(line.net_minor, currency),
         "tax": money(line.tax_minor, currency),
+        "taxes": taxes_view(line.taxes, currency),
         "gross": money(line.gross_minor, currency),
         "purchase": line.purchase,
     }
@@ -273,6 +280,7 @@ def purchase_view(purchase: Purchase, unit: ServiceUnit) -> View:
         "price": money(purchase.net_minor, currency),
         "fee": money(purchase.fee_minor, currency),
         "tax": money(purchase.tax_minor, currency),
+        "taxes": taxes_view(purchase.taxes, currency),
         "total": money(purchase.gross_minor, currency),
         "paid": _paid_view(purchase),
         "description": purchase.description,
@@ -347,6 +355,7 @@ def pending_line_view(line: PendingLine) -> View:
         "net": money(line.net_minor, line.currency),
         "fee": money(line.fee_minor, line.currency),
         "tax": money(line.tax_minor, line.currency),
+        "taxes": taxes_view(line.taxes, line.currency),
         "gross": money(line.gross_minor, line.currency),
         "invoice_at": instant(line.invoice_at),
         "invoice_description": line.about,

@@ -270,20 +270,6 @@ def unit(tx: Tx, code: str) -> ServiceUnit | None:
     return ServiceUnit(**row) if row else None
 
 
-def next_number(tx: Tx, series: str) -> int:
-    """Take the next number of a series. Gap-free: the row is held until the transaction that uses it commits."""
-    row = tx.one(
-        """
-        insert into number_series (tenant, series, last) values (%(tenant)s, %(series)s, 1)
-        on conflict (tenant, series) do update set last = number_series.last + 1
-        returning last
-        """,
-        series=series,
-    )
-    assert row is not None
-    return int(row["last"])
-
-
 def put_person(
     tx: Tx, customer: str, name: str | None, email: str | None, metadata: dict[str, str], locale: str = "en"
 ) -> None:

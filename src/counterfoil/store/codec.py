@@ -23,11 +23,12 @@ from counterfoil.core import (
     money,
     orders,
     refunded,
+    tax,
     terms,
 )
 
 PLAIN: Final = frozenset({int, bool, float, NoneType})
-MODULES: Final = (money, terms, dunning_terms, catalogue, facts, orders, refunded, books, journal, effects)
+MODULES: Final = (money, tax, terms, dunning_terms, catalogue, facts, orders, refunded, books, journal, effects)
 
 
 def encode(value: Any) -> Any:

@@ -10,9 +10,11 @@ from typing import Any, Final, LiteralString, get_args
 
 from psycopg.sql import SQL, Composed, Identifier
 
-from counterfoil.core.books import Allocation, Subject, Wallet
+from counterfoil.core.books import Allocation, Line, Subject, Wallet
+from counterfoil.core.bought import PendingLine, Purchase
 from counterfoil.core.orders import Order
 from counterfoil.core.refunded import CreditNote, Refund
+from counterfoil.core.tax import Tax
 from counterfoil.store.codec import document, encode, hints_of
 from counterfoil.store.database import Tx
 from counterfoil.store.subjects import TABLES, SubjectMoved, columns_of, to_row
@@ -71,6 +73,8 @@ def _document(subject: Subject) -> dict[str, Any]:
         document["given"] = encode(subject.given)
     if isinstance(subject, CreditNote):
         document["lines"] = encode(subject.lines)
+    if isinstance(subject, Line | PendingLine | Purchase):
+        document["taxes"] = encode(subject.taxes)
     return document
 
 
@@ -157,5 +161,6 @@ TYPES: Final[dict[Any, LiteralString]] = {
     datetime: "timestamptz",
     tuple[str, ...]: "text[]",
     tuple[int, ...]: "bigint[]",
+    tuple[Tax, ...]: "jsonb",
 }
 """Every other field of a subject is a text, or a word of one of our enumerations."""

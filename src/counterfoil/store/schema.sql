@@ -116,6 +116,8 @@ create table customer_person (
     metadata jsonb not null default '{}',
     -- The language that the customer is written to in.
     locale text not null default 'en' check (locale ~ '^[a-z]{2}(-[A-Z]{2})?$'),
+    -- What documents say of the buyer: name and address lines, country, tax id, language.
+    billing jsonb not null default '{}',
     primary key (tenant, customer),
     foreign key (tenant, customer) references customer
 );
@@ -192,6 +194,11 @@ create table wallet (
 create unique index wallet_one_open on wallet (tenant, customer, unit) where status <> 'closed';
 create index wallet_of_customer on wallet (tenant, customer);
 
+-- Taxes as they were given, each with its name, its rate in words and its amount: nothing here computes one.
+create function taxes_minor(taxes jsonb) returns numeric
+language sql immutable
+return (select coalesce(sum((each ->> 'amount_minor')::numeric), 0) from jsonb_array_elements(taxes) as each);
+
 -- What has a wallet filled again by itself, as its owner agreed to it, and where it stands. One per wallet, for ever.
 create table auto_topup (
     tenant text not null,
@@ -256,6 +263,7 @@ create table purchase (
     net_minor bigint not null check (net_minor >= 0),
     fee_minor bigint not null check (fee_minor >= 0),
     tax_minor bigint not null check (tax_minor >= 0),
+    taxes jsonb not null default '[]' check (taxes = '[]' or taxes_minor(taxes) = tax_minor),
     expires_after_s bigint check (expires_after_s > 0),
     priority int not null,
     features text[] not null,
@@ -420,6 +428,7 @@ create table invoice_line (
     description text not null,
     net_minor bigint not null check (net_minor >= 0),
     tax_minor bigint not null check (tax_minor >= 0),
+    taxes jsonb not null default '[]' check (taxes = '[]' or taxes_minor(taxes) = tax_minor),
     purchase text,
     -- What of its price, and of its tax, refunds and credit notes gave back.
     returned_net_minor bigint not null default 0 check (returned_net_minor between 0 and net_minor),
@@ -456,6 +465,7 @@ create table pending_line (
     net_minor bigint not null check (net_minor >= 0),
     fee_minor bigint not null check (fee_minor >= 0),
     tax_minor bigint not null check (tax_minor >= 0),
+    taxes jsonb not null default '[]' check (taxes = '[]' or taxes_minor(taxes) = tax_minor),
     invoice_at timestamptz not null,
     about text not null,
     purchase text,
@@ -507,12 +517,46 @@ create table collection_policy (
     primary key (tenant, version)
 );
 
+-- Gap-free: the row is held from taking a number until the transaction that uses it ends. A prefix ends in no digit, so
+-- that the digits at the end of a number are its place in the series whatever the prefix was then.
 create table number_series (
     tenant text not null references tenant,
-    series text not null,
+    series text not null check (series in ('invoice', 'receipt', 'credit_note')),
+    prefix text not null check (prefix ~ '^[A-Za-z0-9 ./_-]{0,19}[A-Za-z ./_-]$'),
     last bigint not null check (last >= 0),
     primary key (tenant, series)
 );
+
+-- Who sells, as documents say it: versions, of which the last one holds.
+create table seller_version (
+    tenant text not null references tenant,
+    version int not null check (version > 0),
+    details jsonb not null,
+    created_at timestamptz not null,
+    primary key (tenant, version)
+);
+
+-- Papers as they were given out: rendered once, in the transaction that takes their number, and never again. What they
+-- say of a person stays when that person's data are erased, because the law wants documents kept.
+create table document (
+    tenant text not null,
+    id text not null,
+    kind text not null check (kind in ('invoice', 'receipt', 'credit_note')),
+    subject text not null,
+    customer text not null,
+    number text not null,
+    place bigint not null check (place > 0),
+    language text not null,
+    bytes bytea not null,
+    sha256 bytea not null check (sha256 = sha256(bytes)),
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, kind, subject),
+    unique (tenant, kind, place),
+    foreign key (tenant, customer) references customer
+);
+
+create index document_of_customer on document (tenant, customer, id);
 
 create table payment (
     tenant text not null,
@@ -821,6 +865,44 @@ create trigger entry_is_whole after insert on posting
 referencing new table as added
 for each statement execute function entry_is_whole();
 
+-- A month that is closed takes no entry any more: nothing is effective in it that was not there when it was closed.
+-- `figures` are its trial balance and roll-forward as they were then, so that a change would show.
+create table closed_month (
+    tenant text not null references tenant,
+    month text not null check (month ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
+    ends_at timestamptz not null,
+    figures jsonb not null,
+    closed_at timestamptz not null check (closed_at >= ends_at),
+    primary key (tenant, month),
+    unique (tenant, ends_at)
+);
+
+-- Who posts holds the tenant's months open until its transaction ends, and who closes one waits for it. An entry that
+-- comes too late all the same is a race that was lost: its transaction is done again, and posts to the open month.
+create function months_are_open(since timestamptz, entry text) returns void
+language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock_shared(20261031, hashtext(current_setting('counterfoil.tenant', true)));
+    if exists (
+        select from closed_month
+        where tenant = current_setting('counterfoil.tenant', true) and ends_at > since
+    ) then
+        raise exception 'entry % is effective at %, in a closed month', entry, since
+            using errcode = 'serialization_failure', constraint = 'months_are_open', table = 'closed_month';
+    end if;
+end $$;
+
+create function posting_in_open_month() returns trigger
+language plpgsql as $$
+begin
+    perform months_are_open(min(effective_at), min(entry)) from added having count(*) > 0;
+    return null;
+end $$;
+
+create trigger posting_in_open_month after insert on posting
+referencing new table as added
+for each statement execute function posting_in_open_month();
+
 create function journal_only_grows() returns trigger
 language plpgsql as $$
 begin
@@ -829,6 +911,12 @@ begin
 end $$;
 
 create trigger posting_only_grows before update or delete or truncate on posting
+for each statement execute function journal_only_grows();
+
+create trigger closed_month_only_grows before update or delete or truncate on closed_month
+for each statement execute function journal_only_grows();
+
+create trigger document_only_grows before update or delete or truncate on document
 for each statement execute function journal_only_grows();
 
 -- The lean half of the journal: one two-legged row per spend and lot. It carries its own decision (key, request, rule,
@@ -862,6 +950,18 @@ create table draw (
 );
 
 create index draw_of_wallet on draw (tenant, wallet, position);
+
+-- A draw is effective when it is recorded.
+create function draw_in_open_month() returns trigger
+language plpgsql as $$
+begin
+    perform months_are_open(min(recorded_at), min(spend)) from added having count(*) > 0;
+    return null;
+end $$;
+
+create trigger draw_in_open_month after insert on draw
+referencing new table as added
+for each statement execute function draw_in_open_month();
 
 create trigger draw_only_grows before update or delete or truncate on draw
 for each statement execute function journal_only_grows();
@@ -1316,7 +1416,7 @@ create table upkeep (
 -- `token` grows with every claim; a write under an old token is refused, so that a worker that slept past its lease
 -- can't write over the one that took its place.
 create table work (
-    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue', 'reconcile', 'delivery', 'mail')),
+    queue text not null check (queue in ('inbox', 'order', 'sweep', 'upkeep', 'revenue', 'reconcile', 'delivery', 'mail', 'receipt')),
     tenant text not null,
     id text not null,
     due_at timestamptz not null,
@@ -1805,7 +1905,8 @@ grant delete on hook_secret, delivery_body, message_content to counterfoil_app;
 revoke insert, update, delete on tenant, service_unit from counterfoil_app;
 grant insert on service_unit to counterfoil_app;
 revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
-revoke update on pack_version, purchase_policy, collection_policy, dunning_policy from counterfoil_app;
+revoke update on pack_version, purchase_policy, collection_policy, dunning_policy, seller_version from counterfoil_app;
+revoke update on document, closed_month from counterfoil_app;
 grant update (collecting) on allocation to counterfoil_app;
 grant update (returned_net_minor, returned_tax_minor) on invoice_line to counterfoil_app;
 revoke update on credit_note from counterfoil_app;

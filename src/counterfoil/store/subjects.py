@@ -124,6 +124,8 @@ def to_row(subject: Subject) -> dict[str, Any]:
         row["alert_levels"] = _numbers(subject.alert_levels)
     if isinstance(subject, Grant | Purchase):
         row["features"] = list(subject.features)
+    if isinstance(subject, Line | PendingLine | Purchase):
+        row["taxes"] = to_json(subject.taxes)
     if isinstance(subject, Order):
         row["instruction"] = to_json(subject.instruction)
         row["verb"] = type(subject.instruction).__name__

@@ -34,7 +34,10 @@ router = APIRouter(prefix="/v1/invoices", tags=["Invoices"], route_class=Door)
 )
 async def create_invoice(body: NewInvoice, command: Commanding) -> Response:
     """Writes a draft. It owes nothing until it is finalized."""
-    lines = tuple(NewLine(LineKind(each.kind), each.description, each.net, each.tax) for each in body.lines)
+    lines = tuple(
+        NewLine(LineKind(each.kind), each.description, each.net, each.tax_minor, taxes=each.given)
+        for each in body.lines
+    )
 
     def act(asked: operations.Asked) -> Result:
         customer = customer_id(command.call, body.customer, "customer")
