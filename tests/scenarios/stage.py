@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from counterfoil.core.books import Confirmation
+from counterfoil.engine import runs
 from counterfoil.engine.commands import Result
 from counterfoil.engine.phases import Phase
+from counterfoil.engine.runs import Wanted
 from counterfoil.sim.crew import Flow, Step, Worker
 from counterfoil.sim.desk import CARD_ON_FILE, Desk, Terms, read
 from counterfoil.sim.judge import books_of, check_rest, check_step
@@ -84,6 +86,20 @@ class Stage:
             self.run()
             self.site.pass_time(timedelta(hours=1, seconds=1))
         self.run()
+
+    def reconcile(self, since: timedelta | None = None, *, everything: bool = False) -> Row:
+        """Have a run made, work until it is over, and give it. What the provider sends does not arrive."""
+        wanted = Wanted(self.site.clock.now() - since if since else None, everything)
+        with self.database.transaction(self.site.tenant) as tx:
+            run = runs.ask(tx, self.site.house, wanted)
+        for _ in range(60):
+            self.work()
+            self.lose_post()
+            (row,) = self.rows("select * from reconcile_run where tenant = %(tenant)s and id = %(id)s", id=run)
+            if row["ended_at"]:
+                return row
+            self.site.pass_time(timedelta(seconds=20))
+        raise AssertionError(f"the run does not end: {row}")
 
     def until(self, name: str) -> Flow:
         """Work up to a phase and give the flow that stands before it. Everything else that is due is finished."""

@@ -334,6 +334,11 @@ def legs_of(books: Books, payment: PaymentId) -> tuple[Leg, ...]:
     return tuple(sorted(own, key=lambda leg: (leg.position, leg.id)))
 
 
+def leg_by_id(books: Books, leg: LegId) -> Leg | None:
+    """Find a leg."""
+    return next((each for each in books.legs if each.id == leg), None)
+
+
 def leg_by_ref(books: Books, ref: ProviderRef) -> Leg | None:
     """Find the leg whose handle at the provider this is."""
     return next((leg for leg in books.legs if leg.provider_ref == ref), None)

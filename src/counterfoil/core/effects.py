@@ -190,6 +190,8 @@ class Reason(StrEnum):
     REFUND_CAME_BACK = "refund_came_back"
     HOOK_ENDPOINT_GONE = "hook_endpoint_gone"
     HOOK_ENDPOINT_FAILING = "hook_endpoint_failing"
+    SEVERAL_FOUND = "several_found"
+    STATUS_RECOMPUTED = "status_recomputed"
     # A command was refused.
     INVALID_REQUEST = "invalid_request"
     NOT_FOUND = "not_found"

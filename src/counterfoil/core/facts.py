@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from counterfoil.core.ids import ProviderRef
+from counterfoil.core.ids import LegId, ProviderRef
 from counterfoil.core.money import Money
 
 REFUND_MARK: Final = "counterfoil_refund"
@@ -264,6 +264,19 @@ def balance_ref(customer_ref: ProviderRef) -> ProviderRef:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedFact:
+    """Every payment of a customer at the provider that carries the mark of one leg of ours, oldest first."""
+
+    ref: ProviderRef
+    found: tuple[IntentFact, ...] = ()
+
+
+def marked_ref(customer_ref: ProviderRef, leg: LegId) -> ProviderRef:
+    """Name what carries a leg's mark among a customer's payments, which has no id of its own."""
+    return ProviderRef(f"{customer_ref}:{leg}")
+
+
+@dataclass(frozen=True, slots=True)
 class ChangedFact:
     """The provider did what was asked with this object. What it is now has to be looked at."""
 
@@ -293,6 +306,7 @@ Fact: TypeAlias = (
     | ProviderInvoiceFact
     | BalanceFact
     | MoneyBackFact
+    | MarkedFact
     | ChangedFact
     | MissingFact
     | UnreadableFact

@@ -237,6 +237,11 @@ def must_ask_first(order: Order, now: datetime) -> bool:
     return order.why == STORED_ERROR or now - order.sent_at > KEY_WINDOW
 
 
+def is_sure(order: Order, now: datetime) -> bool:
+    """Say whether finding nothing of an order proves that its newest try had no effect: it is long enough ago."""
+    return order.sent_at is None or now - order.sent_at > IN_FLIGHT_MAX
+
+
 def confirmed_by(order: Order, fact: Fact) -> bool:
     """Say whether a fact proves that an open order has had its effect at the provider."""
     if not order.open:

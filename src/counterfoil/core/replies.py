@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from counterfoil.core.books import Books, Case, Leg, leg_by_ref, with_changes
+from counterfoil.core.checks import decide_marked
 from counterfoil.core.customers import decide_method_fact
 from counterfoil.core.effects import Act, Change, Decision, Effect, Observe, Park, Reason, Skip, Why
 from counterfoil.core.facts import (
@@ -12,6 +13,7 @@ from counterfoil.core.facts import (
     Done,
     Fact,
     IntentFact,
+    MarkedFact,
     MethodFact,
     MissingFact,
     Outcome,
@@ -141,6 +143,8 @@ def _done(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) 
             return Skip(_why(order, Reason.CUSTOMER_TOLD, "The provider's copy of name and e-mail is as ours."))
         case AttachMethod():
             return _method_saved(books, order, fact, now, new_id)
+        case CreateIntent() if isinstance(fact, MarkedFact):
+            return decide_marked(with_changes(books, (order,)), order.instruction.leg, fact, now, new_id)
         case CreateIntent():
             return _intent_made(books, order, fact, now, new_id)
         case ConfirmIntent() | CancelIntent():

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from counterfoil.engine import delivering, dispatch, notices, recognition, reconcile, retention
+from counterfoil.engine import delivering, dispatch, notices, recognition, reconcile, retention, runs
 from counterfoil.engine.house import House
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
@@ -35,6 +35,8 @@ def begin(claim: Claim) -> Phase:
             return recognition.Holds(claim)
         case Queue.DELIVERY:
             return delivering.Take(claim)
+        case Queue.RECONCILE:
+            return runs.first(claim)
 
 
 def heartbeat(house: House, claims: Sequence[Claim]) -> None:

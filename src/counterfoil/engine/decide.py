@@ -6,6 +6,7 @@ from datetime import datetime
 from counterfoil.core import (
     alerts,
     buying,
+    checks,
     customers,
     gathering,
     given_up,
@@ -29,6 +30,7 @@ from counterfoil.core.facts import (
     CustomerFact,
     Fact,
     IntentFact,
+    MarkedFact,
     MethodFact,
     MissingFact,
     MoneyBackFact,
@@ -43,11 +45,13 @@ from counterfoil.core.ids import (
     CustomerId,
     GrantId,
     InvoiceId,
+    LegId,
     NewId,
     PaymentId,
     ProviderRef,
     PurchaseId,
     WalletId,
+    noun_of,
 )
 from counterfoil.core.journal import provider_balance
 from counterfoil.core.papers import PaperKind
@@ -58,7 +62,9 @@ from counterfoil.engine.load import Scope, load_books
 from counterfoil.store import checkouts, journal, mirrors, numbers, subjects
 from counterfoil.store.database import Row, Tx
 
-FETCHED = frozenset({"payment_intent", "checkout.session", "customer", "payment_method", "invoice", "customer_balance"})
+FETCHED = frozenset(
+    {"payment_intent", "checkout.session", "customer", "payment_method", "invoice", "customer_balance", "marked"}
+)
 """Kinds of provider objects whose current state is fetched before deciding. News of other kinds needs no look."""
 
 
@@ -99,6 +105,8 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
             return _money_back(tx, row, fact, moment)
         case MissingFact():
             return _missing(tx, row, fact, moment)
+        case MarkedFact():
+            return _marked(tx, row, fact, moment)
         case ChangedFact():
             raise AssertionError("a change is looked at before it is decided")
         case UnreadableFact() | None:
@@ -172,6 +180,19 @@ def _held(tx: Tx, row: Row, fact: IntentFact) -> Held:
     claimed = () if ours else checkouts.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
     customer = subjects.customer_of_ref(tx, row["account"], fact.customer_ref) if fact.customer_ref else None
     return Held(money, fee, claimed, CustomerId(customer) if customer else None)
+
+
+def _marked(tx: Tx, row: Row, fact: MarkedFact, moment: Moment) -> Ruling:
+    """Look a leg up by its own id, which is what was looked for."""
+    leg = fact.ref.rpartition(":")[2]
+    payment, customer = subjects.payment_of_leg(tx, leg), subjects.customer_of(tx, "leg", leg)
+    assert payment, "a mark of a leg that is not on the books"
+    assert customer, "a leg whose customer is gone"
+    refs = (leg, *(str(each.ref) for each in fact.found))
+    fees = tuple(str(each.charge_fee.ref) for each in fact.found if each.charge_fee)
+    books = load_books(tx, customer, Scope(payments=(payment,), refs=refs, fees=fees))
+    assert books is not None
+    return Ruling(checks.decide_marked(books, LegId(leg), fact, moment.now, moment.new_id), customer)
 
 
 def books_for_intent(tx: Tx, customer: str, payment: str, fact: Fact | None) -> Books:
@@ -326,6 +347,12 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             due = gathering.due_lines(books, moment.now)
             taken = tuple(numbers.take(tx, PaperKind.INVOICE) for _ in due)
             return Ruling(gathering.decide_gather(books, taken, moment.now, moment.new_id), customer)
+        case checks.RECHECK_TIMER:
+            noun = noun_of(subject)
+            scope = Scope(invoices=(subject,)) if noun == "invoice" else Scope(payments=(subject,))
+            books = load_books(tx, customer, scope)
+            assert books is not None
+            return Ruling(checks.decide_recheck(books, subject, moment.now, moment.new_id), customer)
         case watching.WATCH_TIMER:
             look = topping_up.decide_look(tx, customer, subject, moment.now, moment.new_id)
             return Ruling(look, customer)

@@ -39,6 +39,7 @@ from counterfoil.core.orders import (
     UpdateCustomer,
     confirmed_by,
     handle_of,
+    is_sure,
     must_ask_first,
     next_try,
 )
@@ -156,6 +157,9 @@ class Ask:
             return Postpone(self.claim, str(error))
         if fact is not None:
             return Record(self.claim, self.order, Done(fact), self.number)
+        if not is_sure(self.order, house.clock.now()):
+            # A list may lag behind what was made, and the call itself may still be on its way.
+            return Postpone(self.claim, "nothing was found yet")
         return TryAgain(self.claim, self.order)
 
     def _evidence(self, house: House) -> Fact | None:

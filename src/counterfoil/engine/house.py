@@ -36,6 +36,7 @@ class Settings:
     retry_max: timedelta = timedelta(minutes=10)
     tries_before_parking: int = 12
     sweep_every: timedelta = timedelta(minutes=5)
+    reconcile_every: timedelta = timedelta(days=1)
     upkeep_every: timedelta = timedelta(hours=1)
     recognise_every: timedelta = timedelta(hours=1)
     keep_bodies: timedelta = timedelta(days=90)

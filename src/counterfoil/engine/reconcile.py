@@ -8,10 +8,10 @@ only makes news. A second sweep right after finds nothing new.
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 
 from counterfoil.core.facts import Source
-from counterfoil.engine.apply import LOOKED_AT, enqueue_news, wake
+from counterfoil.engine import visits
+from counterfoil.engine.apply import enqueue_news, wake
 from counterfoil.engine.house import House
 from counterfoil.engine.intake import store
 from counterfoil.engine.notices import backoff
@@ -99,35 +99,21 @@ class Revisit:
         work.fence(tx, self.claim)
         now = house.clock.now()
         legs = sweeps.open_legs(tx, self.claim.id, now)
-        for leg in legs:
-            enqueue_news(tx, _look(house, self.claim, leg["provider_ref"], now), now)
         invoices = mirrors.open_there(tx, self.claim.id, now)
-        for invoice in invoices:
-            enqueue_news(tx, _look(house, self.claim, invoice["provider_ref"], now), now)
+        for rank, each in enumerate([*legs, *invoices]):
+            # One after the other: the oldest trouble is looked at first.
+            enqueue_news(tx, self._look(house, each["provider_ref"], now), now + rank * visits.STEP)
+        doubted = visits.doubts(tx, self.claim.id, now)
+        for doubt in doubted:
+            enqueue_news(tx, doubt.news(house, f"sweep:{self.claim.token}", now), now)
         wake(tx, auto_topups.forgotten(tx, self.claim.id, now), f"sweep:{self.claim.token}", now, house.new_id)
         requeued = sweeps.requeue_lost(tx, self.claim.id, now)
-        return Report(
-            self.report.events_seen, self.report.events_new, len(legs) + len(invoices), requeued, self.report.cursor
-        )
+        looked_at = len(legs) + len(invoices) + len(doubted)
+        return Report(self.report.events_seen, self.report.events_new, looked_at, requeued, self.report.cursor)
 
-
-KINDS: Final = {"cs": "checkout.session", "in": "invoice"}
-"""What kind of object an id at the provider names, by how it begins; all others are payments."""
-
-
-def _look(house: House, claim: Claim, ref: str, now: datetime) -> News:
-    kind = KINDS.get(ref.partition("_")[0], "payment_intent")
-    return News(
-        id=house.new_id("inbox"),
-        source=Source.POLL,
-        kind=f"{kind}{LOOKED_AT}",
-        identity=f"sweep:{claim.id}:{claim.token}:{ref}",
-        occurred_at=now,
-        received_at=now,
-        account=claim.id,
-        subject_kind=kind,
-        subject_ref=ref,
-    )
+    def _look(self, house: House, ref: str, now: datetime) -> News:
+        identity = f"sweep:{self.claim.id}:{self.claim.token}:{ref}"
+        return visits.look(house, self.claim.id, visits.kind_of(ref), ref, identity, now)
 
 
 @dataclass(frozen=True, slots=True)

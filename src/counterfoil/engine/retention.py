@@ -24,11 +24,11 @@ PAGE: Final = 500
 
 
 def schedule(house: House) -> None:
-    """See that the upkeep and the revenue of every tenant have their turn. Scheduling them again changes nothing."""
+    """See that upkeep, revenue and reconciliation of every tenant have their turn. Doing it again changes nothing."""
     with house.database.owner("") as tx:
         tenants = [each.id for each in directory.tenants(tx)]
     with house.database.claims() as tx:
-        for queue in (Queue.UPKEEP, Queue.REVENUE):
+        for queue in (Queue.UPKEEP, Queue.REVENUE, Queue.RECONCILE):
             work.enqueue_tenants(tx, queue, tenants, house.clock.now())
 
 

@@ -13,6 +13,9 @@ from counterfoil.core.facts import Fact, Notice, Outcome
 from counterfoil.core.ids import AccountId, ProviderRef
 from counterfoil.core.orders import Order
 
+COMPARED = ("payment_intent", "refund", "dispute", "invoice", "customer")
+"""The kinds of objects that a reconciliation compares with the books, whatever events were sent about them."""
+
 
 class ProviderUnavailable(Exception):
     """The provider did not answer a question. Nothing was changed; ask again later."""
@@ -73,6 +76,25 @@ class Changes:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object of a list: its id and status there, and what has to be looked at to learn more of it."""
+
+    ref: ProviderRef
+    status: str
+    look_kind: str
+    look_ref: ProviderRef
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a list of objects, newest first. `after` names where to go on, None at the end."""
+
+    items: tuple[Listed, ...]
+    after: ProviderRef | None
+
+
 class Provider(Protocol):
     """One provider account."""
 
@@ -90,6 +112,12 @@ class Provider(Protocol):
 
     def changes_since(self, cursor: str | None) -> Changes:
         """Give the next page of events after `cursor`, oldest first. Raises ProviderUnavailable."""
+
+    def made_since(self, kind: str, since: datetime | None, after: ProviderRef | None) -> Listing:
+        """Give a page of the objects of a kind of COMPARED that were made since an instant, None for ever.
+
+        Raises ProviderUnavailable.
+        """
 
 
 class Verifier(Protocol):

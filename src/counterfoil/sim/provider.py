@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -31,6 +33,8 @@ class Provider:
         self.sandbox = Sandbox(clock.seconds, SeededIds(seed), Settings(retry_delays_s=RETRIES_S, retry_compression=1))
         self.port = StripePort(lambda: InProcessClient(self._transport))
         self.trouble: Trouble = lambda method, path: None
+        self.lists_lag = timedelta()
+        """How long a new object is missing in lists that we ask for. The provider's reads may lag behind its writes."""
 
     def ask(self, method: str, path: str, **form: Any) -> dict[str, Any]:
         """Call the API as somebody else with the same key: the host application, or a person at the dashboard."""
@@ -80,7 +84,19 @@ class Provider:
         strike = self.trouble(method, path)
         if strike is not None:
             self.control("POST", "faults", {"match": {"path": "*"}, "times": 1, **strike})
-        return _received(self.sandbox.handle(Request(method, path, headers, body)))
+        response = self.sandbox.handle(Request(method, path, headers, body))
+        if self.lists_lag and method == "GET":
+            response = self._lagging(response)
+        return _received(response)
+
+    def _lagging(self, response: Response) -> Response:
+        """Leave out of a list what is younger than it lags."""
+        page = response.json()
+        if page.get("object") != "list":
+            return response
+        until = self.sandbox.world.now() - self.lists_lag.total_seconds()
+        page["data"] = [each for each in page["data"] if each["created"] <= until]
+        return replace(response, body=json.dumps(page).encode())
 
 
 def _received(response: Response) -> tuple[int, Mapping[str, str], bytes]:

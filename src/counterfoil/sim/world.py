@@ -41,7 +41,7 @@ ROUNDS_MAX: Final = 400
 
 Act = Callable[[], str]
 
-REGULAR: Final = ("sweep", "revenue")
+REGULAR: Final = ("sweep", "revenue", "reconcile")
 """Queues whose items come again by themselves, for ever."""
 
 

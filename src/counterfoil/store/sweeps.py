@@ -50,7 +50,8 @@ LOOKS_MAX: Final = 1000
 def open_legs(tx: Tx, account: str, now: datetime) -> list[Row]:
     """Give the provider legs that may still capture, have a handle and are due to be looked at again, however old.
 
-    The longest unseen come first. The older a leg is, the more rarely it changes, and the more rarely it is due.
+    The oldest trouble comes first. The older a leg is, the more rarely it changes, and the more rarely it is due: so
+    the oldest don't keep the others waiting.
     """
     return tx.rows(
         """
@@ -61,7 +62,7 @@ def open_legs(tx: Tx, account: str, now: datetime) -> list[Row]:
             and leg.status in ('processing', 'requires_action') and leg.provider_ref is not null
             and (o.applied_at is null
                 or o.applied_at + least((%(now)s - leg.created_at) / %(seldom)s, %(every_max)s) <= %(now)s)
-        order by o.applied_at nulls first, leg.created_at, leg.id
+        order by leg.created_at, leg.id
         limit %(most)s
         """,
         account=account,

@@ -17,6 +17,7 @@ class Queue(StrEnum):
     UPKEEP = "upkeep"
     REVENUE = "revenue"
     DELIVERY = "delivery"
+    RECONCILE = "reconcile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def claim(tx: Tx, queue: Queue, now: datetime, wall: datetime, lease: timedelta,
             for update skip locked
         ) as due
         where work.queue = due.queue and work.tenant = due.tenant and work.id = due.id
-        returning work.tenant, work.id, work.token, work.attempts, work.failures
+        returning work.tenant, work.id, work.token, work.attempts, work.failures, work.due_at
         """,
         queue=queue,
         now=now,
@@ -102,8 +103,8 @@ def claim(tx: Tx, queue: Queue, now: datetime, wall: datetime, lease: timedelta,
         limit=limit,
     )
     names = ("tenant", "id", "token", "attempts", "failures")
-    claims = (Claim(queue, *(row[name] for name in names)) for row in rows)
-    return sorted(claims, key=lambda each: each.id)
+    rows.sort(key=lambda row: (row["due_at"], row["id"]))
+    return [Claim(queue, *(row[name] for name in names)) for row in rows]
 
 
 def fence(tx: Tx, claim: Claim) -> None:

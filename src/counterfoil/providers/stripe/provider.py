@@ -1,11 +1,23 @@
 """One Stripe account behind the provider port. Each verb makes its calls once and gives their answer as a value."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from counterfoil.core.facts import LEG_MARK, Done, Fact, MissingFact, Outcome, Refusal, Refused, UnreadableFact
-from counterfoil.core.ids import ProviderRef
+from counterfoil.core.facts import (
+    LEG_MARK,
+    Done,
+    Fact,
+    IntentFact,
+    MarkedFact,
+    MissingFact,
+    Outcome,
+    Refusal,
+    Refused,
+    UnreadableFact,
+    marked_ref,
+)
+from counterfoil.core.ids import LegId, ProviderRef
 from counterfoil.core.orders import (
     AddInvoiceLine,
     AttachMethod,
@@ -22,8 +34,8 @@ from counterfoil.core.orders import (
     UpdateCustomer,
     VoidInvoice,
 )
-from counterfoil.providers.port import Changes, Refs
-from counterfoil.providers.stripe import history
+from counterfoil.providers.port import Changes, Listing, Refs
+from counterfoil.providers.stripe import history, listing
 from counterfoil.providers.stripe.bills import BALANCE, INVOICE
 from counterfoil.providers.stripe.calls import Caller, Failure, Params, object_path, path_of
 from counterfoil.providers.stripe.fields import Doc, child, is_ref, labels, lenient_ref, rows
@@ -55,6 +67,8 @@ EXPANDED: Final = {INTENT: WITH_FEE, SESSION: tuple(f"payment_intent.{field}" fo
 OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
 """Kinds of subject that are looked at through their payment, whose id is then the subject's."""
 
+MARKED: Final = "marked"
+"""The kind of what carries the mark of a leg of ours among a customer's payments."""
 MONEY_BACK_SUFFIX: Final = ":back"
 """How the name of what went back of a payment ends, after the payment's id."""
 BALANCE_SUFFIX: Final = ":balance"
@@ -83,6 +97,8 @@ class StripeProvider:
             return self._invoicing.fetch(ref)
         if kind == BALANCE:
             return self._invoicing.balance(ProviderRef(ref.removesuffix(BALANCE_SUFFIX)))
+        if kind == MARKED:
+            return self._marked(ref)
         if kind == MONEY_BACK:
             return fetch_money_back(self._caller, ProviderRef(ref.removesuffix(MONEY_BACK_SUFFIX)))
         if kind not in COLLECTIONS:
@@ -139,7 +155,7 @@ class StripeProvider:
             case AttachMethod() as attach:
                 return self._find_method(attach, refs)
             case CreateIntent() as intent:
-                return self._find_intent(intent, refs)
+                return self._find_intent(intent, order, refs)
             case ConfirmIntent(ref=intent_ref) | CancelIntent(ref=intent_ref):
                 return self.fetch(INTENT, intent_ref)
             case CreateInvoice() as invoice:
@@ -154,6 +170,10 @@ class StripeProvider:
     def changes_since(self, cursor: str | None) -> Changes:
         """Give the next page of events, oldest first; None starts with the oldest that the provider still has."""
         return history.changes_since(self._caller, cursor)
+
+    def made_since(self, kind: str, since: datetime | None, after: ProviderRef | None) -> Listing:
+        """Give a page of what was made since an instant, newest first. Raises ProviderUnavailable."""
+        return listing.made_since(self._caller, kind, since, after)
 
     def _post(self, path: str, params: Params, key: str, asked: ProviderRef = UNNAMED) -> Outcome:
         return outcome_of(self._caller.post(path, params, key), asked)
@@ -211,13 +231,25 @@ class StripeProvider:
         customer = doc_of(self._caller.get(object_path("customers", customer_ref)))
         return lenient_ref(child(customer, "invoice_settings"), "default_payment_method") == method
 
-    def _find_intent(self, intent: CreateIntent, refs: Refs) -> Fact | None:
-        params = {"customer": needed(refs.customer_ref, "customer")}
-        for each in listed(self._caller, path_of("payment_intents"), params):
-            found = lenient_ref(each, "id")
-            if labels(each).get(LEG_MARK) == intent.leg and found is not None:
-                return self.fetch(INTENT, found)
-        return None
+    def _find_intent(self, intent: CreateIntent, order: Order, refs: Refs) -> Fact | None:
+        """Look among what was made since the order was; several payments with one mark are given as they are."""
+        since = {"created": {"gte": int((order.queued_at - CLOCKS_APART).timestamp())}}
+        customer_ref = needed(refs.customer_ref, "customer")
+        found = self._carrying(customer_ref, intent.leg, since)
+        if len(found) > 1:
+            return MarkedFact(marked_ref(customer_ref, intent.leg), found)
+        return found[0] if found else None
+
+    def _marked(self, ref: ProviderRef) -> Fact:
+        customer_ref, _, leg = ref.partition(":")
+        return MarkedFact(ref, self._carrying(ProviderRef(customer_ref), LegId(leg), {}))
+
+    def _carrying(self, customer_ref: ProviderRef, leg: LegId, narrowed: Params) -> tuple[IntentFact, ...]:
+        """Give the payments of a customer that carry a leg's mark, oldest first."""
+        found = listed(self._caller, path_of("payment_intents"), {"customer": customer_ref, **narrowed})
+        refs = [lenient_ref(each, "id") for each in found if labels(each).get(LEG_MARK) == leg]
+        facts = [self.fetch(INTENT, each) for each in refs[::-1] if each]
+        return tuple(each for each in facts if isinstance(each, IntentFact))
 
     def _look(self, ref: ProviderRef) -> Fact:
         """Look at a payment of a provider's invoice."""
