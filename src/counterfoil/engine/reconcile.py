@@ -100,9 +100,8 @@ class Revisit:
         now = house.clock.now()
         legs = sweeps.open_legs(tx, self.claim.id, now)
         invoices = mirrors.open_there(tx, self.claim.id, now)
-        for rank, each in enumerate([*legs, *invoices]):
-            # One after the other: the oldest trouble is looked at first.
-            enqueue_news(tx, self._look(house, each["provider_ref"], now), now + rank * visits.STEP)
+        for each, due_at in visits.in_order([*legs, *invoices], now):
+            enqueue_news(tx, self._look(house, each["provider_ref"], now), due_at)
         doubted = visits.doubts(tx, self.claim.id, now)
         for doubt in doubted:
             enqueue_news(tx, doubt.news(house, f"sweep:{self.claim.token}", now), now)

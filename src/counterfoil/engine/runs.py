@@ -209,12 +209,12 @@ class Open:
         work.fence(tx, self.part.claim)
         now = house.clock.now()
         legs = checks.open_legs(tx, self.part.account, self.after)
-        found = [self._visit(tx, house, each, now, rank) for rank, each in enumerate(legs)]
+        found = [self._visit(tx, house, each, now, due_at) for each, due_at in visits.in_order(legs, now)]
         if len(legs) == checks.PAGE:
             runs.visit(tx, self.part.claim.id, found)
             return Open(self.part, (legs[-1]["created_at"], legs[-1]["id"]))
         there = checks.open_invoices_there(tx, self.part.account)
-        found += [self._visit(tx, house, each, now, len(legs) + rank) for rank, each in enumerate(there)]
+        found += [self._visit(tx, house, each, now, now) for each in there]
         for doubt in visits.doubts(tx, self.part.account, now):
             news = doubt.news(house, f"run:{self.part.claim.id}", now)
             found.append(self.part.visit(tx, news, "anomaly", doubt.since, now, doubt.subject))
@@ -223,11 +223,11 @@ class Open:
         wanted = self.part.wanted
         return Compare(self.part, 0) if wanted.since or wanted.everything else self.part.next()
 
-    def _visit(self, tx: Tx, house: House, row: Row, now: datetime, rank: int) -> Visit:
+    def _visit(self, tx: Tx, house: House, row: Row, now: datetime, due_at: datetime) -> Visit:
         ref, since = row["provider_ref"], row["created_at"]
         why = "late" if since <= now - LATE_AFTER else "open"
         news = self.part.look(house, visits.kind_of(ref), ref, now)
-        return self.part.visit(tx, news, why, since, now + rank * visits.STEP, row["id"])
+        return self.part.visit(tx, news, why, since, due_at, row["id"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """News that we make ourselves of what is in doubt: looks at the provider's objects, and at our own legs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,11 +17,15 @@ from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import News
 
 STEP: Final = timedelta(microseconds=1)
-"""How much later than the one before it a look is due, so that looks keep the order in which they were found."""
 KINDS: Final = {"cs": "checkout.session", "in": "invoice"}
 """What kind of object an id at the provider names, by how it begins; all others are payments."""
 COUNTED_AFTER: Final = timedelta(minutes=10)
 """How old a leg without a handle has to be for its order to be missed."""
+
+
+def in_order(found: Sequence[Row], now: datetime) -> list[tuple[Row, datetime]]:
+    """Give what is to be looked at with when it is due: at once, and the oldest trouble, which comes first, first."""
+    return [(each, now - rank * STEP) for each, rank in zip(found, range(len(found), 0, -1), strict=True)]
 
 
 def kind_of(ref: str) -> str:
