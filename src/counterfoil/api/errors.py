@@ -227,6 +227,21 @@ REFUSALS: Final = Section(
             "Buy it into a wallet of the pack's unit.",
         ),
         Entry(
+            "selling_stopped",
+            "Your policy of purchases has selling switched off. Nothing was made, here or at the provider.",
+            "Declare the policy again with `stopped` false when selling may go on.",
+        ),
+        Entry(
+            "customer_flagged",
+            "Your application flagged this customer as a risk, so nothing is sold to it.",
+            "Look into it; then put the customer's standing again with `risk` null.",
+        ),
+        Entry(
+            "email_not_verified",
+            "Your policy sells to customers with a verified address only.",
+            "Have the customer verify the address, then put its standing with `email_verified` true.",
+        ),
+        Entry(
             "purchase_cap_reached",
             "What one customer may buy in 24 hours, by your policy, is used up.",
             "Wait, or raise the cap in the policy. What failed or was canceled does not count.",

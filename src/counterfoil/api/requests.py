@@ -64,6 +64,16 @@ class CustomerChanges(Strict):
     locale: Locale | None = None
 
 
+class Standing(Strict):
+    """What your application knows of a customer, all at once. `risk` is a word of your own for why nothing is sold to
+    it, null for none."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email_verified": True, "risk": None}]})
+
+    email_verified: Flag
+    risk: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")] | None = None
+
+
 class NewMethod(Strict):
     """A payment method to be saved: the provider's token or id of it, never a card number."""
 
@@ -430,6 +440,8 @@ class NewPolicy(Strict):
                     ],
                     "caps": [{"amount": 100000, "currency": "USD"}],
                     "needs_provider_customer": False,
+                    "stopped": False,
+                    "needs_verified_email": True,
                     "gives_up_after_s": 86400,
                     "home_countries": ["US"],
                     "foreign_card_bp": 150,
@@ -441,6 +453,8 @@ class NewPolicy(Strict):
     custom: Annotated[list[NewCustomAmounts], Field(max_length=50)] = []
     caps: Annotated[list[Price], Field(max_length=50)] = []
     needs_provider_customer: Flag = False
+    stopped: Flag = False
+    needs_verified_email: Flag = False
     gives_up_after_s: Annotated[StrictInt, Field(ge=60, le=366 * 86_400)] = 86_400
     home_countries: Annotated[list[Country], Field(max_length=250)] = []
     foreign_card_bp: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0

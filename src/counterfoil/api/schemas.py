@@ -42,6 +42,8 @@ class Customer(Answer):
     provider_account: str
     provider_ref: str | None
     paused: bool
+    email_verified: bool
+    risk: str | None
     deleted_at_provider: bool
     erased_at: Time | None
     created_at: Time
@@ -298,6 +300,8 @@ class PurchasePolicy(Answer):
     custom: list[dict[str, Any]]
     caps: list[Money]
     needs_provider_customer: bool
+    stopped: bool
+    needs_verified_email: bool
     gives_up_after_s: int
     home_countries: list[str]
     foreign_card_bp: int

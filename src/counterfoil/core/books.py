@@ -50,7 +50,8 @@ class Customer:
     """Who pays. `provider_ref` is its id at the provider account, None until one was made or named.
 
     `erased_at` is when its personal data were erased; they never come back. `currency` is the one that the provider
-    bills in, once it has billed this customer anything.
+    bills in, once it has billed this customer anything. The application says of it that its address is its
+    own (`email_verified`) and, where there is one, why nothing is to be sold to it (`risk`).
     """
 
     id: CustomerId
@@ -62,6 +63,8 @@ class Customer:
     deleted_at_provider: bool = False
     erased_at: datetime | None = None
     currency: str | None = None
+    email_verified: bool = False
+    risk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class Limits:
     bought_minor: int = 0
     cap: Money | None = None
     needs_provider_customer: bool = False
+    stopped: bool = False
+    needs_verified_email: bool = False
     gives_up_after: timedelta = timedelta(hours=24)
 
 
@@ -130,7 +132,23 @@ def again(earlier: Purchase, buy: Buy) -> Decision:
 def refused(books: Books, buy: Buy, limits: Limits) -> Refuse | None:
     """Say why a purchase can't be made, whoever is to collect it."""
     wallet = next((each for each in books.wallets if each.id == buy.wallet), None)
-    return _refusal(wallet, buy) or _limit_refusal(books, buy, limits)
+    return _gate(books, buy, limits) or _refusal(wallet, buy) or _limit_refusal(books, buy, limits)
+
+
+def _gate(books: Books, buy: Buy, limits: Limits) -> Refuse | None:
+    """Look at who asks before anything else. What others collect, or nobody pays for, is not ours to stop."""
+    if buy.settlement is not Settlement.INVOICE:
+        return None
+    customer = books.customer
+    if limits.stopped:
+        return _no(Reason.SELLING_STOPPED, "Selling is stopped by your policy of purchases; nobody was charged.")
+    if customer.risk:
+        sentence = f"Your application flagged this customer ({customer.risk}); nothing is sold until that is lifted."
+        return _no(Reason.CUSTOMER_FLAGGED, sentence, "customer", customer.id)
+    if limits.needs_verified_email and not customer.email_verified:
+        sentence = "Your policy sells to customers with a verified address only, and this one's is not."
+        return _no(Reason.EMAIL_NOT_VERIFIED, sentence, "customer", customer.id)
+    return None
 
 
 def _refusal(wallet: Wallet | None, buy: Buy) -> Refuse | None:

@@ -57,6 +57,7 @@ class PurchasePolicy:
 
     `caps` bound what one customer may buy in any 24 hours, fee and tax included, one per currency.
     `needs_provider_customer` refuses whoever has no id at the provider, instead of making one.
+    `stopped` sells nothing to anybody; `needs_verified_email` sells to customers whose address is their own.
     `gives_up_after` is how long an unfinished purchase waits for its money. A card that was issued outside of
     `home_countries` is charged `foreign_card_bp` of the price more, on top and never credited.
     """
@@ -65,6 +66,8 @@ class PurchasePolicy:
     custom: tuple[CustomAmounts, ...] = ()
     caps: tuple[Money, ...] = ()
     needs_provider_customer: bool = False
+    stopped: bool = False
+    needs_verified_email: bool = False
     gives_up_after_s: int = 24 * 3600
     home_countries: tuple[str, ...] = ()
     foreign_card_bp: int = 0

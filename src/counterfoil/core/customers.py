@@ -33,6 +33,7 @@ UPDATE: Final = "update-customer@1"
 ERASE: Final = "erase-customer@1"
 PAUSE: Final = "pause-customer@1"
 SAVE_METHOD: Final = "save-method@1"
+STANDING: Final = "note-standing@1"
 PROVIDER_CUSTOMER: Final = "follow-customer@1"
 
 
@@ -101,6 +102,18 @@ def decide_pause(books: Books, *, paused: bool) -> Decision:
     reason = Reason.CUSTOMER_HELD if paused else Reason.CUSTOMER_RESUMED
     why = Why(PAUSE, reason, f"The customer was {word}.", (customer.id,))
     return Act(why, (Change(customer, replace(customer, paused=paused)),))
+
+
+def decide_standing(books: Books, *, email_verified: bool, risk: str | None) -> Decision:
+    """Note what the application says of a customer: that its address is its own, and why nothing is sold to it."""
+    customer = books.customer
+    changed = replace(customer, email_verified=email_verified, risk=risk)
+    if changed == customer:
+        return Skip(Why(STANDING, Reason.ALREADY_KNOWN, "That is known of this customer already.", (customer.id,)))
+    address = "is its own" if email_verified else "is not verified"
+    flag = f"nothing is sold to it because of {risk}" if risk else "no risk is flagged"
+    sentence = f"The application says: the customer's address {address}; {flag}."
+    return Act(Why(STANDING, Reason.STANDING_CHANGED, sentence, (customer.id,)), (Change(customer, changed),))
 
 
 def decide_add_method(

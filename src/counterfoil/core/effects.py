@@ -230,6 +230,10 @@ class Reason(StrEnum):
     CUSTOMER_ERASED = "customer_erased"
     CASE_NOT_OPEN = "case_not_open"
     PROVIDER_REF_TAKEN = "provider_ref_taken"
+    SELLING_STOPPED = "selling_stopped"
+    CUSTOMER_FLAGGED = "customer_flagged"
+    EMAIL_NOT_VERIFIED = "email_not_verified"
+    STANDING_CHANGED = "standing_changed"
     EXTERNAL_ID_TAKEN = "external_id_taken"
 
 

@@ -128,6 +128,8 @@ def _policy(data: Mapping[str, Any]) -> PurchasePolicy:
             ),
             caps=tuple(_money(each) for each in data.get("caps", ())),
             needs_provider_customer=data.get("needs_provider_customer", False),
+            stopped=data.get("stopped", False),
+            needs_verified_email=data.get("needs_verified_email", False),
             gives_up_after_s=data.get("gives_up_after_s", PurchasePolicy().gives_up_after_s),
             home_countries=tuple(data.get("home_countries", ())),
             foreign_card_bp=data.get("foreign_card_bp", 0),

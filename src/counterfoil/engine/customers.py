@@ -79,6 +79,17 @@ def pause_customer(asked: Asked, customer: str, *, paused: bool) -> Result:
     return run(asked.house, asked.tenant, asked.request, _plan(customer, decide))
 
 
+def note_standing(asked: Asked, customer: str, *, email_verified: bool, risk: str | None) -> Result:
+    """Note what the application says of a customer."""
+
+    def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
+        if books is None:
+            return _missing(customer)
+        return customers.decide_standing(books, email_verified=email_verified, risk=risk)
+
+    return run(asked.house, asked.tenant, asked.request, _plan(customer, decide))
+
+
 def _plan(customer: str, decide: Any, after: Any = None) -> Plan:
     def answer(tx: Tx, applied: Applied) -> Answer:
         return Answer(200, plain(looks.customer(tx, customer)))

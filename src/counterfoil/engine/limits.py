@@ -15,5 +15,7 @@ def read_limits(tx: Tx, customer: str, policy: PurchasePolicy, currency: str, no
         bought_minor=purchases.bought_since(tx, customer, currency, now - CAP_WINDOW) if cap else 0,
         cap=cap,
         needs_provider_customer=policy.needs_provider_customer,
+        stopped=policy.stopped,
+        needs_verified_email=policy.needs_verified_email,
         gives_up_after=policy.gives_up_after,
     )

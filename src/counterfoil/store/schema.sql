@@ -93,6 +93,9 @@ create table customer (
     external_id text,
     provider_ref text,
     paused boolean not null default false,
+    -- What the application says of it: its address is its own; and why nothing is sold to it, a word of the application's.
+    email_verified boolean not null default false,
+    risk text check (risk ~ '^[a-z0-9][a-z0-9_.-]{0,63}$'),
     deleted_at_provider boolean not null default false,
     -- When its personal data were erased, for ever.
     erased_at timestamptz,

@@ -28,7 +28,7 @@ MATRIX = {
     "write": {
         *("create_customer", "update_customer", "pause_customer", "resume_customer", "create_payment_method"),
         *("create_wallet", "create_grant", "create_invoice", "update_invoice", "finalize_invoice", "pay_invoice"),
-        *("void_invoice", "create_payment", "cancel_payment", "erase_customer"),
+        *("void_invoice", "create_payment", "cancel_payment", "erase_customer", "put_standing"),
         *("suspend_wallet", "resume_wallet", "close_wallet", "void_grant"),
         *("change_wallet", "forgive_debt", "correct_spend"),
         *("create_purchase", "authorize_purchase", "settle_purchase", "cancel_purchase", "void_purchase"),

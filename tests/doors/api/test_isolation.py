@@ -27,6 +27,7 @@ TOPUP: dict[str, Any] = {
 }
 FITTING: dict[str, Any] = {
     "/v1/customers/{id}": {"name": "Mallory"},
+    "/v1/customers/{id}/standing": {"email_verified": True},
     "/v1/invoices/{id}": {"description": "mine now"},
     "/v1/cases/{id}/resolve": {"resolution": "handled", "note": "mine now"},
     "/v1/wallets/{id}": {"overdraft": "debt"},

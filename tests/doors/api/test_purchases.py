@@ -103,6 +103,59 @@ def test_who_cannot_pay_is_told_so_before_anything_is_made(api: Caller, world: W
     assert asked(world) == 0
 
 
+@behaviour("R-LG-20")
+def test_the_gates_are_looked_at_before_anything_else(api: Caller, world: World, dana: str) -> None:
+    """A stopped shop, a risk, an address that is nobody's: before a bad order, a missing card, or a charge."""
+    standing = {"email_verified": False, "risk": "chargebacks"}
+    api.post("/v1/packs", {"policy": {"stopped": True, "needs_verified_email": True}})
+    put(api, dana, standing)
+
+    def refused() -> tuple[int, str]:
+        answers = [buy(api, dana, pack="pack-1000"), buy(api, dana, pack="pack-1000", collector="provider")]
+        codes = {(each.status_code, each.json()["code"]) for each in answers}
+        assert len(codes) == 1
+        return codes.pop()
+
+    assert refused() == (422, "selling_stopped")
+    api.post("/v1/packs", {"policy": {"needs_verified_email": True}})
+    assert refused() == (422, "customer_flagged")
+    put(api, dana, standing | {"risk": None})
+    assert refused() == (422, "email_not_verified")
+    assert asked(world) == 0
+    assert api.get("/v1/purchases").json()["data"] == []
+
+    put(api, dana, {"email_verified": True, "risk": None})
+    world.pump()
+    assert buy(api, dana, pack="pack-1000").status_code in (201, 202)
+    world.pump()
+    assert world.charges() == [2000]
+
+
+def put(api: Caller, customer: str, standing: dict[str, Any]) -> None:
+    answer = api.client.put(
+        f"/v1/customers/{customer}/standing",
+        json=standing,
+        headers={**api.authorization, "Idempotency-Key": "-".join(map(str, standing.values()))},
+    )
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert (shown["email_verified"], shown["risk"]) == (standing["email_verified"], standing["risk"])
+
+
+@behaviour("R-LG-20")
+def test_a_card_that_is_declined_answers_402(api: Caller, world: World, dana: str) -> None:
+    api.post("/v1/payment-methods", {"customer": dana, "token": "pm_card_chargeCustomerFail", "default": True})
+    world.pump()
+    order = {"pack": "pack-1000", "external_id": "top-up-8"}
+    buy(api, dana, **order)
+    world.pump()
+
+    answer = buy(api, dana, **order)
+
+    assert (answer.status_code, answer.json()["status"]) == (402, "failed")
+    assert world.charges() == []
+
+
 @behaviour("R-LG-19")
 def test_custom_amounts_are_whole_units_within_bounds_and_a_fee_stands_on_top(
     api: Caller, world: World, dana: str
@@ -157,6 +210,7 @@ def test_what_one_customer_buys_in_a_day_is_capped_and_a_failure_gives_its_share
     assert buy(api, dana, pack="pack-1000").status_code == 202
 
 
+@behaviour("R-LG-20")
 def test_a_purchase_has_one_name_of_yours(api: Caller, world: World, dana: str) -> None:
     order = {"pack": "pack-1000", "external_id": "top-up-7"}
     first = buy(api, dana, **order)

@@ -11,7 +11,7 @@ from counterfoil.api.filters import Before, Since
 from counterfoil.api.ids import CustomerPath, checked, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
-from counterfoil.api.requests import CustomerChanges, NewCustomer, NoFields
+from counterfoil.api.requests import CustomerChanges, NewCustomer, NoFields, Standing
 from counterfoil.engine import customers as changing
 from counterfoil.engine import looks, operations
 from counterfoil.engine.commands import Result
@@ -109,6 +109,23 @@ async def pause_customer(identity: CustomerPath, command: Commanding, body: NoFi
 async def resume_customer(identity: CustomerPath, command: Commanding, body: NoFields | None = None) -> Response:
     """Resumes a customer that was paused. Orders that waited leave now."""
     return await commanded(command, _pausing(command.call, identity, paused=False))
+
+
+@router.put(
+    "/{id}/standing",
+    summary="Say what you know of a customer",
+    response_model=schemas.Customer,
+    openapi_extra=declare("write", 404),
+)
+async def put_standing(identity: CustomerPath, body: Standing, command: Commanding) -> Response:
+    """Says whether the address is verified, and whether nothing is to be sold to the customer. Purchases look at it
+    before anything else; auto top-ups too."""
+
+    def act(asked: operations.Asked) -> Result:
+        found = customer_id(command.call, identity)
+        return changing.note_standing(asked, found, email_verified=body.email_verified, risk=body.risk)
+
+    return await commanded(command, act)
 
 
 def _pausing(call: Call, identity: str, *, paused: bool) -> Act:
