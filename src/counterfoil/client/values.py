@@ -148,6 +148,7 @@ class CustomerState:
 
 
 def read_spent(body: Raw) -> Spent:
+    """Read a spend."""
     return Spent(
         id=body["id"],
         key=body["key"],
@@ -165,6 +166,7 @@ def read_spent(body: Raw) -> Spent:
 
 
 def read_hold(body: Raw) -> Hold:
+    """Read a hold."""
     settled, spent = body.get("settled"), body.get("spend")
     return Hold(
         id=body["id"],
@@ -179,6 +181,7 @@ def read_hold(body: Raw) -> Hold:
 
 
 def read_wallet(body: Raw) -> Wallet:
+    """Read a wallet."""
     return Wallet(
         id=body["id"],
         customer=body["customer"],
@@ -193,10 +196,12 @@ def read_wallet(body: Raw) -> Wallet:
 
 
 def read_balance(body: Raw) -> Balance:
+    """Read a balance."""
     return Balance(body["wallet"], body["balance"]["unit"], number(body["balance"]), instant(body["at"]))
 
 
 def read_purchase(body: Raw) -> Purchase:
+    """Read a purchase."""
     return Purchase(
         id=body["id"],
         customer=body["customer"],
@@ -211,10 +216,12 @@ def read_purchase(body: Raw) -> Purchase:
 
 
 def read_method(body: Raw) -> Method:
+    """Read a payment method."""
     return Method(body["id"], body.get("status", "saved"), body.get("refusal"), body)
 
 
 def read_state(body: Raw) -> CustomerState:
+    """Read all that is known of a customer."""
     wallets = tuple(read_wallet(each) for each in body["wallets"])
     return CustomerState(body["customer"], wallets, tuple(body["restrictions"]), body)
 
@@ -227,4 +234,5 @@ def number(value: Any) -> Decimal:
 
 
 def instant(value: str | None) -> datetime | None:
+    """Read an aware time, or none."""
     return None if value is None else datetime.fromisoformat(value)

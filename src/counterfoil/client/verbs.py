@@ -105,14 +105,17 @@ def release(identity: str, key: str) -> Ask[values.Hold]:
 
 
 def show_hold(identity: str) -> Ask[values.Hold]:
+    """Show a hold."""
     return Ask("GET", f"/v1/holds/{_part(identity)}", values.read_hold)
 
 
 def show_spend(identity: str) -> Ask[values.Spent]:
+    """Show a spend."""
     return Ask("GET", f"/v1/spends/{_part(identity)}", values.read_spent)
 
 
 def show_wallet(identity: str) -> Ask[values.Wallet]:
+    """Show a wallet."""
     return Ask("GET", f"/v1/wallets/{_part(identity)}", values.read_wallet)
 
 
@@ -126,15 +129,18 @@ def list_wallets(customer: str) -> Ask[tuple[values.Wallet, ...]]:
 
 
 def balance(identity: str, at: datetime | None) -> Ask[values.Balance]:
+    """Ask what a wallet held at an instant, now unless told."""
     params = {"at": at.isoformat()} if at else {}
     return Ask("GET", f"/v1/wallets/{_part(identity)}/balance", values.read_balance, params=params)
 
 
 def state(customer: str) -> Ask[values.CustomerState]:
+    """Ask for everything about a customer."""
     return Ask("GET", f"/v1/customers/{_part(customer)}/state", values.read_state)
 
 
 def explain(identity: str) -> Ask[Mapping[str, Any]]:
+    """Ask why a number is what it is."""
     return Ask("GET", f"/v1/explain/{_part(identity)}", dict)
 
 
@@ -172,6 +178,7 @@ def save_method(customer: str, token: str, key: str) -> Ask[values.Method]:
 
 
 def show_method(identity: str) -> Ask[values.Method]:
+    """Show a payment method."""
     return Ask("GET", f"/v1/payment-methods/{_part(identity)}", values.read_method)
 
 
@@ -187,6 +194,7 @@ def purchase(customer: str, unit: str, pack: str, key: str, more: Mapping[str, A
 
 
 def show_purchase(identity: str) -> Ask[values.Purchase]:
+    """Show a purchase."""
     return Ask("GET", f"/v1/purchases/{_part(identity)}", values.read_purchase)
 
 

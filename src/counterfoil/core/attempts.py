@@ -157,6 +157,7 @@ def _collection(invoice: Invoice | None, purchase: Purchase, now: datetime) -> S
 
 
 def asking_leg(books: Books, purchase: Purchase) -> Leg | None:
+    """Find the leg of a purchase's payment that waits for its customer, the newest first."""
     asking = (LegStatus.REQUIRES_ACTION, LegStatus.REFUSED)
     found = [each for each in legs_for(books, _invoice(purchase)) if each.status in asking]
     return max(found, key=lambda leg: (leg.created_at, leg.position, leg.id), default=None)
@@ -256,10 +257,12 @@ def watch(wallet: Wallet, policy: AutoTopup) -> tuple[Effect, ...]:
 
 
 def interval(policy: AutoTopup) -> tuple[Effect, ...]:
+    """Set the timer of the next buying by interval, when the policy has one."""
     return (Timer(WATCH_TIMER, policy.id, policy.customer, policy.due_at),) if policy.due_at else ()
 
 
 def told(policy: AutoTopup, word: str, nth: str, data: Mapping[str, str | int]) -> Notify:
+    """Tell the outside what became of an auto top-up: `auto_topup.<word>`, once per `nth`."""
     key = f"auto_topup.{word}:{policy.id}{nth}"
     return Notify(key, f"auto_topup.{word}", policy.customer, policy.id, {"wallet": policy.wallet, **data})
 

@@ -249,6 +249,7 @@ def order(payment: Payment, subject: str, instruction: Instruction, now: datetim
 
 
 def the_payment(books: Books, leg: Leg) -> Payment:
+    """Give the payment that a leg is a part of."""
     payment = payment_of(books, leg.payment)
     assert payment is not None, "a leg without its payment"
     return payment

@@ -442,6 +442,7 @@ def _skip(fact: IntentFact, reason: Reason, sentence: str, leg: Leg | None = Non
 
 
 def inputs_of(fact: IntentFact) -> dict[str, str | int | bool | None]:
+    """Give what a decision about a payment was made from, to be stored with it."""
     return {
         "intent": fact.ref,
         "status": fact.status,
