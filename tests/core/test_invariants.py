@@ -274,7 +274,8 @@ def test_an_event_stored_twice_is_named() -> None:
         (["released", "refused"], 0, "failed"),
         (["refused", "processing"], 0, "processing"),
         (["released", "canceled"], 0, "canceled"),
-        (["returned"], 0, "canceled"),
+        (["returned"], 0, "failed"),
+        (["settled", "returned"], 3, "failed"),
         (["settled"], 10, "succeeded"),
         (["settled", "canceled"], 10, "succeeded"),
         # It collected less than it was to, and nothing of it is open any more.

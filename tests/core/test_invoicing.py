@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.factories import ACCOUNT, CUSTOMER, NOW, Counting, books, grant, invoice, invoice_id, line, wallet
+from core.factories import ACCOUNT, CUSTOMER, NOW, Counting, books, grant, intent, invoice, invoice_id, line, wallet
 from core.part_paid import CARD, PAYMENT, PI, ours, part_paid
 from core.world import World
 from counterfoil.core.books import Invoice, LineKind
@@ -188,11 +188,34 @@ def test_voiding_after_a_refusal_gives_the_reserved_credits_back_and_gives_the_o
 
 
 @pytest.mark.parametrize("state", [LegStatus.PROCESSING, LegStatus.REQUIRES_ACTION, LegStatus.WAITING])
-def test_an_invoice_is_not_voided_while_money_may_still_come(state: LegStatus) -> None:
-    decision = decide_void(part_paid(state), invoice_id(), NOW, Counting())
+def test_an_invoice_is_void_only_when_what_may_still_collect_it_has_ended(state: LegStatus) -> None:
+    """Its collector is given up first. Asking again meanwhile changes nothing; the credits come back with its end."""
+    world = World(part_paid(state))
+    first = world.decide(lambda held: decide_void(held, invoice_id(), NOW, world.new_id))
+    again = world.decide(lambda held: decide_void(held, invoice_id(), NOW, world.new_id))
 
-    assert isinstance(decision, Refuse)
-    assert decision.why.reason is Reason.PAYMENT_IN_PROGRESS
+    assert first.why.reason is Reason.VOID_ASKED
+    assert isinstance(again, Skip)
+    assert (world.books.invoices[0].status, world.books.invoices[0].void_asked_at) == (InvoiceStatus.OPEN, NOW)
+
+    fact = intent(PI, IntentStatus.CANCELED)
+    world.decide(lambda held: decide_intent(held, fact, NOW, world.new_id))
+
+    assert (world.books.invoices[0].status, world.books.invoices[0].void_asked_at) == (InvoiceStatus.VOID, None)
+    assert (world.books.grants[0].remaining, world.books.grants[0].held) == (30_000_000, 0)
+    assert world.balance(f"receivable:{CUSTOMER}") == 10_000, "the way back of what was billed before this story"
+
+
+def test_money_that_comes_while_an_invoice_is_taken_back_pays_it_and_is_told() -> None:
+    world = World(part_paid())
+    world.decide(lambda held: decide_void(held, invoice_id(), NOW, world.new_id))
+    fact = intent(PI, IntentStatus.SUCCEEDED)
+
+    decision = world.decide(lambda held: decide_intent(held, fact, NOW, world.new_id))
+
+    assert decision.why.reason is Reason.PAID_WHEN_VOID
+    assert (world.books.invoices[0].status, world.books.invoices[0].void_asked_at) == (InvoiceStatus.PAID, None)
+    assert (Reason.PAID_WHEN_VOID, PI) in world.cases
 
 
 def test_a_paid_invoice_and_one_that_has_money_are_refunded_and_not_voided() -> None:

@@ -42,6 +42,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, CreateIntent, Order
 from counterfoil.core.replies import decide_reply
 from counterfoil.core.settlement import decide_intent, leg_for
+from counterfoil.core.status import standing
 from counterfoil.core.strangers import Held, decide_stranger
 
 MACHINE_OF = {
@@ -290,7 +291,7 @@ class World:
         owed = sum(
             each.total_minor - each.paid_minor
             for each in self.books.invoices
-            if each.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID)
+            if each.status in (InvoiceStatus.OPEN, InvoiceStatus.PAID)
         )
         receivable = f"receivable:{self.books.customer.id}"
         deferred = sum(each.cost_minor - each.released_minor for each in self.books.grants)
@@ -359,7 +360,7 @@ class World:
         for payment in self.books.payments:
             own = [leg for leg in self.books.legs if leg.payment == payment.id]
             settled = sum(leg.amount_minor for leg in own if leg.status is LegStatus.SETTLED)
-            statuses = {leg.status for leg in own}
+            statuses = {standing(leg) for leg in own}
             yield {
                 "subject": payment.id,
                 "stored": payment.status,
@@ -372,7 +373,7 @@ class World:
     def _invoice_rows(self) -> Iterator[dict[str, Any]]:
         for invoice in self.books.invoices:
             paying = {each.leg for each in self.books.allocations if each.invoice == invoice.id}
-            statuses = {leg.status for leg in self.books.legs if leg.id in paying}
+            statuses = {standing(leg) for leg in self.books.legs if leg.id in paying}
             row = {"subject": invoice.id, "stored": invoice.payment_status, "statuses": statuses}
             yield {**row, "amount": invoice.total_minor, "settled": 0, "invoice_status": invoice.status}
 

@@ -411,8 +411,12 @@ def _with_invoice_void(books: Books, held: Purchase, why: Why, now: datetime, ne
         sentence = f"Invoice {held.invoice} bills other things too; void it as a whole, or leave it."
         return Refuse(Why(why.rule, Reason.INVOICE_NOT_OPEN, sentence, (*_about(held), held.invoice)))
     voided = invoicing.decide_void(books, held.invoice, now, new_id)
+    about = (*why.about, held.invoice)
+    if isinstance(voided, Act) and voided.why.reason is Reason.VOID_ASKED:
+        sentence = f"The purchase is given up once its invoice is. {voided.why.sentence}"
+        return Act(replace(why, reason=Reason.VOID_ASKED, sentence=sentence, about=about), voided.effects)
     if isinstance(voided, Act):
-        return Act(replace(why, about=(*why.about, held.invoice)), voided.effects)
+        return Act(replace(why, about=about), voided.effects)
     return voided
 
 

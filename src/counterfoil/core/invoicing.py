@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from counterfoil.core import credits, journal, legs, purchases
+from counterfoil.core import credits, journal, legs, owing, purchases
 from counterfoil.core.books import (
     Allocation,
     Books,
@@ -21,6 +21,7 @@ from counterfoil.core.books import (
     payments_for,
     with_changes,
 )
+from counterfoil.core.bought import Collector
 from counterfoil.core.effects import (
     Act,
     Change,
@@ -46,7 +47,8 @@ from counterfoil.core.tax import total as total_tax
 DRAFT: Final = "draft-invoice@1"
 UPDATE: Final = "update-invoice@1"
 FINALIZE: Final = "finalize-invoice@1"
-VOID: Final = "void-invoice@1"
+VOID: Final = "void-invoice@2"
+WRITE_OFF: Final = "write-off-invoice@1"
 CANCEL: Final = "cancel-payment@1"
 RELEASE: Final = "release-credits@1"
 
@@ -139,7 +141,10 @@ def decide_finalize(books: Books, invoice: InvoiceId, number: str, now: datetime
 
 
 def decide_void(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) -> Decision:
-    """Take an invoice back: its booking is reversed and credits return in full. Not while money may still move."""
+    """Take an invoice back: its booking is reversed, and credits and balance return in full.
+
+    While money may still move, the collector is given up first; the invoice is void as soon as that has ended.
+    """
     held = invoice_of(books, invoice)
     if held is None:
         return _not_found(VOID, invoice)
@@ -148,42 +153,90 @@ def decide_void(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) 
     refusal = _void_refusal(books, held)
     if refusal:
         return refusal
-    effects = _collection_ended(books, held, now, new_id)
+    ended = _payments_ended(books, invoice, now, new_id)
+    if open_provider_legs(with_changes(books, changes_of(ended)), invoice):
+        return _void_asked(books, held, ended, now)
+    sentence = f"Invoice {held.number or invoice} is void; nothing is owed for it any more."
+    why = Why(VOID, Reason.INVOICE_VOIDED, sentence, (invoice, held.customer))
+    return Act(why, _taken_back(books, held, now, new_id))
+
+
+def voided_at_last(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    """Take the invoices back that were to be void and only waited for this payment's end at the provider."""
+    effects: tuple[Effect, ...] = ()
+    for held in books.invoices:
+        paying = payment in {each.id for each in payments_for(books, held.id)}
+        if held.void_asked_at and paying and not open_provider_legs(books, held.id):
+            step = _taken_back(books, held, now, new_id)
+            effects += step
+            books = with_changes(books, changes_of(step))
+    return effects
+
+
+def _void_asked(books: Books, held: Invoice, ended: tuple[Effect, ...], now: datetime) -> Decision:
+    """Have the collectors end first. Who comes again meanwhile changes nothing."""
+    about = (held.id, held.customer)
+    if held.void_asked_at:
+        sentence = "The invoice is being taken back; its payment is being given up at the provider."
+        return Skip(Why(VOID, Reason.ALREADY_KNOWN, sentence, about))
+    current = invoice_of(with_changes(books, changes_of(ended)), held.id) or held
+    sentence = f"Invoice {held.number} will be void as soon as the provider has given its open payment up."
+    asked = Change(current, replace(current, void_asked_at=now))
+    return Act(Why(VOID, Reason.VOID_ASKED, sentence, about), (*ended, asked))
+
+
+def _taken_back(books: Books, held: Invoice, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    """Make an invoice void that nothing collects any more."""
+    invoice, effects = held.id, _collection_ended(books, held, now, new_id)
     books = with_changes(books, changes_of(effects))
     current = invoice_of(books, invoice) or held
+    if held.status is InvoiceStatus.UNCOLLECTIBLE:
+        effects += (Post(owing.reinstated(current, now)),)
     void = replace(
-        current, status=InvoiceStatus.VOID, voided_at=now, paid_minor=0, payment_status=PaymentStatus.PENDING
+        current,
+        status=InvoiceStatus.VOID,
+        voided_at=now,
+        void_asked_at=None,
+        paid_minor=0,
+        payment_status=PaymentStatus.PENDING,
     )
     effects += (Change(current, void),)
     effects += purchases.follow(with_changes(books, (void,)), (invoice,), now, new_id)
     if held.status is not InvoiceStatus.DRAFT:
         effects += (Post(journal.invoice_voided(void, _lines(books, invoice), now)), _told(void, "voided"))
-    sentence = f"Invoice {held.number or invoice} is void; nothing is owed for it any more."
-    return Act(Why(VOID, Reason.INVOICE_VOIDED, sentence, (invoice, held.customer)), effects)
+    return effects
 
 
 def _void_refusal(books: Books, held: Invoice) -> Refuse | None:
     if held.status is InvoiceStatus.PAID:
         sentence = "The invoice is paid; refund it instead of voiding it."
         return Refuse(Why(VOID, Reason.INVOICE_NOT_OPEN, sentence, (held.id,)))
-    busy = open_provider_legs(books, held.id)
-    if busy:
-        sentence = f"Payment {busy[0].payment} may still collect this invoice; cancel it first."
-        return Refuse(Why(VOID, Reason.PAYMENT_IN_PROGRESS, sentence, (held.id, busy[0].payment)))
-    if any(_legs(books, held, LegKind.PROVIDER, LegStatus.SETTLED)):
-        sentence = "The provider has collected a part of this invoice; refund that first."
+    if held.collector is not Collector.OURS:
+        sentence = "The provider collects this invoice itself; void it there."
+        return Refuse(Why(VOID, Reason.COLLECTED_BY_PROVIDER, sentence, (held.id,)))
+    if any(_legs(books, held, kind, LegStatus.SETTLED) for kind in (LegKind.PROVIDER, LegKind.EXTERNAL)):
+        sentence = "A part of this invoice was paid; refund that first."
         return Refuse(Why(VOID, Reason.INVOICE_HAS_MONEY, sentence, (held.id,)))
     return None
 
 
 def _collection_ended(books: Books, held: Invoice, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
-    """Give up what was to pay the invoice: reserved and used credits go back, a refused object is canceled."""
+    """Give up what was to pay the invoice: what was reserved or used goes back, what may collect is canceled."""
     effects: tuple[Effect, ...] = ()
     for leg in _legs(books, held, LegKind.CREDIT, LegStatus.SETTLED):
         step = _return_credits(books, leg, now)
         effects += step
         books = with_changes(books, changes_of(step))
-    for payment in payments_for(books, held.id):
+    for leg in _legs(books, held, LegKind.BALANCE, LegStatus.SETTLED):
+        returned = replace(leg, status=LegStatus.RETURNED)
+        effects += (Post(owing.own_balance_leg_returned(returned, held.customer, now)), Change(leg, returned))
+        books = with_changes(books, (returned,))
+    return (*effects, *_payments_ended(books, held.id, now, new_id))
+
+
+def _payments_ended(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) -> tuple[Effect, ...]:
+    effects: tuple[Effect, ...] = ()
+    for payment in payments_for(books, invoice):
         step = _end_payment(books, payment, now, new_id)
         effects += step
         books = with_changes(books, changes_of(step))
@@ -204,6 +257,40 @@ def _return_credits(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]
         *rounded,
         *legs.ending_again(books, grants, now),
     )
+
+
+def decide_write_off(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) -> Decision:
+    """Give a debt up: what is still owed is a loss. Money that comes for it after all is welcome, and no loss then."""
+    held = invoice_of(books, invoice)
+    if held is None:
+        return _not_found(WRITE_OFF, invoice)
+    if held.status is InvoiceStatus.UNCOLLECTIBLE:
+        return Skip(Why(WRITE_OFF, Reason.ALREADY_KNOWN, "The invoice is written off already.", (invoice,)))
+    refusal = _write_off_refusal(books, held)
+    if refusal:
+        return refusal
+    effects = _payments_ended(books, invoice, now, new_id)
+    books = with_changes(books, changes_of(effects))
+    current = invoice_of(books, invoice) or held
+    lost = replace(current, status=InvoiceStatus.UNCOLLECTIBLE)
+    effects += (Post(owing.written_off(current, now)), Change(current, lost), _told(lost, "written_off"))
+    effects += purchases.follow(with_changes(books, (lost,)), (invoice,), now, new_id)
+    sentence = f"{current.due} of invoice {held.number} are written off; nobody is asked for them any more."
+    return Act(Why(WRITE_OFF, Reason.INVOICE_WRITTEN_OFF, sentence, (invoice, held.customer)), effects)
+
+
+def _write_off_refusal(books: Books, held: Invoice) -> Refuse | None:
+    if held.collector is not Collector.OURS:
+        sentence = "The provider collects this invoice itself; mark it there."
+        return Refuse(Why(WRITE_OFF, Reason.COLLECTED_BY_PROVIDER, sentence, (held.id,)))
+    if held.status is not InvoiceStatus.OPEN:
+        sentence = f"The invoice is {held.status}; only an open one is written off."
+        return Refuse(Why(WRITE_OFF, Reason.INVOICE_NOT_OPEN, sentence, (held.id,)))
+    busy = open_provider_legs(books, held.id)
+    if busy:
+        sentence = f"Payment {busy[0].payment} may still collect this invoice; cancel it first."
+        return Refuse(Why(WRITE_OFF, Reason.PAYMENT_IN_PROGRESS, sentence, (held.id, busy[0].payment)))
+    return None
 
 
 def decide_cancel(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> Decision:

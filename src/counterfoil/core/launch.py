@@ -1,7 +1,8 @@
 """Starting a payment: the one guarded launch behind the API, the due-date timer and a retry.
 
-Credits come first, wallet by wallet, each a leg of its own; the provider collects the remainder. A retry continues the
-same payment: credits that were reserved stay reserved, and only the remainder is charged again.
+Credits come first, wallet by wallet, each a leg of its own; then money that is kept for the customer; the provider
+collects the remainder. A retry continues the same payment: what was reserved stays reserved, and only the remainder is
+charged again.
 """
 
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from counterfoil.core.books import (
     payments_for,
     with_changes,
 )
+from counterfoil.core.bought import Collector
 from counterfoil.core.effects import (
     Act,
     Allocate,
@@ -54,6 +56,7 @@ RULE: Final = "launch-payment@1"
 class Launch:
     """What is to be collected, and how. `method` None means the customer's default.
 
+    `use_balance` lets money that is kept for the customer pay before the provider; None is as the policy says.
     `provider_ref` names a payment that the host application made at the provider; we then only watch it.
     """
 
@@ -62,6 +65,7 @@ class Launch:
     use_credits: bool = True
     confirmation: Confirmation = Confirmation.SERVER
     provider_ref: ProviderRef | None = None
+    use_balance: bool | None = None
 
 
 def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) -> Decision:
@@ -75,9 +79,8 @@ def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) ->
     plan = _Plan(books, payment, position=len(legs_of(books, payment.id)), now=now, new_id=new_id)
     if payment != earlier:
         plan.add(Change(earlier, payment))
-    payable = tuple(each for each in invoices if not _sells_credits(books, each))
-    if launch.use_credits and launch.provider_ref is None and payable:
-        remaining = _with_credits(plan, payable, remaining)
+    if launch.provider_ref is None:
+        remaining = _with_own_means(plan, launch, invoices, remaining)
     if any(remaining.values()):
         refused = _with_provider(plan, launch, invoices, remaining)
         if refused:
@@ -88,7 +91,8 @@ def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) ->
         _give_up_earlier(plan, LegStatus.PROCESSING)
         return _launched(plan, invoices, Reason.PAYMENT_LAUNCHED)
     plan.extend(legs.settle_credits(plan.books, payment.id, now, new_id))
-    return _launched(plan, invoices, Reason.PAID_BY_CREDITS)
+    by_balance = any(leg.kind is LegKind.BALANCE for leg in legs_of(plan.books, payment.id))
+    return _launched(plan, invoices, Reason.PAID_BY_BALANCE if by_balance else Reason.PAID_BY_CREDITS)
 
 
 def decide_due(books: Books, invoice: InvoiceId, now: datetime, new_id: NewId) -> Decision:
@@ -153,6 +157,11 @@ def _invoice_refusal(books: Books, wanted: InvoiceId) -> Refuse | None:
     if busy:
         text = f"Payment {busy[0].payment} of invoice {wanted} is still {busy[0].status}; wait for it or cancel it."
         return _no(Reason.PAYMENT_IN_PROGRESS, text, None, wanted, busy[0].payment)
+    if invoice.collector is not Collector.OURS:
+        text = f"The provider collects invoice {wanted} itself; pay it there."
+        return _no(Reason.COLLECTED_BY_PROVIDER, text, "invoices", wanted)
+    if invoice.void_asked_at:
+        return _no(Reason.INVOICE_NOT_OPEN, f"Invoice {wanted} is being taken back.", "invoices", wanted)
     if _remaining(books, invoice) < 0:
         text = f"More credits are reserved for invoice {wanted} than it still owes; cancel its earlier payment first."
         return _no(Reason.PAYMENT_IN_PROGRESS, text, None, wanted)
@@ -232,10 +241,57 @@ def _sells_credits(books: Books, invoice: Invoice) -> bool:
     return any(each.purchase for each in books.lines if each.invoice == invoice.id)
 
 
-def _with_credits(plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[InvoiceId, int]) -> dict[InvoiceId, int]:
+def _with_own_means(
+    plan: _Plan, launch: Launch, invoices: tuple[Invoice, ...], remaining: dict[InvoiceId, int]
+) -> dict[InvoiceId, int]:
+    """Reserve what the customer has with us already, credits before the balance, and give what is left of each."""
+    payable = tuple(each for each in invoices if not _sells_credits(plan.books, each)) if launch.use_credits else ()
+    total, due = sum(remaining.values()), sum(remaining[each.id] for each in payable)
+    worth = min(due, _worth(plan, due))
+    balance = min(total - worth, _balance(plan.books, launch, plan.payment.currency))
+    budget = _budget(plan.payment.currency, total, worth + balance)
+    if worth:
+        remaining = _with_credits(plan, payable, remaining, budget)
+    left = sum(remaining.values())
+    return _with_balance(plan, invoices, remaining, min(balance, budget - (total - left)))
+
+
+def _worth(plan: _Plan, due: int) -> int:
+    """Give what the wallets can cover of an amount."""
+    wallets = credits.paying_wallets(plan.books, plan.payment.currency)
+    return sum(each.minor for wallet in wallets for each in credits.cover(plan.books, wallet, due, plan.now))
+
+
+def _balance(books: Books, launch: Launch, currency: str) -> int:
+    """Give what is kept for the customer and may pay."""
+    is_used = books.policy.uses_balance if launch.use_balance is None else launch.use_balance
+    return max(0, dict(books.balances).get(currency, 0)) if is_used else 0
+
+
+def _budget(currency: str, total: int, own: int) -> int:
+    """Give how much of a total may be paid with what the customer has, so that the provider can be asked for what is
+    left: its least charge, in its steps."""
+    rest, step = total - own, smallest_step(currency)
+    asked = max(smallest_charge(currency).minor, -(-rest // step) * step) if rest else 0
+    return max(0, total - asked)
+
+
+def _with_balance(
+    plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[InvoiceId, int], minor: int
+) -> dict[InvoiceId, int]:
+    """Reserve a part of what is kept for the customer, and give what is left of each invoice."""
+    if minor <= 0:
+        return remaining
+    leg = plan.leg(LegKind.BALANCE, LegStatus.RESERVED, minor)
+    plan.add(Change(None, leg))
+    return _allocate(plan, leg, invoices, remaining, minor)
+
+
+def _with_credits(
+    plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[InvoiceId, int], budget: int
+) -> dict[InvoiceId, int]:
     """Reserve what the wallets can cover of these invoices, and give what is left of each."""
     left = {each.id: remaining[each.id] for each in invoices}
-    budget = _creditable(plan, sum(left.values()), sum(remaining.values()))
     for wallet in credits.paying_wallets(plan.books, plan.payment.currency):
         shares = credits.cover(plan.books, wallet, min(budget, sum(left.values())), plan.now)
         minor = sum(each.minor for each in shares)
@@ -250,17 +306,6 @@ def _with_credits(plan: _Plan, invoices: tuple[Invoice, ...], remaining: dict[In
         plan.add(*(Change(None, hold) for hold in holds))
         left = _allocate(plan, leg, invoices, left, minor)
     return remaining | left
-
-
-def _creditable(plan: _Plan, due: int, total: int) -> int:
-    """Give how much of `due` credits may pay, so that the provider can be asked for what is left of `total`: its least
-    charge, in its steps."""
-    wallets = credits.paying_wallets(plan.books, plan.payment.currency)
-    worth = sum(each.minor for wallet in wallets for each in credits.cover(plan.books, wallet, due, plan.now))
-    rest = total - min(worth, due)
-    step = smallest_step(plan.payment.currency)
-    asked = max(smallest_charge(plan.payment.currency).minor, -(-rest // step) * step) if rest else 0
-    return min(due, max(0, total - asked))
 
 
 def _allocate(
@@ -355,8 +400,7 @@ def _launched(plan: _Plan, invoices: tuple[Invoice, ...], reason: Reason) -> Act
             (payment.id, *(invoice.id for invoice in invoices)),
             {
                 "due_minor": sum(invoice.due_minor for invoice in invoices),
-                "credits_minor": sum(leg.amount_minor for leg in parts if leg.kind is LegKind.CREDIT),
-                "provider_minor": sum(leg.amount_minor for leg in parts if leg.kind is LegKind.PROVIDER),
+                **{f"{name}_minor": _sum_of(parts, kind) for name, kind in PARTS.items()},
                 "draw_order": credits.DRAW_ORDER,
             },
         ),
@@ -365,24 +409,41 @@ def _launched(plan: _Plan, invoices: tuple[Invoice, ...], reason: Reason) -> Act
 
 
 def _collects(leg: Leg, begun_at: int) -> bool:
-    """Say whether a leg is a part of what this launch collects: credits in use, or the provider leg it made."""
-    if leg.kind is LegKind.CREDIT:
+    """Say whether a leg is a part of what this launch collects: what is reserved, or the provider leg it made."""
+    if leg.kind is not LegKind.PROVIDER:
         return leg.status in (LegStatus.RESERVED, LegStatus.SETTLED)
     return leg.position > begun_at
 
 
+PARTS: Final = {"credits": LegKind.CREDIT, "balance": LegKind.BALANCE, "provider": LegKind.PROVIDER}
+
+
+def _sum_of(parts: list[Leg], kind: LegKind) -> int:
+    return sum(leg.amount_minor for leg in parts if leg.kind is kind)
+
+
 def _sentence(parts: list[Leg], names: str, currency: str, reason: Reason) -> str:
-    by_credit = Money(sum(leg.amount_minor for leg in parts if leg.kind is LegKind.CREDIT), currency)
-    by_provider = Money(sum(leg.amount_minor for leg in parts if leg.kind is LegKind.PROVIDER), currency)
-    if reason is Reason.PAID_BY_CREDITS:
-        return f"Credits pay all of {names}: {by_credit}. The provider is not asked."
+    by_credit, by_balance, by_provider = (Money(_sum_of(parts, kind), currency) for kind in PARTS.values())
     if reason is Reason.PAYMENT_CLAIMED:
         return f"The provider's payment was claimed for {names}; {by_provider} is expected of it."
+    if by_balance.minor:
+        return _with_balance_in_words(by_credit, by_balance, by_provider, names, reason)
+    if reason is Reason.PAID_BY_CREDITS:
+        return f"Credits pay all of {names}: {by_credit}. The provider is not asked."
     if not by_provider.minor:
         return f"Credits reserve all of {names}: {by_credit}. They pay once the try before can no longer collect."
     if by_credit.minor:
         return f"Credits reserve {by_credit} of {names}; the provider is asked for the remaining {by_provider}."
     return f"The provider is asked for {by_provider}, what {names} has left to pay."
+
+
+def _with_balance_in_words(by_credit: Money, by_balance: Money, rest: Money, names: str, reason: Reason) -> str:
+    own = f"{by_credit} by credits and {by_balance}" if by_credit.minor else f"{by_balance}"
+    if reason is Reason.PAID_BY_BALANCE:
+        return f"{own} by the customer's balance pay all of {names}. The provider is not asked."
+    if rest.minor:
+        return f"{own} by the customer's balance are reserved for {names}; the provider is asked for {rest}."
+    return f"{own} by the customer's balance are reserved for {names}; they pay once the try before has ended."
 
 
 def kind_of_ref(ref: ProviderRef) -> str:

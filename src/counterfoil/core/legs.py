@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from counterfoil.core import credits, journal, purchases
+from counterfoil.core import credits, journal, owing, purchases
 from counterfoil.core.books import (
     Books,
     Grant,
@@ -50,10 +50,11 @@ def pay_invoice(invoice: Invoice, minor: int, means: str, now: datetime) -> Invo
     paid_minor = invoice.paid_minor + minor
     assert paid_minor <= invoice.total_minor, "an invoice is never paid beyond its total"
     if paid_minor < invoice.total_minor:
-        return replace(invoice, paid_minor=paid_minor)
+        return replace(invoice, paid_minor=paid_minor, void_asked_at=None)
     return replace(
         invoice,
         paid_minor=paid_minor,
+        void_asked_at=None,
         status=InvoiceStatus.PAID,
         payment_status=PaymentStatus.SUCCEEDED,
         paid_at=now,
@@ -61,17 +62,27 @@ def pay_invoice(invoice: Invoice, minor: int, means: str, now: datetime) -> Invo
     )
 
 
+def counted(leg: Leg, paid: Iterable[tuple[Invoice, Invoice]], now: datetime) -> tuple[Effect, ...]:
+    """Count what a leg pays of its invoices. What had been written off of them is no loss after all."""
+    effects: tuple[Effect, ...] = ()
+    for before, after in paid:
+        if before.status is InvoiceStatus.UNCOLLECTIBLE:
+            effects += (Post(owing.recovered(leg, before, after.paid_minor - before.paid_minor, now)),)
+        effects += (Change(before, after),)
+    return effects
+
+
 def settle_credits(
     books: Books, payment: PaymentId, now: datetime, new_id: NewId, *, releasing: bool = False
 ) -> tuple[Effect, ...]:
-    """Use the reserved credits of a payment for its invoices, then restate the payment and tell of what got paid.
+    """Use what a payment has reserved, credits and balance, then restate the payment and tell of what got paid.
 
     With `releasing`, a reserved leg that its invoice no longer owes is given back instead.
     """
     effects: tuple[Effect, ...] = ()
     for leg in [each for each in legs_of(books, payment) if each.status is LegStatus.RESERVED]:
         pays = still_owed(books, leg) or not releasing
-        step = _settle_credit_leg(books, leg, now) if pays else _give_back(books, leg, now)
+        step = _use(books, leg, now) if pays else _give_back(books, leg, now)
         effects += step
         books = with_changes(books, changes_of(step))
     restated = restate(books, payment, now, new_id)
@@ -83,6 +94,15 @@ def still_owed(books: Books, leg: Leg) -> bool:
     """Say whether every invoice of a leg still owes what the leg is to pay of it."""
     pairs = ((invoice_of(books, each.invoice), each.minor) for each in allocations_of(books, leg.id))
     return all(invoice is not None and invoice.due_minor >= minor for invoice, minor in pairs)
+
+
+def _use(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]:
+    if leg.kind is LegKind.CREDIT:
+        return _settle_credit_leg(books, leg, now)
+    settled = replace(leg, status=LegStatus.SETTLED, received_minor=leg.amount_minor, settled_at=now)
+    entry = owing.own_balance_leg_settled(settled, books.customer.id, now)
+    paid = apply_to_invoices(books, leg, leg.amount_minor, now)
+    return (Post(entry), Change(leg, settled), *counted(settled, paid, now))
 
 
 def _settle_credit_leg(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]:
@@ -97,12 +117,12 @@ def _settle_credit_leg(books: Books, leg: Leg, now: datetime) -> tuple[Effect, .
         Post(entry),
         Change(leg, settled),
         *_updates(books, holds, grants),
-        *(Change(a, b) for a, b in paid),
+        *counted(settled, paid, now),
     )
 
 
 def release_credits(books: Books, payment: PaymentId, now: datetime, after: int = 0) -> tuple[Effect, ...]:
-    """Give the reserved credit legs of a payment back to their lots: all of them, or those made after a position."""
+    """Give back what a payment has reserved, credits and balance: all of it, or what was made after a position."""
     own = legs_of(books, payment)
     reserved = [leg for leg in own if leg.status is LegStatus.RESERVED and leg.position > after]
     effects: tuple[Effect, ...] = ()
@@ -113,9 +133,23 @@ def release_credits(books: Books, payment: PaymentId, now: datetime, after: int 
     return effects
 
 
+def release_unowed(books: Books, payment: PaymentId, now: datetime) -> tuple[Effect, ...]:
+    """Give back what a payment has reserved of invoices that owe less than that by now."""
+    effects: tuple[Effect, ...] = ()
+    for leg in legs_of(books, payment):
+        if leg.status is LegStatus.RESERVED and not still_owed(books, leg):
+            step = _give_back(books, leg, now)
+            effects += step
+            books = with_changes(books, changes_of(step))
+    return effects
+
+
 def _give_back(books: Books, leg: Leg, now: datetime) -> tuple[Effect, ...]:
+    released = Change(leg, replace(leg, status=LegStatus.RELEASED))
+    if leg.kind is not LegKind.CREDIT:
+        return (released,)
     holds, grants = credits.release(books, leg)
-    changes = (Change(leg, replace(leg, status=LegStatus.RELEASED)), *_updates(books, holds, grants))
+    changes = (released, *_updates(books, holds, grants))
     return (*changes, *ending_again(books, grants, now))
 
 
@@ -273,9 +307,9 @@ def means_of(books: Books, leg: Leg) -> str:
         return "credits"
     if leg.kind is LegKind.BALANCE:
         return "balance"
-    if leg.kind is LegKind.EXTERNAL:
-        return "outside the provider"
     if leg.means:
         return leg.means
+    if leg.kind is LegKind.EXTERNAL:
+        return "outside the provider"
     method = next((each for each in books.methods if each.id == leg.method), None)
     return f"{method.brand or method.kind} {method.last4 or ''}".strip() if method else "provider"

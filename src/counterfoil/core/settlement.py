@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from counterfoil.core import journal, legs, watching
+from counterfoil.core import invoicing, journal, legs, watching
 from counterfoil.core.books import (
     Books,
     Case,
@@ -17,6 +17,7 @@ from counterfoil.core.books import (
     Leg,
     LegKind,
     Payment,
+    allocations_of,
     leg_by_ref,
     legs_of,
     with_changes,
@@ -45,11 +46,10 @@ from counterfoil.core.lifecycle import LegStatus, OrderStatus, may_move
 from counterfoil.core.money import Money
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, confirmed_by
 from counterfoil.core.status import others_collect
+from counterfoil.core.surplus import oddity
 from counterfoil.core.terms import ClaimStatus
 
 RULE: Final = "settle-intent@1"
-CREDITS_KEPT_FOR: Final = timedelta(hours=24)
-"""How long credits stay reserved after a definite refusal, before they are given back."""
 
 
 def decide_intent(books: Books, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
@@ -109,8 +109,10 @@ def _identity_mismatch(books: Books, leg: Leg, fact: IntentFact) -> tuple[Reason
     if theirs and ours != theirs and (ours or leg.claim):
         not_ours = f"not to {ours}" if ours else "and ours has no id there"
         return Reason.CUSTOMER_MISMATCH, f"It belongs to the provider's customer {theirs}, {not_ours}."
-    # A payment that the host application made may be for any amount; what it collects is what counts.
-    if leg.claim is None and fact.amount.minor != leg.amount_minor:
+    # A payment that the host application made for one invoice may be for any amount: what it collects is what counts.
+    # For several, nobody has said whose the difference is.
+    is_for_several = len(allocations_of(books, leg.id)) > 1
+    if (leg.claim is None or is_for_several) and fact.amount.minor != leg.amount_minor:
         asked = Money(leg.amount_minor, leg.currency)
         return Reason.AMOUNT_MISMATCH, f"It is for {fact.amount}, but we asked for {asked}."
     return None
@@ -329,8 +331,8 @@ def _failed(books: Books, leg: Leg, after: Leg, now: datetime, new_id: NewId) ->
     """Let a leg end without money. Credits that were to pay beside it stay reserved for a retry, for a time."""
     effects = (Change(leg, after), *legs.restate(with_changes(books, (after,)), leg.payment, now, new_id))
     if any(each.status is LegStatus.RESERVED for each in legs_of(books, leg.payment)):
-        effects += (Timer("release-credits", leg.payment, books.customer.id, now + CREDITS_KEPT_FOR),)
-    return effects
+        effects += (Timer("release-credits", leg.payment, books.customer.id, now + books.policy.credits_kept_for),)
+    return (*effects, *invoicing.voided_at_last(with_changes(books, changes_of(effects)), leg.payment, now, new_id))
 
 
 def _cancel(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:
@@ -341,6 +343,7 @@ def _cancel(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
     books = with_changes(books, (after,))
     effects: tuple[Effect, ...] = (Change(leg, after),)
     effects += legs.after_cancel(books, leg.payment, now, new_id)
+    effects += invoicing.voided_at_last(with_changes(books, changes_of(effects)), leg.payment, now, new_id)
     return Act(_why(Reason.INTENT_CANCELED, f"Payment {fact.ref} is canceled at the provider.", leg, fact), effects)
 
 
@@ -369,33 +372,17 @@ def _settle(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: New
         Post(entry),
         Change(leg, settled),
         *_fee(books, leg, fact, now),
-        *(Change(before, after) for before, after in paid),
+        *legs.counted(settled, paid, now),
         *(answered_by_claim(books.cases, fact.ref, now) if waiting else ()),
     )
     effects += legs.stop_siblings(books, leg, now, new_id)
     effects += legs.settle_credits(with_changes(books, changes_of(effects)), leg.payment, now, new_id, releasing=True)
-    odd = _oddity(leg, received, owed)
+    odd = oddity(books, leg, received, owed)
     if odd:
         effects += _ask_once(books, odd[0], fact.ref, odd[1], now, new_id)
     reason = odd[0] if odd else Reason.LATE_SUCCESS if late else Reason.INTENT_SETTLED
     sentence = odd[1] if odd else _settled_sentence(fact, paid)
     return Act(_why(reason, sentence, leg, fact), effects)
-
-
-def _oddity(leg: Leg, received: int, owed: int) -> tuple[Reason, str] | None:
-    """Say what a person should look at: money nobody owed, or less than was expected."""
-    money, kept = Money(received, leg.currency), Money(received - owed, leg.currency)
-    if owed == 0:
-        return (
-            Reason.DUPLICATE_PAYMENT,
-            f"{money} arrived for what was already paid or void; it is kept to be refunded.",
-        )
-    if kept.minor:
-        return Reason.OVERPAID, f"{money} arrived, {kept} more than was owed; the surplus is the customer's balance."
-    if received < leg.amount_minor:
-        expected = Money(leg.amount_minor, leg.currency)
-        return Reason.UNDERPAID, f"{money} arrived where {expected} was expected; the invoice stays open for the rest."
-    return None
 
 
 def _settled_sentence(fact: IntentFact, paid: list[tuple[Invoice, Invoice]]) -> str:

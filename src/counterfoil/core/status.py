@@ -17,7 +17,8 @@ def status_of_payment(statuses: frozenset[LegStatus], settled_minor: int, amount
     One that the provider paid and that has nothing open has succeeded, even when its reserved credits went back before:
     what is still owed is the invoice's matter, and money that came is never shown as canceled.
     """
-    is_over = LegStatus.SETTLED in statuses and not statuses & (IN_FLIGHT | {LegStatus.RESERVED})
+    moving = IN_FLIGHT | {LegStatus.RESERVED, LegStatus.RETURNED}
+    is_over = LegStatus.SETTLED in statuses and not statuses & moving
     return _status(statuses, covered=is_over or settled_minor >= amount_minor)
 
 
@@ -38,21 +39,33 @@ def _status(statuses: frozenset[LegStatus], covered: bool) -> PaymentStatus:
         return PaymentStatus.PROCESSING
     if LegStatus.REFUSED in statuses:
         return PaymentStatus.FAILED
-    if statuses & {LegStatus.CANCELED, LegStatus.RELEASED, LegStatus.RETURNED}:
+    if LegStatus.RETURNED in statuses:
+        return PaymentStatus.FAILED
+    if statuses & {LegStatus.CANCELED, LegStatus.RELEASED}:
         return PaymentStatus.CANCELED
     return PaymentStatus.PENDING
+
+
+def standing(leg: Leg) -> LegStatus:
+    """Say what a leg's status counts for.
+
+    What the customer's bank takes back of the provider's money is owed again, as after a refusal. Credits or a balance
+    that were given back have only ended.
+    """
+    gave_back = leg.status is LegStatus.RETURNED and leg.kind is not LegKind.PROVIDER
+    return LegStatus.RELEASED if gave_back else leg.status
 
 
 def payment_status(books: Books, payment: Payment) -> PaymentStatus:
     """Say where a payment stands, from its legs alone."""
     legs = legs_of(books, payment.id)
     settled = sum(leg.amount_minor for leg in legs if leg.status is LegStatus.SETTLED)
-    return status_of_payment(frozenset(leg.status for leg in legs), settled, payment.amount_minor)
+    return status_of_payment(frozenset(standing(leg) for leg in legs), settled, payment.amount_minor)
 
 
 def invoice_payment_status(books: Books, invoice: Invoice) -> PaymentStatus:
     """Say how far the collection of an invoice is, from the legs that are to pay it."""
-    return status_of_invoice(frozenset(leg.status for leg in legs_for(books, invoice.id)), invoice.status)
+    return status_of_invoice(frozenset(standing(leg) for leg in legs_for(books, invoice.id)), invoice.status)
 
 
 def legs_for(books: Books, invoice: InvoiceId) -> tuple[Leg, ...]:

@@ -40,6 +40,8 @@ STATUS_OF_REFUSAL: dict[Reason, int] = {
     Reason.PURCHASE_COLLECTED_BY_INVOICE: 409,
     Reason.LINE_BILLED: 409,
     Reason.LINE_MANAGED: 409,
+    Reason.REFERENCE_TAKEN: 409,
+    Reason.COLLECTED_BY_PROVIDER: 409,
     Reason.NO_PAYMENT_METHOD: 402,
 }
 """How a refusal is answered; every other one is 422."""

@@ -313,7 +313,7 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
     customer, subject = row["customer"], row["subject_ref"]
     match row["kind"]:
         case "collect":
-            books = load_books(tx, customer, Scope(invoices=(subject,)))
+            books = load_books(tx, customer, Scope(invoices=(subject,), balances=True))
             assert books is not None
             return Ruling(launch.decide_due(books, InvoiceId(subject), moment.now, moment.new_id), customer)
         case "release-credits":

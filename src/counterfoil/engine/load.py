@@ -24,7 +24,8 @@ from counterfoil.core.books import (
 from counterfoil.core.bought import Collector, PendingLine, Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import Order
-from counterfoil.store import auto_topups, cases, decisions, journal, purchases, subjects
+from counterfoil.core.terms import UNDECLARED, CollectionPolicy
+from counterfoil.store import auto_topups, cases, collecting, decisions, journal, purchases, subjects
 from counterfoil.store.database import Tx
 
 T = TypeVar("T")
@@ -54,6 +55,8 @@ class Scope:
     pending_lines: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
+    balances: bool = False
+    """Whether the money is wanted that is kept for the customer and that nothing reserves."""
 
 
 def load_books(tx: Tx, customer: str, scope: Scope) -> Books | None:
@@ -72,7 +75,7 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     named = {each.id for each in bought}
     bought = (*bought, *(each for each in recent if each.id not in named))
     shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought, waiting, policies)
-    beside = _read_beside(tx, scopes)
+    beside = _read_beside(tx, [each for each, scope in zip(held, scopes, strict=True) if scope.balances], scopes)
     return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
 
 
@@ -125,6 +128,8 @@ class Beside:
     questions: frozenset[tuple[str, str]]
     cases: tuple[Case, ...]
     charged: frozenset[str]
+    balances: dict[str, list[tuple[str, int]]]
+    policy: CollectionPolicy
 
 
 def _read(
@@ -179,7 +184,7 @@ def _policies(tx: Tx, known: Sequence[AutoTopup], purchases: Iterable[Purchase])
     return sorted([*known, *(auto_topups.by_id(tx, missing) if missing else ())], key=lambda each: each.id)
 
 
-def _read_beside(tx: Tx, scopes: Sequence[Scope]) -> Beside:
+def _read_beside(tx: Tx, kept_for: Sequence[str], scopes: Sequence[Scope]) -> Beside:
     refs = [ref for scope in scopes for ref in scope.refs]
     keys = [f"fee:{ref}" for scope in scopes for ref in scope.fees]
     suspense = dict(journal.suspense_of(tx, refs)) if refs else {}
@@ -188,7 +193,16 @@ def _read_beside(tx: Tx, scopes: Sequence[Scope]) -> Beside:
         questions=frozenset(decisions.questions_about(tx, refs)) if refs else frozenset(),
         cases=cases.open_about(tx, suspense) if suspense else (),
         charged=frozenset(key.partition(":")[2] for key in journal.booked(tx, keys)) if keys else frozenset(),
+        balances=_balances(tx, kept_for) if kept_for else {},
+        policy=collecting.policy(tx) if any(scope.invoices or scope.payments for scope in scopes) else UNDECLARED,
     )
+
+
+def _balances(tx: Tx, customers: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    free: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for row in collecting.balances(tx, customers):
+        free[row["customer"]].append((row["currency"], row["minor"] - row["reserved"]))
+    return free
 
 
 def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -> Books:
@@ -217,6 +231,8 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         questions=frozenset(each for each in beside.questions if each[1] in scope.refs),
         cases=tuple(each for each in beside.cases if each.subject in scope.refs),
         charged=frozenset(ProviderRef(ref) for ref in scope.fees if ref in beside.charged),
+        balances=tuple(beside.balances.get(customer.id, ())),
+        policy=beside.policy,
     )
 
 

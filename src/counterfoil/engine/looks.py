@@ -17,6 +17,7 @@ from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.story import movement
 from counterfoil.engine import auto_topup_views, views
+from counterfoil.engine.collecting_views import balances
 from counterfoil.engine.house import House
 from counterfoil.engine.views import View, instant
 from counterfoil.providers.port import ProviderUnavailable
@@ -169,6 +170,7 @@ def customer_state(tx: Tx, house: House, identity: str) -> View | None:
         "auto_topups": auto_topup_views.show_all(tx, [each["id"] for each in own_wallets], house.clock.now()),
         "open_invoices": owed,
         "amounts_due": _sums(each["amount_due"] for each in owed),
+        "balances": balances(tx, identity),
         "restrictions": _restrictions(held),
         "open_cases": cases(tx, everything, _open_cases(identity)),
         "as_of": instant(house.clock.now()),

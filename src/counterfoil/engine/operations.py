@@ -333,7 +333,7 @@ def pay(asked: Asked, wanted: Launch) -> Result:
             return Refuse(Why(launch.RULE, Reason.PROVIDER_REF_TAKEN, sentence, (taken["payment"],)), "provider_ref")
         return launch.decide_launch(books, wanted, moment.now, moment.new_id)
 
-    scope = Scope(invoices=tuple(wanted.invoices))
+    scope = Scope(invoices=tuple(wanted.invoices), balances=wanted.provider_ref is None)
     return run(asked.house, asked.tenant, asked.request, Plan(customer, scope, decide, _payment_answered(customer)))
 
 

@@ -196,6 +196,7 @@ def invoice_view(books: Books, invoice: Invoice) -> View:
         "collect_at_due": invoice.collect_at_due,
         "finalized_at": instant(invoice.finalized_at),
         "voided_at": instant(invoice.voided_at),
+        "void_asked_at": instant(invoice.void_asked_at),
         "created_at": instant(invoice.created_at),
     }
 
@@ -218,6 +219,8 @@ def leg_view(books: Books, leg: Leg) -> View:
     if leg.kind is LegKind.CREDIT:
         unit = next(wallet.unit for wallet in books.wallets if wallet.id == leg.wallet)
         return view | {"wallet": leg.wallet, "drawn": quantity(leg.quantity, unit)}
+    if leg.kind is LegKind.EXTERNAL:
+        view |= {"means": leg.means, "reference": leg.reference}
     return view | {
         "payment_method": leg.method,
         "received": money(leg.received_minor, leg.currency),

@@ -189,7 +189,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
             select 'receivable:' || customer, currency, sum(minor)
             from (
                 select customer, currency, total_minor - paid_minor as minor from invoice
-                where tenant = %(tenant)s and status in ('open', 'paid', 'uncollectible')
+                where tenant = %(tenant)s and status in ('open', 'paid')
                 union all
                 select customer, currency, case
                     when settled_at is null then net_minor + fee_minor + tax_minor else 0
@@ -327,11 +327,18 @@ QUERIES: Final[dict[str, LiteralString]] = {
         )
     """,
     "I10": """
+        with counting as (
+            -- Credits or a balance that were given back have only ended.
+            select tenant, id, payment, amount_minor,
+                case when status = 'returned' and kind <> 'provider' then 'released' else status end as status
+            from leg
+            where tenant = %(tenant)s
+        )
         select p.id as subject, p.status as stored, p.amount_minor as amount, null as invoice_status,
             coalesce(sum(l.amount_minor) filter (where l.status = 'settled'), 0) as settled,
             coalesce(array_agg(distinct l.status) filter (where l.status is not null), '{}') as statuses
         from payment p
-        left join leg l on l.tenant = p.tenant and l.payment = p.id
+        left join counting l on l.tenant = p.tenant and l.payment = p.id
         where p.tenant = %(tenant)s
         group by p.tenant, p.id
         union all
@@ -339,7 +346,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
             coalesce(array_agg(distinct l.status) filter (where l.status is not null), '{}')
         from invoice i
         left join allocation a on a.tenant = i.tenant and a.invoice = i.id
-        left join leg l on l.tenant = a.tenant and l.id = a.leg
+        left join counting l on l.tenant = a.tenant and l.id = a.leg
         where i.tenant = %(tenant)s
         group by i.tenant, i.id
     """,
