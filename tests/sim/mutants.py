@@ -28,6 +28,7 @@ AUTO: Final = f"{STORIES}/test_auto_topup.py"
 TOP_UP_TROUBLE: Final = f"{STORIES}/test_topups_in_trouble.py"
 BUYING: Final = f"{STORIES}/test_purchases.py"
 LATER: Final = f"{STORIES}/test_billed_later.py"
+COLLECTING: Final = f"{STORIES}/test_collecting.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +259,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a second payment is taken for a surplus",
-        "counterfoil.core.settlement",
-        "    if owed == 0:\n        return (",
-        "    if False:\n        return (",
+        "counterfoil.core.surplus",
+        "    if owed == 0:\n        return _nothing_owed",
+        "    if False:\n        return _nothing_owed",
         f"{SETTLES}::test_a_second_payment_of_one_invoice_is_recorded_and_shown",
     ),
     Mutant(
@@ -613,8 +614,8 @@ MUTANTS: Final = (
     Mutant(
         "credits pay for credits",
         "counterfoil.core.launch",
-        "    payable = tuple(each for each in invoices if not _sells_credits(books, each))",
-        "    payable = invoices",
+        "payable = tuple(each for each in invoices if not _sells_credits(plan.books, each)) if launch.use_credits",
+        "payable = invoices if launch.use_credits",
         f"{BUYING}::test_credits_never_pay_for_credits",
     ),
     Mutant(
@@ -652,5 +653,40 @@ MUTANTS: Final = (
         "if limits.cap and limits.bought_minor + gross > limits.cap.minor:",
         "if limits.cap and gross > limits.cap.minor:",
         f"{LATER}::test_what_a_customer_does_not_confirm_in_time_is_given_up_and_its_share_of_the_cap_comes_back",
+    ),
+    Mutant(
+        "a reserved balance pays twice",
+        "counterfoil.engine.load",
+        'free[row["customer"]].append((row["currency"], row["minor"] - row["reserved"]))',
+        'free[row["customer"]].append((row["currency"], row["minor"]))',
+        f"{COLLECTING}::test_two_payments_at_once_share_the_balance",
+    ),
+    Mutant(
+        "money that others took does not stop the card",
+        "counterfoil.core.external",
+        "        if may_collect and not legs.still_owed(books, leg):",
+        "        if False:",
+        f"{COLLECTING}::test_money_that_comes_while_a_card_is_asked_stops_the_card",
+    ),
+    Mutant(
+        "what was written off and is paid after all stays a loss",
+        "counterfoil.core.legs",
+        "        if before.status is InvoiceStatus.UNCOLLECTIBLE:",
+        "        if False:",
+        f"{COLLECTING}::test_a_debt_that_is_given_up_is_a_loss_and_later_money_makes_it_smaller",
+    ),
+    Mutant(
+        "an invoice that is to be void waits for ever",
+        "counterfoil.core.invoicing",
+        "        if held.void_asked_at and paying and not open_provider_legs(books, held.id):",
+        "        if False:",
+        f"{COLLECTING}::test_an_invoice_is_void_once_its_collector_has_ended_and_twice_is_once",
+    ),
+    Mutant(
+        "a payment of several invoices is split by guessing",
+        "counterfoil.core.settlement",
+        "    if (leg.claim is None or is_for_several) and",
+        "    if leg.claim is None and",
+        f"{COLLECTING}::test_a_payment_of_several_invoices_that_does_not_fit_is_held",
     ),
 )

@@ -22,6 +22,7 @@ from counterfoil.api.openapi import document
 from counterfoil.api.problems import Problem, answer, of_framework, of_validation
 from counterfoil.api.routes import (
     auto_topup,
+    collecting,
     customers,
     invoices,
     methods,
@@ -50,6 +51,7 @@ ROUTERS = (
     spending.holds,
     invoices.router,
     payments.router,
+    collecting.router,
     packs.router,
     purchases.router,
     auto_topup.router,

@@ -119,8 +119,18 @@ REFUSALS: Final = Section(
         Entry("invoice_empty", "The invoice bills nothing.", "Write a new one with at least one line."),
         Entry(
             "invoice_has_money",
-            "Money was collected or is reserved for the invoice, so it can't be taken back as it is.",
-            "Cancel its payment first; refund what was collected.",
+            "Money was collected for the invoice, so it can't be taken back as it is.",
+            "Refund what was collected first.",
+        ),
+        Entry(
+            "collected_by_provider",
+            "The provider collects this invoice by one of its own, which ours mirrors.",
+            "Pay, void or mark it at the provider; what happens there is followed here.",
+        ),
+        Entry(
+            "reference_taken",
+            "A payment with this reference was recorded before; `detail` names it. Nothing was recorded again.",
+            "Look at that payment. Another one needs a reference of its own.",
         ),
         Entry("nothing_due", "The invoice is paid already.", "Nothing to do."),
         Entry(

@@ -295,6 +295,12 @@ CORRECTION: Final = {
     "left": "10.000000",
     "explain": f"/v1/decisions/{DECISION_ID}",
 }
+KEPT: Final = {
+    "object": "customer_balance",
+    "balance": _usd(2500),
+    "reserved": _usd(0),
+    "available": _usd(2500),
+}
 EXAMPLES: Final[dict[str, Any]] = {
     "Spend": SPEND,
     "Correction": CORRECTION,
@@ -326,6 +332,15 @@ EXAMPLES: Final[dict[str, Any]] = {
     "Pack": PACK,
     "PurchasePolicy": POLICY,
     "Catalogue": CATALOGUE,
+    "CustomerBalance": KEPT,
+    "CollectionPolicy": {
+        "object": "collection_policy",
+        "version": 1,
+        "overpayment": "balance",
+        "double_payment": "refund",
+        "use_balance": True,
+        "credits_kept_for_s": 86_400,
+    },
     "CustomerState": {
         "object": "customer_state",
         "customer": CUSTOMER,
@@ -334,6 +349,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "auto_topups": [AUTO_TOPUP],
         "open_invoices": [INVOICE],
         "amounts_due": [_usd(10000)],
+        "balances": [KEPT],
         "restrictions": [],
     },
     "Decision": DECISION,

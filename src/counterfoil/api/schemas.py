@@ -317,10 +317,10 @@ class Catalogue(Answer):
 
 
 class Leg(Answer):
-    """One part of a payment."""
+    """One part of a payment. An external one has the `means` and the `reference` that it was recorded with."""
 
     id: str
-    kind: Literal["credit", "provider"]
+    kind: Literal["credit", "balance", "provider", "external"]
     status: str
     amount: Money
 
@@ -365,6 +365,26 @@ class AutoTopup(Answer):
     created_at: Time
 
 
+class CustomerBalance(Answer):
+    """Money that is kept for a customer, in one currency, and what of it open payments have reserved."""
+
+    object: Literal["customer_balance"]
+    balance: Money
+    reserved: Money
+    available: Money
+
+
+class CollectionPolicy(Answer):
+    """What collecting is held to. Version 0 is what holds before anything was declared."""
+
+    object: Literal["collection_policy"]
+    version: int
+    overpayment: Literal["balance", "refund"]
+    double_payment: Literal["balance", "refund"]
+    use_balance: bool
+    credits_kept_for_s: int
+
+
 class CustomerState(Answer):
     """Everything about a customer at one instant."""
 
@@ -375,6 +395,7 @@ class CustomerState(Answer):
     auto_topups: list[AutoTopup]
     open_invoices: list[Invoice]
     amounts_due: list[Money]
+    balances: list[CustomerBalance]
     restrictions: list[dict[str, Any]]
 
 

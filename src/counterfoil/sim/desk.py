@@ -9,6 +9,7 @@ from counterfoil.core.agreed import Consent, Step, Trigger
 from counterfoil.core.agreed import Terms as AutoTerms
 from counterfoil.core.books import Confirmation, GrantSource, LineKind
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
+from counterfoil.core.external import ExternalPayment
 from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
@@ -17,7 +18,7 @@ from counterfoil.core.money import USD_CREDIT, Money, ServiceUnit, plain
 from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import Issue
 from counterfoil.core.wallets import Terms as WalletTerms
-from counterfoil.engine import auto_topups, commands, corrections, operations, purchases
+from counterfoil.engine import auto_topups, collecting, commands, corrections, operations, purchases
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
 from counterfoil.sim.site import Site
@@ -33,6 +34,7 @@ class Terms:
     use_credits: bool = True
     confirm: Confirmation = Confirmation.SERVER
     provider_ref: str | None = None
+    use_balance: bool | None = None
 
 
 CARD_ON_FILE = Terms()
@@ -172,10 +174,24 @@ class Desk:
             invoices=tuple(InvoiceId(each) for each in invoices),
             method=MethodId(terms.method) if terms.method else None,
             use_credits=terms.use_credits,
+            use_balance=terms.use_balance,
             confirmation=terms.confirm,
             provider_ref=ProviderRef(terms.provider_ref) if terms.provider_ref else None,
         )
         return operations.pay(self._asked("POST /v1/payments", key, *invoices, repr(terms)), wanted)
+
+    def external(
+        self, invoice: str, minor: int, reference: str, key: str | None = None, means: str = "bank transfer"
+    ) -> Result:
+        """Record money for an invoice that somebody else took."""
+        now = self.site.clock.now()
+        wanted = ExternalPayment(InvoiceId(invoice), Money(minor, "USD"), reference, means, now)
+        asked = self._asked("POST /v1/invoices/external-payments", key, invoice, minor, reference, means)
+        return collecting.record_external(asked, wanted)
+
+    def write_off(self, invoice: str, key: str | None = None) -> Result:
+        """Give a debt up."""
+        return collecting.write_off(self._asked("POST /v1/invoices/mark-uncollectible", key, invoice), invoice)
 
     def cancel(self, payment: str, key: str | None = None) -> Result:
         """Give a payment up."""

@@ -22,7 +22,7 @@ MATRIX = {
         *("list_provider_events", "get_provider_event", "list_decisions", "get_decision", "list_events"),
         *("list_cases", "get_case", "get_explanation", "get_grant", "get_balance", "list_statement"),
         *("list_spends", "get_spend", "list_holds", "get_hold", "list_packs", "list_versions"),
-        "get_auto_topup",
+        *("get_auto_topup", "get_collection_policy"),
         *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
     },
     "write": {
@@ -32,12 +32,12 @@ MATRIX = {
         *("suspend_wallet", "resume_wallet", "close_wallet", "void_grant"),
         *("change_wallet", "forgive_debt", "correct_spend"),
         *("create_purchase", "authorize_purchase", "settle_purchase", "cancel_purchase", "void_purchase"),
-        *("set_auto_topup", "stop_auto_topup"),
+        *("set_auto_topup", "stop_auto_topup", "write_off_invoice", "record_payment"),
         *("create_pending_line", "cancel_pending_line"),
     },
     "spend": {"create_spends", "create_holds", "settle_hold", "release_hold"},
     "fix": {"resolve_case"},
-    "admin": {"create_unit", "advance_clock", "declare_packs"},
+    "admin": {"create_unit", "advance_clock", "declare_packs", "declare_collection_policy"},
 }
 DOCUMENT = build(without_house())
 ROUTES = [

@@ -33,6 +33,12 @@ FITTING: dict[str, Any] = {
     "/v1/wallets/{id}": {"overdraft": "debt"},
     "/v1/wallets/{id}/auto-topup": TOPUP,
     "/v1/holds/{id}/settle": {"amount": "1"},
+    "/v1/invoices/{id}/external-payments": {
+        "amount": {"amount": 1, "currency": "USD"},
+        "reference": "1",
+        "method": "cash",
+        "received_at": "2026-01-01T00:00:00Z",
+    },
     "/v1/wallets/{id}/grants": {"amount": "1", "source": "promotional"},
 }
 

@@ -95,6 +95,8 @@ def test_what_moves_money_is_documented_to_need_a_key() -> None:
         "finalize_invoice",
         "pay_invoice",
         "void_invoice",
+        "write_off_invoice",
+        "record_payment",
         "create_payment",
         "cancel_payment",
         "create_purchase",

@@ -11,13 +11,15 @@ from counterfoil.api.filters import Before, CustomerFilter, Since, Status, words
 from counterfoil.api.ids import InvoicePath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
-from counterfoil.api.requests import InvoiceChanges, NewInvoice, NoFields, PayInvoice
+from counterfoil.api.requests import InvoiceChanges, NewExternalPayment, NewInvoice, NoFields, PayInvoice
 from counterfoil.core.books import Confirmation, LineKind
+from counterfoil.core.external import ExternalPayment
 from counterfoil.core.ids import InvoiceId, MethodId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import InvoiceStatus
-from counterfoil.engine import looks, operations
+from counterfoil.core.money import Money
+from counterfoil.engine import collecting, looks, operations
 from counterfoil.engine.commands import Result
 from counterfoil.engine.looks import look
 from counterfoil.store.pages import Filter
@@ -121,6 +123,7 @@ async def pay_invoice(identity: InvoicePath, command: Commanding, body: PayInvoi
         invoices=(InvoiceId(invoice),),
         method=MethodId(method) if method else None,
         use_credits=wanted.use_credits,
+        use_balance=wanted.use_balance,
         confirmation=Confirmation(wanted.confirm),
     )
     return await awaited(command, lambda asked: operations.pay(asked, launch))
@@ -133,6 +136,46 @@ async def pay_invoice(identity: InvoicePath, command: Commanding, body: PayInvoi
     openapi_extra=declare("write", 404, moves_money=True),
 )
 async def void_invoice(identity: InvoicePath, command: Commanding, body: NoFields | None = None) -> Response:
-    """Takes an invoice back. Credits that were reserved for it return to their wallet."""
+    """Takes an invoice back. Credits and balance that were to pay it return; twice is once.
+
+    While a payment may still collect it, that is given up first: the invoice then has `void_asked_at`, and is void as
+    soon as the provider has answered.
+    """
     invoice = checked("invoice", identity)
     return await commanded(command, lambda asked: operations.void_invoice(asked, invoice))
+
+
+@router.post(
+    "/{id}/mark-uncollectible",
+    summary="Write an invoice off",
+    response_model=schemas.Invoice,
+    openapi_extra=declare("write", 404, 409, moves_money=True),
+)
+async def write_off_invoice(identity: InvoicePath, command: Commanding, body: NoFields | None = None) -> Response:
+    """Gives a debt up: what is still due is a loss. Money that comes for it after all makes the loss smaller."""
+    invoice = checked("invoice", identity)
+    return await commanded(command, lambda asked: collecting.write_off(asked, invoice))
+
+
+@router.post(
+    "/{id}/external-payments",
+    summary="Record a payment that others took",
+    status_code=201,
+    response_model=schemas.Payment,
+    openapi_extra=declare("write", 404, 409, moves_money=True),
+)
+async def record_payment(identity: InvoicePath, body: NewExternalPayment, command: Commanding) -> Response:
+    """Records money for an invoice that came by bank transfer, in cash or in another way beside the provider.
+
+    It is recorded whatever the invoice owes by now: a part leaves the rest collectable, more than is due is kept for
+    the customer, and a person is told of both. Its reference is recorded once.
+    """
+    invoice = checked("invoice", identity)
+    wanted = ExternalPayment(
+        invoice=InvoiceId(invoice),
+        amount=Money(body.amount.amount, body.amount.currency),
+        reference=body.reference,
+        means=body.method,
+        received_at=body.received_at,
+    )
+    return await commanded(command, lambda asked: collecting.record_external(asked, wanted))

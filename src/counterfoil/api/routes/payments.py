@@ -43,6 +43,7 @@ async def create_payment(body: NewPayment, command: Commanding) -> Response:
         invoices=tuple(InvoiceId(checked("invoice", each, "invoices")) for each in body.invoices),
         method=MethodId(method) if method else None,
         use_credits=body.use_credits,
+        use_balance=body.use_balance,
         confirmation=Confirmation(body.confirm),
         provider_ref=ProviderRef(body.provider_ref) if body.provider_ref else None,
     )
