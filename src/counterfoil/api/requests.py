@@ -28,7 +28,7 @@ from counterfoil.api.taxed import Taxed
 from counterfoil.core.agreed import Trigger
 from counterfoil.core.books import GrantSource
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
-from counterfoil.core.terms import Overdraft, Shortfall, Surplus
+from counterfoil.core.terms import Overdraft, Shortfall
 
 
 class NoFields(Strict):
@@ -244,41 +244,6 @@ class NewPayment(PayInvoice):
 
     invoices: Annotated[list[AnyId], Field(min_length=1, max_length=100)]
     provider_ref: ProviderText | None = None
-
-
-class NewExternalPayment(Strict):
-    """Money for an invoice that somebody else took. `reference` names it there, and is recorded once."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "amount": {"amount": 10000, "currency": "USD"},
-                    "reference": "2026-06-14/0042",
-                    "method": "bank transfer",
-                    "received_at": "2026-06-14T04:04:00Z",
-                }
-            ]
-        }
-    )
-
-    amount: "Price"
-    reference: ShortText
-    method: ShortText
-    received_at: Instant
-
-
-class NewCollectionPolicy(Strict):
-    """What collecting is held to. What is left out is as it is without any policy."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"overpayment": "balance", "double_payment": "refund", "use_balance": True}]}
-    )
-
-    overpayment: Surplus = Surplus.BALANCE
-    double_payment: Surplus = Surplus.REFUND
-    use_balance: Flag = True
-    credits_kept_for_s: Annotated[StrictInt, Field(ge=0, le=90 * 86_400)] = 86_400
 
 
 class CaseAnswer(Strict):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from counterfoil.api import schemas, schemas_spending
+from counterfoil.api import schemas, schemas_collecting, schemas_spending
 from counterfoil.api.app import ROUTERS, without_house
 from counterfoil.api.examples import EXAMPLES
 from counterfoil.api.openapi import build, document, operations
@@ -74,7 +74,8 @@ def examples_of(schema: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_every_example_fits_its_schema(name: str) -> None:
-    model: type[BaseModel] = getattr(schemas, name, None) or getattr(schemas_spending, name)
+    rooms = (schemas, schemas_spending, schemas_collecting)
+    model: type[BaseModel] = next(getattr(each, name) for each in rooms if hasattr(each, name))
 
     model.model_validate(EXAMPLES[name], strict=True)
 

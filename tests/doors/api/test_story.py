@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from behaviours import behaviour
 from counterfoil.api import schemas
+from counterfoil.api.schemas_collecting import CustomerState
 from counterfoil.sandbox.wire import Request
 from counterfoil.store.database import Tx
 from counterfoil.worker import loop
@@ -147,7 +148,7 @@ def test_every_answer_of_the_story_has_the_shape_that_is_documented(api: Caller,
 
     shown: dict[type[BaseModel], str] = {
         schemas.Customer: f"/v1/customers/{dana}",
-        schemas.CustomerState: f"/v1/customers/{dana}/state",
+        CustomerState: f"/v1/customers/{dana}/state",
         schemas.Wallet: f"/v1/wallets/{wallet}",
         schemas.List[schemas.Grant]: f"/v1/wallets/{wallet}/grants",
         schemas.Invoice: f"/v1/invoices/{invoice}",

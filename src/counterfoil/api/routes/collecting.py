@@ -3,10 +3,10 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from counterfoil.api import schemas
 from counterfoil.api.call import Asking
 from counterfoil.api.door import Door, declare, json_response
-from counterfoil.api.requests import NewCollectionPolicy
+from counterfoil.api.requests_collecting import NewCollectionPolicy
+from counterfoil.api.schemas_collecting import CollectionPolicy as Shown
 from counterfoil.core.terms import CollectionPolicy
 from counterfoil.engine import collecting
 from counterfoil.engine.collecting_views import policy_view
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/collection-policy", tags=["Payments"], route_clas
 @router.get(
     "",
     summary="Show what collecting is held to",
-    response_model=schemas.CollectionPolicy,
+    response_model=Shown,
     openapi_extra=declare("read"),
 )
 def get_collection_policy(call: Asking) -> Response:
@@ -30,7 +30,7 @@ def get_collection_policy(call: Asking) -> Response:
 @router.put(
     "",
     summary="Declare what collecting is held to",
-    response_model=schemas.CollectionPolicy,
+    response_model=Shown,
     openapi_extra=declare("admin"),
 )
 def declare_collection_policy(body: NewCollectionPolicy, call: Asking) -> Response:

@@ -12,6 +12,7 @@ from counterfoil.api.ids import CustomerPath, checked, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
 from counterfoil.api.requests import CustomerChanges, NewCustomer, NoFields, Standing
+from counterfoil.api.schemas_collecting import CustomerState
 from counterfoil.engine import customers as changing
 from counterfoil.engine import looks, operations
 from counterfoil.engine.commands import Result
@@ -135,7 +136,7 @@ def _pausing(call: Call, identity: str, *, paused: bool) -> Act:
 @router.get(
     "/{id}/state",
     summary="Show everything about a customer in one answer",
-    response_model=schemas.CustomerState,
+    response_model=CustomerState,
     openapi_extra=declare("read", 404),
 )
 def get_customer_state(identity: CustomerPath, call: Asking) -> Response:

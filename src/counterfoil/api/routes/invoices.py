@@ -11,7 +11,8 @@ from counterfoil.api.filters import Before, CustomerFilter, Since, Status, words
 from counterfoil.api.ids import InvoicePath, checked, customer_filter, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
-from counterfoil.api.requests import InvoiceChanges, NewExternalPayment, NewInvoice, NoFields, PayInvoice
+from counterfoil.api.requests import InvoiceChanges, NewInvoice, NoFields, PayInvoice
+from counterfoil.api.requests_collecting import NewExternalPayment
 from counterfoil.core.books import Confirmation, LineKind
 from counterfoil.core.external import ExternalPayment
 from counterfoil.core.ids import InvoiceId, MethodId
