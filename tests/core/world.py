@@ -55,6 +55,7 @@ MACHINE_OF = {
     "Case": "review_case",
     "Purchase": "purchase",
     "AutoTopup": "auto_topup",
+    "SalesOrder": "sales_order",
     "PendingLine": "pending_line",
 }
 Rule = Callable[[Books], Decision]

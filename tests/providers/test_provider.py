@@ -95,7 +95,10 @@ def test_a_hosted_checkout_is_fetched_with_its_payment_inside() -> None:
     fact = provider.provider().fetch("checkout.session", ProviderRef("cs_1"))
 
     assert provider.asked[0].path == "/v1/checkout/sessions/cs_1"
-    assert provider.asked[0].params == {"expand[0]": "payment_intent.latest_charge.balance_transaction"}
+    assert provider.asked[0].params == {
+        "expand[0]": "payment_intent.latest_charge.balance_transaction",
+        "expand[1]": "setup_intent",
+    }
     assert isinstance(fact, IntentFact)
     assert (fact.ref, fact.session_ref, fact.pays_provider_invoice) == ("pi_1", "cs_1", True)
 

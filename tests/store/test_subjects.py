@@ -32,6 +32,7 @@ from counterfoil.core.ids import (
     PendingLineId,
     ProviderRef,
     RefundId,
+    SalesOrderId,
     typeid,
 )
 from counterfoil.core.lifecycle import (
@@ -44,12 +45,14 @@ from counterfoil.core.lifecycle import (
     PaymentStatus,
     PendingLineStatus,
     RefundStatus,
+    SalesOrderStatus,
     WalletStatus,
 )
 from counterfoil.core.money import Money
+from counterfoil.core.ordered import Collect, SalesOrder
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, CreateIntent, Order
 from counterfoil.core.refunded import CreditNote, Destination, GivenBack, LineBack, LotBack, MadeBy, Refund
-from counterfoil.store import auto_topups, purchases, refunds, subjects
+from counterfoil.store import auto_topups, purchases, refunds, sales_orders, subjects
 from counterfoil.store.database import Database
 from counterfoil.store.subjects import TABLES, SubjectMoved
 from store.road import TENANT
@@ -103,6 +106,17 @@ LINE = replace(line(0), kind=LineKind.CREDIT_PURCHASE, purchase=BOUGHT.id)
 WAITING = PendingLine(
     PendingLineId(typeid("pline", 1)), CUSTOMER, ACCOUNT, PendingLineStatus.WAITING, "July", "USD", 2_500, 0, NOW, NOW
 )
+SOLD = SalesOrder(
+    SalesOrderId(typeid("order", 1)),
+    CUSTOMER,
+    ACCOUNT,
+    SalesOrderStatus.OPEN,
+    Collect.CHECKOUT,
+    "USD",
+    10_000,
+    NOW,
+    return_url="https://host.test/back",
+)
 REFUND = Refund(
     id=RefundId(typeid("rfnd", 1)),
     customer=CUSTOMER,
@@ -133,6 +147,7 @@ NOTE = CreditNote(
 )
 EVERYTHING: tuple[Subject, ...] = (
     customer(),
+    SOLD,
     method(),
     wallet(),
     POLICY,
@@ -180,6 +195,7 @@ def loaded(house: Database) -> dict[type, Any]:
             *purchases.purchases(tx, [BOUGHT.id]),
             *auto_topups.of_wallets(tx, [wallet().id]),
             *purchases.pending_lines(tx, [CUSTOMER]),
+            *sales_orders.by_id(tx, [SOLD.id]),
             *subjects.payments(tx, [PAYMENT.id]),
             *subjects.legs(tx, [PAYMENT.id]),
             *subjects.orders(tx, legs),

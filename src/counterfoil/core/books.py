@@ -25,6 +25,7 @@ from counterfoil.core.ids import (
     PaymentId,
     ProviderRef,
     PurchaseId,
+    SalesOrderId,
     WalletId,
 )
 from counterfoil.core.lifecycle import (
@@ -34,6 +35,7 @@ from counterfoil.core.lifecycle import (
     PaymentStatus,
 )
 from counterfoil.core.money import Money
+from counterfoil.core.ordered import SalesOrder
 from counterfoil.core.orders import Order
 from counterfoil.core.promises import FREE_SOURCES as FREE_SOURCES
 from counterfoil.core.promises import Grant as Grant
@@ -151,6 +153,8 @@ class Invoice:
     discount_minor: int = 0
     void_asked_at: datetime | None = None
     credited_minor: int = 0
+    sales_order: SalesOrderId | None = None
+    """The order that sells what it bills."""
 
     @property
     def due_minor(self) -> int:
@@ -181,6 +185,8 @@ class Confirmation(StrEnum):
 
     SERVER = "server"
     CLIENT = "client"
+    HOSTED = "hosted"
+    """The customer, on a hosted page of the provider that we made for it."""
     HOST = "host"
     """The host application made the provider's object and confirms it itself; we only watch."""
 
@@ -220,6 +226,8 @@ class Leg:
     claim: ClaimStatus | None = None
     reference: str | None = None
     refunded_minor: int = 0  # of what was received: what goes back, or went
+    session_ref: ProviderRef | None = None
+    """The hosted checkout that we made for it. Its payment is `provider_ref`, once the customer has begun to pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +253,8 @@ class Payment:
     confirmation: Confirmation = Confirmation.SERVER
     method: MethodId | None = None
     settled_at: datetime | None = None
+    return_url: str | None = None
+    """Where the provider's page sends the customer back to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +289,7 @@ Subject: TypeAlias = (
     | AutoTopup
     | Refund
     | CreditNote
+    | SalesOrder
 )
 
 
@@ -308,6 +319,8 @@ class Books:
     """Lines that wait for their invoice date, where they were asked for."""
     refunds: tuple[Refund, ...] = ()
     """Those of the legs and purchases, where they were asked for."""
+    sales_orders: tuple[SalesOrder, ...] = ()
+    """The orders that sell what these invoices bill, or that were asked for."""
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()
@@ -344,7 +357,7 @@ def leg_by_id(books: Books, leg: LegId) -> Leg | None:
 
 def leg_by_ref(books: Books, ref: ProviderRef) -> Leg | None:
     """Find the leg whose handle at the provider this is."""
-    return next((leg for leg in books.legs if leg.provider_ref == ref), None)
+    return next((leg for leg in books.legs if ref in (leg.provider_ref, leg.session_ref)), None)
 
 
 def allocations_of(books: Books, leg: LegId) -> tuple[Allocation, ...]:
@@ -396,4 +409,5 @@ SHELVES: Final[dict[type, str]] = {
     AutoTopup: "topups",
     PendingLine: "pending_lines",
     Refund: "refunds",
+    SalesOrder: "sales_orders",
 }

@@ -21,6 +21,8 @@ LEG_MARK: Final = "counterfoil_leg"
 """Metadata key under which our own leg id travels on every provider object that we create."""
 INVOICE_MARK: Final = "counterfoil_invoice"
 """Metadata key under which the id of our invoice travels on the provider's invoice that mirrors it."""
+ORDER_MARK: Final = "counterfoil_order"
+"""Metadata key under which the id of our order travels on what is set up for it."""
 LINE_MARK: Final = "counterfoil_line"
 """Metadata key under which the id of our line travels on the provider's line that mirrors it."""
 
@@ -60,6 +62,8 @@ class ActionKind(StrEnum):
     """What a payment that waits for the customer asks of them."""
 
     CONFIRM = "confirm"
+    PAY = "pay"
+    """On a hosted page that was made for it."""
     VERIFY_BANK = "verify_bank"
     """A code of a small deposit that appears on the account's statement in a day or two."""
 
@@ -84,6 +88,8 @@ class IntentFact:
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     session_ref: ProviderRef | None = None
     """The hosted checkout session that the news was about, when it was about one."""
+    session_status: str | None = None
+    """How that session stands: open, complete or expired."""
     means: str | None = None
     """What the newest charge was taken from, in words: `visa 4242`."""
     invoice_ref: ProviderRef | None = None
@@ -92,12 +98,38 @@ class IntentFact:
 
 @dataclass(frozen=True, slots=True)
 class SessionFact:
-    """A hosted checkout that has no payment yet (open, expired, or completed without one)."""
+    """A hosted checkout that has no payment yet (open, expired, or completed without one).
+
+    `url` is its page while it is open. `amount` is None for one that only sets up a way to pay.
+    """
 
     ref: ProviderRef
     status: str
     payment_status: str
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url: str | None = None
+    amount: Money | None = None
+    customer_ref: ProviderRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupFact:
+    """A way to pay that is being saved without collecting anything. `status` is the provider's word.
+
+    `session_ref` is its hosted page, and `session_status` how that stands, when it was seen through it.
+    """
+
+    ref: ProviderRef
+    status: str
+    customer_ref: ProviderRef | None = None
+    method_ref: ProviderRef | None = None
+    refusal: Refusal | None = None
+    action: ActionKind | None = None
+    action_url: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    session_ref: ProviderRef | None = None
+    session_status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +333,7 @@ class UnreadableFact:
 Fact: TypeAlias = (
     IntentFact
     | SessionFact
+    | SetupFact
     | CustomerFact
     | MethodFact
     | ProviderInvoiceFact

@@ -35,6 +35,7 @@ DeliveryId = NewType("DeliveryId", str)
 RefundId = NewType("RefundId", str)
 CreditNoteId = NewType("CreditNoteId", str)
 MessageId = NewType("MessageId", str)
+SalesOrderId = NewType("SalesOrderId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -58,6 +59,7 @@ PREFIXES: Final = {
     "leg": "leg",
     "refund": "rfnd",
     "credit_note": "cnote",
+    "sales_order": "order",
     "order": "ordr",
     "inbox": "pevt",
     "decision": "dec",

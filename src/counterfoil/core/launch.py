@@ -66,6 +66,8 @@ class Launch:
     confirmation: Confirmation = Confirmation.SERVER
     provider_ref: ProviderRef | None = None
     use_balance: bool | None = None
+    return_url: str | None = None
+    """Where a hosted page sends the customer back to."""
 
 
 def decide_launch(books: Books, launch: Launch, now: datetime, new_id: NewId) -> Decision:
@@ -120,6 +122,9 @@ SEEN_TO: Final = frozenset({Reason.NOTHING_DUE, Reason.PAYMENT_IN_PROGRESS, Reas
 
 
 def _refusal(books: Books, launch: Launch) -> Refuse | None:
+    if launch.confirmation is Confirmation.HOSTED and not launch.return_url:
+        text = "A hosted page needs an address to send the customer back to."
+        return _no(Reason.RETURN_URL_REQUIRED, text, "return_url")
     if not launch.invoices or len(set(launch.invoices)) != len(launch.invoices):
         return _no(Reason.INVALID_REQUEST, "Name each invoice to collect once.", "invoices")
     if books.customer.paused:
@@ -220,7 +225,8 @@ def _payment(books: Books, launch: Launch, due: int, now: datetime, new_id: NewI
     confirmation = launch.confirmation if launch.provider_ref is None else Confirmation.HOST
     earlier = next(iter(_unfinished(books, launch.invoices[0])), None)
     if earlier:
-        return replace(earlier, confirmation=confirmation, method=launch.method), earlier
+        changed = replace(earlier, confirmation=confirmation, method=launch.method, return_url=launch.return_url)
+        return changed, earlier
     invoices = _invoices(books, launch)
     payment = Payment(
         id=PaymentId(new_id("payment")),
@@ -232,6 +238,7 @@ def _payment(books: Books, launch: Launch, due: int, now: datetime, new_id: NewI
         created_at=now,
         confirmation=confirmation,
         method=launch.method,
+        return_url=launch.return_url,
     )
     return payment, None
 
@@ -375,7 +382,8 @@ def _method(books: Books, launch: Launch) -> Method | Refuse | None:
 
 def _earlier_collectors(books: Books, payment: Payment) -> tuple[Leg, ...]:
     """Give the refused legs whose object at the provider could still be confirmed."""
-    return tuple(leg for leg in legs_of(books, payment.id) if leg.status is LegStatus.REFUSED and leg.provider_ref)
+    refused = (leg for leg in legs_of(books, payment.id) if leg.status is LegStatus.REFUSED)
+    return tuple(leg for leg in refused if leg.provider_ref or leg.session_ref)
 
 
 def _give_up_earlier(plan: _Plan, until_gone: LegStatus = LegStatus.REFUSED) -> None:

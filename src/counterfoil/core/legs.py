@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from counterfoil.core import credits, journal, owing, purchases
+from counterfoil.core import credits, journal, owing, purchases, starting
 from counterfoil.core.books import (
     Books,
+    Confirmation,
     Grant,
     Hold,
     Invoice,
@@ -27,7 +28,7 @@ from counterfoil.core.effects import Change, Effect, Instruct, Notify, Post, Tim
 from counterfoil.core.ids import InvoiceId, NewId, OrderId, PaymentId
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, OrderStatus, PaymentStatus
 from counterfoil.core.money import Money
-from counterfoil.core.orders import CancelIntent, CreateIntent, Instruction, Order
+from counterfoil.core.orders import CancelIntent, CreateCheckout, CreateIntent, ExpireCheckout, Instruction, Order
 from counterfoil.core.recognition import catch_up_all
 from counterfoil.core.status import IN_FLIGHT, invoice_payment_status, legs_for, payment_status, reserved_minor
 from counterfoil.core.terms import ClaimStatus
@@ -180,6 +181,8 @@ def restate(books: Books, payment: PaymentId, now: datetime, new_id: NewId) -> t
     for invoice in _invoices_of(books, payment):
         restated = replace(invoice, payment_status=invoice_payment_status(books, invoice))
         effects += (Change(invoice, restated),) if restated != invoice else ()
+    if books.sales_orders:
+        effects += starting.follow(with_changes(books, changes_of(effects)), now)
     if not books.purchases:
         return effects
     invoices = tuple(each.id for each in _invoices_of(books, payment))
@@ -242,7 +245,8 @@ COLLECTING = IN_FLIGHT - {LegStatus.WAITING} | {LegStatus.REFUSED}
 def is_being_canceled(books: Books, leg: Leg) -> bool:
     """Say whether the provider has been asked already to give a leg's object up."""
     return any(
-        each.open and each.subject == leg.id and isinstance(each.instruction, CancelIntent) for each in books.orders
+        each.open and each.subject == leg.id and isinstance(each.instruction, CancelIntent | ExpireCheckout)
+        for each in books.orders
     )
 
 
@@ -260,18 +264,31 @@ def give_up(books: Books, leg: Leg, now: datetime, new_id: NewId) -> tuple[Effec
 
     An object that was claimed and that nobody has looked at yet may be somebody else's: it is let go, not canceled.
     """
-    if leg.provider_ref is None or leg.claim is ClaimStatus.UNCHECKED:
+    if (leg.provider_ref or leg.session_ref) is None or leg.claim is ClaimStatus.UNCHECKED:
         return (Change(leg, replace(leg, status=LegStatus.CANCELED, provider_ref=None)),)
     if is_being_canceled(books, leg):
         return ()
-    return (order(the_payment(books, leg), leg.id, CancelIntent(leg.id, leg.provider_ref), now, new_id),)
+    return (cancel_there(books, leg, now, new_id),)
+
+
+def cancel_there(books: Books, leg: Leg, now: datetime, new_id: NewId) -> Instruct:
+    """Order the end of what collects a leg at the provider: its hosted page, or else its payment."""
+    assert leg.session_ref or leg.provider_ref, "a leg without a handle has nothing to be canceled"
+    if leg.session_ref:
+        return order(the_payment(books, leg), leg.id, ExpireCheckout(leg.id, leg.session_ref), now, new_id)
+    assert leg.provider_ref
+    return order(the_payment(books, leg), leg.id, CancelIntent(leg.id, leg.provider_ref), now, new_id)
 
 
 def create_intent(books: Books, payment: Payment, leg: Leg, now: datetime, new_id: NewId) -> Instruct:
-    """Order the unconfirmed payment of a provider leg."""
+    """Order what collects a provider leg: an unconfirmed payment, or a hosted page on which the customer pays."""
     invoices = [invoice_of(books, each.invoice) for each in allocations_of(books, leg.id)]
     text = ", ".join(each.number or each.id for each in invoices if each)
     money = Money(leg.amount_minor, leg.currency)
+    if payment.confirmation is Confirmation.HOSTED:
+        assert payment.return_url, "a hosted page without a way back"
+        page = CreateCheckout(leg.id, payment.customer, money, text, payment.return_url)
+        return order(payment, leg.id, page, now, new_id)
     return order(payment, leg.id, CreateIntent(leg.id, payment.customer, money, leg.method, text), now, new_id)
 
 

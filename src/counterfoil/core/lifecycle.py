@@ -132,6 +132,16 @@ class RefundStatus(StrEnum):
     CANCELED = "canceled"
 
 
+class SalesOrderStatus(StrEnum):
+    """Whether what was ordered may be delivered. An order starts once, for ever."""
+
+    OPEN = "open"
+    PROCESSING = "processing"
+    """The customer has done their part; the money, or the way to pay, is on its way."""
+    STARTED = "started"
+    CANCELED = "canceled"
+
+
 class CaseStatus(StrEnum):
     """Whether a person has answered the question."""
 
@@ -243,6 +253,12 @@ SPEND_HOLD_MOVES: Final = moves(open="settled released expired")
 PENDING_LINE_MOVES: Final = moves(waiting="invoiced canceled")
 # A bank may return a refund days after it succeeded.
 REFUND_MOVES: Final = moves(processing="succeeded failed canceled", succeeded="failed")
+SALES_ORDER_MOVES: Final = moves(
+    open="processing started canceled",
+    processing="open started canceled",
+    # Money that arrives for an order we gave up is still money.
+    canceled="started",
+)
 CASE_MOVES: Final = moves(open="resolved")
 # Whoever takes a run over from a process that died begins it again.
 RUN_MOVES: Final = moves(queued="looking", looking="deciding", deciding="looking done unfinished")
@@ -271,6 +287,7 @@ MACHINES: Final = {
     "auto_topup": (AutoTopupStatus, AUTO_TOPUP_MOVES),
     "pending_line": (PendingLineStatus, PENDING_LINE_MOVES),
     "refund": (RefundStatus, REFUND_MOVES),
+    "sales_order": (SalesOrderStatus, SALES_ORDER_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
     "reconcile_run": (RunStatus, RUN_MOVES),
     "hook_endpoint": (EndpointStatus, ENDPOINT_MOVES),

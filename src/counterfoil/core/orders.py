@@ -15,6 +15,8 @@ from counterfoil.core.facts import (
     IntentStatus,
     MissingFact,
     ProviderInvoiceFact,
+    SessionFact,
+    SetupFact,
 )
 from counterfoil.core.ids import (
     AccountId,
@@ -26,6 +28,7 @@ from counterfoil.core.ids import (
     OrderId,
     ProviderRef,
     RefundId,
+    SalesOrderId,
 )
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.money import Money
@@ -83,6 +86,46 @@ class CancelIntent:
     """Give a payment up, so that no two of our objects can capture at once."""
 
     leg: LegId
+    ref: ProviderRef
+
+
+@dataclass(frozen=True, slots=True)
+class CreateCheckout:
+    """Make a hosted page on which the customer pays. Nothing can happen before its id is stored: only we know it."""
+
+    leg: LegId
+    customer: CustomerId
+    amount: Money
+    description: str
+    return_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireCheckout:
+    """Close a hosted page, so that no two of our objects can capture. That it can't be closed is evidence of payment.
+
+    `subject` is the leg that it collects for, or the order that it sets up.
+    """
+
+    subject: LegId | SalesOrderId
+    ref: ProviderRef
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSetup:
+    """Make what saves a way to pay without collecting anything; with `return_url`, a hosted page of the provider."""
+
+    sales_order: SalesOrderId
+    customer: CustomerId
+    currency: str
+    return_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelSetup:
+    """Give a setup up."""
+
+    sales_order: SalesOrderId
     ref: ProviderRef
 
 
@@ -169,6 +212,10 @@ Instruction: TypeAlias = (
     | CreateIntent
     | ConfirmIntent
     | CancelIntent
+    | CreateCheckout
+    | ExpireCheckout
+    | CreateSetup
+    | CancelSetup
     | CreateInvoice
     | OnInvoice
 )
@@ -216,6 +263,10 @@ def handle_of(instruction: Instruction) -> tuple[str, ProviderRef] | None:
     match instruction:
         case ConfirmIntent(ref=ref) | CancelIntent(ref=ref):
             return "payment_intent", ref
+        case ExpireCheckout(ref=ref):
+            return "checkout.session", ref
+        case CancelSetup(ref=ref):
+            return "setup_intent", ref
         case AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
             return "invoice", instruction.ref
         case _:
@@ -248,6 +299,8 @@ def confirmed_by(order: Order, fact: Fact) -> bool:
         return False
     if isinstance(order.instruction, CreateInvoice | OnInvoice):
         return _invoice_shows(order.instruction, fact)
+    if isinstance(order.instruction, CreateCheckout | ExpireCheckout | CreateSetup | CancelSetup):
+        return _page_shows(order.instruction, fact)
     if not isinstance(fact, IntentFact):
         return False
     match order.instruction:
@@ -257,6 +310,23 @@ def confirmed_by(order: Order, fact: Fact) -> bool:
             return fact.ref == ref and not _untried(fact)
         case CancelIntent(ref=ref):
             return fact.ref == ref and fact.status in (IntentStatus.CANCELED, IntentStatus.SUCCEEDED)
+        case _:
+            return False
+
+
+def _page_shows(instruction: CreateCheckout | ExpireCheckout | CreateSetup | CancelSetup, fact: Fact) -> bool:
+    """Say whether what the customer sees at the provider shows that an instruction about it has had its effect."""
+    match instruction:
+        case CreateCheckout():
+            return isinstance(fact, SessionFact | IntentFact)
+        case CreateSetup():
+            return isinstance(fact, SessionFact | SetupFact)
+        case ExpireCheckout(ref=ref) if isinstance(fact, SessionFact):
+            return fact.ref == ref and fact.status != "open"
+        case ExpireCheckout(ref=ref) if isinstance(fact, IntentFact | SetupFact):
+            return fact.session_ref == ref and fact.session_status not in (None, "open")
+        case CancelSetup(ref=ref) if isinstance(fact, SetupFact):
+            return fact.ref == ref and fact.status in ("canceled", "succeeded")
         case _:
             return False
 

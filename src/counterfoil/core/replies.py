@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from counterfoil.core.books import Books, Case, Leg, leg_by_ref, with_changes
+from counterfoil.core.checkouts import decide_session
 from counterfoil.core.checks import decide_marked
 from counterfoil.core.customers import decide_method_fact
 from counterfoil.core.effects import Act, Change, Decision, Effect, Observe, Park, Reason, Skip, Why
@@ -20,22 +21,29 @@ from counterfoil.core.facts import (
     ProviderInvoiceFact,
     Refusal,
     Refused,
+    SessionFact,
+    SetupFact,
     Unfinished,
     Unknown,
 )
 from counterfoil.core.given_up import decide_create_refused, gone
 from counterfoil.core.ids import CaseId, NewId
 from counterfoil.core.lifecycle import OrderStatus
+from counterfoil.core.ordered import SalesOrder
 from counterfoil.core.orders import (
     STORED_ERROR,
     AddInvoiceLine,
     AttachMethod,
     CancelIntent,
+    CancelSetup,
     ConfirmIntent,
+    CreateCheckout,
     CreateCustomer,
     CreateIntent,
     CreateInvoice,
+    CreateSetup,
     DeleteDraft,
+    ExpireCheckout,
     FinalizeInvoice,
     OnInvoice,
     Order,
@@ -47,6 +55,7 @@ from counterfoil.core.orders import (
 )
 from counterfoil.core.provider_invoices import decide_provider_invoice
 from counterfoil.core.settlement import decide_intent, refuse_leg
+from counterfoil.core.setups import decide_setup, decide_setup_refused
 
 RULE: Final = "read-reply@1"
 LOOK_AGAIN: Final = timedelta(seconds=5)
@@ -151,6 +160,12 @@ def _done(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) 
             if isinstance(fact, IntentFact):
                 return decide_intent(books, fact, now, new_id)
             return _odd_reply(books, order, now, new_id)
+        case CreateCheckout():
+            return _page_made(books, order, fact, now, new_id)
+        case CreateSetup():
+            return _setup_made(books, order, fact, now, new_id)
+        case ExpireCheckout() | CancelSetup():
+            return _looked_at(order, now)
         case SetDefaultMethod():
             return Skip(_why(order, Reason.METHOD_SAVED, "The provider charges this method unless another is named."))
         case CreateInvoice() | AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
@@ -205,7 +220,43 @@ def _intent_made(books: Books, order: Order, fact: Fact, now: datetime, new_id: 
     return _linked_first(decision, leg, linked, fact)
 
 
-def _linked_first(decision: Decision, leg: Leg, linked: Leg, fact: IntentFact) -> Decision:
+def _page_made(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) -> Decision:
+    """Store the hosted page before anybody is sent to it. A leg has one page for ever; a second one is a question."""
+    leg = _leg(books, order)
+    page = fact.session_ref if isinstance(fact, IntentFact) else getattr(fact, "ref", None)
+    if not isinstance(fact, IntentFact | SessionFact) or (leg.session_ref and leg.session_ref != page):
+        return _odd_reply(books, order, now, new_id)
+    linked = replace(leg, session_ref=page)
+    books = with_changes(books, (linked,))
+    if isinstance(fact, IntentFact):
+        decision = decide_intent(books, fact, now, new_id)
+    else:
+        decision = decide_session(books, fact, now, new_id)
+    if leg.session_ref:
+        return decision
+    return _linked_first(decision, leg, linked, fact)
+
+
+def _setup_made(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) -> Decision:
+    if isinstance(fact, SetupFact | SessionFact):
+        return decide_setup(books, _sales_order(books, order), fact, now, new_id)
+    return _odd_reply(books, order, now, new_id)
+
+
+def _looked_at(order: Order, now: datetime) -> Decision:
+    """The provider was asked to close something. What it is now decides, closed or not: it may have been paid."""
+    handle = handle_of(order.instruction)
+    assert handle is not None, "an order to close nothing"
+    sentence = f"The provider answered the order to close {handle[1]}; what it is now is looked at."
+    look = Observe(order.account, *handle, now, "it was to be closed")
+    return Act(_why(order, Reason.HANDLE_STORED, sentence), (look,))
+
+
+def _sales_order(books: Books, order: Order) -> SalesOrder:
+    return next(each for each in books.sales_orders if each.id == order.subject)
+
+
+def _linked_first(decision: Decision, leg: Leg, linked: Leg, fact: IntentFact | SessionFact) -> Decision:
     """Let the handle be stored before whatever the payment's state brings."""
     if isinstance(decision, Act | Park):
         return replace(decision, effects=(Change(leg, linked), *decision.effects))
@@ -232,7 +283,11 @@ def _refused(books: Books, order: Order, refusal: Refusal, fact: Fact | None, no
     """A definite no. When the provider sent the object along, its state decides: it may have been paid all the same."""
     code = refusal.decline_code or refusal.code
     match order.instruction:
-        case CreateIntent():
+        case CreateSetup():
+            return decide_setup_refused(books, _sales_order(books, order), code, now)
+        case ExpireCheckout() | CancelSetup():
+            return _looked_at(order, now)
+        case CreateIntent() | CreateCheckout():
             return refuse_leg(books, _leg(books, order), code, refusal.message, now, new_id)
         case ConfirmIntent(ref=ref) | CancelIntent(ref=ref):
             if isinstance(fact, IntentFact) and leg_by_ref(books, fact.ref):

@@ -30,6 +30,7 @@ from counterfoil.core.effects import (
     Defer,
     Effect,
     Instruct,
+    Notify,
     Park,
     Post,
     Reason,
@@ -39,12 +40,12 @@ from counterfoil.core.effects import (
     changes_of,
     effects_of,
 )
-from counterfoil.core.facts import LEG_MARK, IntentFact, IntentStatus
+from counterfoil.core.facts import LEG_MARK, ActionKind, IntentFact, IntentStatus
 from counterfoil.core.ids import CaseId, NewId, ProviderRef
 from counterfoil.core.journal import Received
 from counterfoil.core.lifecycle import LegStatus, OrderStatus, may_move
 from counterfoil.core.money import Money
-from counterfoil.core.orders import CancelIntent, ConfirmIntent, confirmed_by
+from counterfoil.core.orders import CancelIntent, ConfirmIntent, ExpireCheckout, confirmed_by
 from counterfoil.core.status import others_collect
 from counterfoil.core.surplus import oddity
 from counterfoil.core.terms import ClaimStatus
@@ -200,9 +201,11 @@ def _making_way(decision: Decision, books: Books, leg: Leg, fact: IntentFact, no
     others = [each for each in legs_of(books, leg.payment) if each.id != leg.id]
     is_waited_for = any(each.status is LegStatus.WAITING for each in others)
     is_replaced = is_waited_for or legs.covered_by_credits(books, leg.payment)
+    if is_replaced and _is_over(fact) and leg.status is not LegStatus.CANCELED:
+        return _cancel(books, leg, fact, now, new_id)
     if not is_replaced or fact.status not in CANCELABLE or legs.is_being_canceled(books, leg) or _cancels(decision):
         return decision
-    cancel = legs.order(legs.the_payment(books, leg), leg.id, CancelIntent(leg.id, fact.ref), now, new_id)
+    cancel = legs.cancel_there(books, replace(leg, provider_ref=fact.ref), now, new_id)
     if isinstance(decision, Act | Park):
         return replace(decision, effects=(*decision.effects, cancel))
     sentence = f"What replaces {fact.ref} waits for its end; it is canceled at the provider."
@@ -211,7 +214,12 @@ def _making_way(decision: Decision, books: Books, leg: Leg, fact: IntentFact, no
 
 def _cancels(decision: Decision) -> bool:
     orders = (each.order for each in effects_of(decision) if isinstance(each, Instruct))
-    return any(isinstance(each.instruction, CancelIntent) for each in orders)
+    return any(isinstance(each.instruction, CancelIntent | ExpireCheckout) for each in orders)
+
+
+def _is_over(fact: IntentFact) -> bool:
+    """Say whether a payment failed on a hosted page that is closed: nobody can confirm it any more."""
+    return fact.session_status in ("complete", "expired") and fact.status is IntentStatus.NEEDS_METHOD
 
 
 CANCELABLE: Final = frozenset(
@@ -229,6 +237,8 @@ def _decide_status(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_
             return _parked(books, leg, fact, nothing, now, new_id)
         case IntentStatus.SUCCEEDED:
             return _settle(books, leg, fact, now, new_id)
+        case status if leg.status is LegStatus.CANCELED and _is_over(fact):
+            return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} can't collect any more, as we knew.", leg)
         case status if leg.status is LegStatus.CANCELED and status in CANCELABLE:
             return _give_up(books, legs.the_payment(books, leg), leg, fact, now, new_id)
         case IntentStatus.PROCESSING:
@@ -279,7 +289,7 @@ def _give_up(books: Books, payment: Payment, leg: Leg, fact: IntentFact, now: da
     """Nobody wants this payment any more and nothing was collected by it yet: it is canceled rather than confirmed."""
     if legs.is_being_canceled(books, leg):
         return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} is being canceled at the provider.", leg)
-    cancel = legs.order(payment, leg.id, CancelIntent(leg.id, fact.ref), now, new_id)
+    cancel = legs.cancel_there(books, replace(leg, provider_ref=fact.ref), now, new_id)
     sentence = f"Payment {fact.ref} is no longer wanted, so it is canceled at the provider before it can collect."
     return Act(_why(Reason.INTENT_CANCELED, sentence, leg, fact), (cancel,))
 
@@ -287,7 +297,7 @@ def _give_up(books: Books, payment: Payment, leg: Leg, fact: IntentFact, now: da
 def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, now: datetime, new_id: NewId) -> Decision:
     """Follow the provider while the money is still on its way. Never back from paid, and never twice."""
     reason, words = UNDER_WAY[to]
-    after = replace(leg, status=to, action_url=fact.action_url, action=fact.action)
+    after = replace(leg, status=to, action=_action(leg, fact, to), action_url=_action_url(leg, fact, to))
     if leg == after or not may_move("leg", leg.status, to):
         return _skip(fact, Reason.ALREADY_KNOWN, f"Payment {fact.ref} {words}, as we knew.", leg)
     if others_collect(books, leg):
@@ -297,7 +307,31 @@ def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, now: datetime
         return _skip(fact, Reason.NOT_READY, sentence, leg)
     effects: tuple[Effect, ...] = (Change(leg, after),)
     effects += legs.restate(with_changes(books, (after,)), leg.payment, now, new_id)
+    effects += _told_of_action(books, after)
     return Act(_why(reason, f"Payment {fact.ref} {words}.", leg, fact), effects)
+
+
+def _action(leg: Leg, fact: IntentFact, to: LegStatus) -> ActionKind | None:
+    """Say what the customer has to do. On a hosted page the page says it, until there is something to do elsewhere."""
+    if to is not LegStatus.REQUIRES_ACTION:
+        return None
+    return fact.action or (ActionKind.PAY if leg.session_ref else None)
+
+
+def _action_url(leg: Leg, fact: IntentFact, to: LegStatus) -> str | None:
+    if to is not LegStatus.REQUIRES_ACTION:
+        return None
+    is_open = leg.session_ref is not None and fact.session_status in (None, "open")
+    return fact.action_url or (leg.action_url if is_open else None)
+
+
+def _told_of_action(books: Books, leg: Leg) -> tuple[Effect, ...]:
+    """Tell once that the customer has something to do, for each kind of it."""
+    if leg.status is not LegStatus.REQUIRES_ACTION or leg.action is None:
+        return ()
+    kind = "payment.requires_action"
+    data: dict[str, str | int] = {"leg": leg.id, "action": leg.action}
+    return (Notify(f"{kind}:{leg.id}:{leg.action}", kind, books.customer.id, leg.payment, data),)
 
 
 def _refuse(books: Books, leg: Leg, fact: IntentFact, now: datetime, new_id: NewId) -> Decision:

@@ -6,6 +6,7 @@ from datetime import datetime
 from counterfoil.core import (
     alerts,
     buying,
+    checkouts,
     checks,
     customers,
     gathering,
@@ -16,6 +17,7 @@ from counterfoil.core import (
     provider_balances,
     provider_invoices,
     settlement,
+    setups,
     strangers,
     wallets,
     watching,
@@ -25,6 +27,7 @@ from counterfoil.core.effects import Decision, Reason, Skip, Why
 from counterfoil.core.facts import (
     INVOICE_MARK,
     LEG_MARK,
+    ORDER_MARK,
     BalanceFact,
     ChangedFact,
     CustomerFact,
@@ -37,6 +40,7 @@ from counterfoil.core.facts import (
     Notice,
     ProviderInvoiceFact,
     SessionFact,
+    SetupFact,
     Source,
     UnreadableFact,
 )
@@ -59,11 +63,13 @@ from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import checkouts, journal, mirrors, numbers, subjects
+from counterfoil.store import journal, mirrors, numbers, sales_orders, subjects
+from counterfoil.store.checkouts import claimed_checkouts
 from counterfoil.store.database import Row, Tx
 
 FETCHED = frozenset(
-    {"payment_intent", "checkout.session", "customer", "payment_method", "invoice", "customer_balance", "marked"}
+    {"payment_intent", "checkout.session", "setup_intent", "customer", "payment_method", "invoice", "customer_balance"}
+    | {"marked"}
 )
 """Kinds of provider objects whose current state is fetched before deciding. News of other kinds needs no look."""
 
@@ -95,8 +101,8 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
             return _customer(tx, row, fact, moment)
         case MethodFact():
             return _method(tx, row, fact, moment)
-        case SessionFact():
-            return Ruling(_no_payment_yet(fact))
+        case SessionFact() | SetupFact():
+            return _page(tx, row, fact, moment)
         case ProviderInvoiceFact():
             return _invoice(tx, row, fact, moment)
         case BalanceFact():
@@ -111,6 +117,43 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
             raise AssertionError("a change is looked at before it is decided")
         case UnreadableFact() | None:
             return _unseen(tx, row, fact, moment)
+
+
+def _page(tx: Tx, row: Row, fact: SessionFact | SetupFact, moment: Moment) -> Ruling:
+    if isinstance(fact, SessionFact):
+        return _session(tx, row, fact, moment)
+    return _ordered(tx, row, fact, moment) or Ruling(_not_our_setup(fact))
+
+
+def _session(tx: Tx, row: Row, fact: SessionFact, moment: Moment) -> Ruling:
+    """Read a hosted page without a payment: for the leg it collects for, or the order it sets up."""
+    account, marked = row["account"], fact.metadata.get(LEG_MARK)
+    leg = subjects.leg_of_ref(tx, account, [fact.ref])
+    if leg is None and marked:
+        leg = subjects.leg_of_mark(tx, account, marked)
+    if leg:
+        books = load_books(tx, leg["customer"], Scope(payments=(leg["payment"],), refs=(fact.ref,)))
+        assert books is not None, "a leg whose customer is gone"
+        return Ruling(checkouts.decide_session(books, fact, moment.now, moment.new_id), leg["customer"])
+    return _ordered(tx, row, fact, moment) or Ruling(_no_payment_yet(fact))
+
+
+def _ordered(tx: Tx, row: Row, fact: SessionFact | SetupFact, moment: Moment) -> Ruling | None:
+    """Read news of a setup for the order that waits for it, None when none does."""
+    account, mark = row["account"], fact.metadata.get(ORDER_MARK)
+    refs = [fact.ref, *([fact.session_ref] if isinstance(fact, SetupFact) and fact.session_ref else [])]
+    found = sales_orders.of_ref(tx, account, refs) or (sales_orders.of_mark(tx, account, mark) if mark else None)
+    if found is None:
+        return None
+    books = load_books(tx, found["customer"], Scope(sales_orders=(found["id"],)))
+    assert books is not None, "an order whose customer is gone"
+    held = next(each for each in books.sales_orders if each.id == found["id"])
+    return Ruling(setups.decide_setup(books, held, fact, moment.now, moment.new_id), found["customer"])
+
+
+def _not_our_setup(fact: SetupFact) -> Skip:
+    sentence = f"Setup {fact.ref} is {fact.status} and belongs to no order of ours; it moves no money."
+    return Skip(Why(setups.RULE, Reason.NOT_OURS, sentence, (fact.ref,)))
 
 
 def _no_payment_yet(fact: SessionFact) -> Skip:
@@ -177,7 +220,7 @@ def _held(tx: Tx, row: Row, fact: IntentFact) -> Held:
     fee = bool(fact.charge_fee and journal.booked(tx, [f"fee:{fact.charge_fee.ref}"]))
     # A look of our own is the second one, after the checkouts were looked at.
     ours = row["kind"].endswith(LOOKED_AT)
-    claimed = () if ours else checkouts.claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
+    claimed = () if ours else claimed_checkouts(tx, row["account"], fact.received, fact.customer_ref)
     customer = subjects.customer_of_ref(tx, row["account"], fact.customer_ref) if fact.customer_ref else None
     return Held(money, fee, claimed, CustomerId(customer) if customer else None)
 

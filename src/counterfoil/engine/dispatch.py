@@ -27,11 +27,13 @@ from counterfoil.core.facts import (
 from counterfoil.core.lifecycle import OrderStatus
 from counterfoil.core.orders import (
     CancelIntent,
+    CancelSetup,
     ConfirmIntent,
     CreateCustomer,
     CreateIntent,
     CreateInvoice,
     DeleteDraft,
+    ExpireCheckout,
     OnInvoice,
     Order,
     PayInvoice,
@@ -102,6 +104,9 @@ class Take:
 
 
 def _number(tx: Tx, order: Order) -> int:
+    """Take the number of the look that the reply will be, 0 when it is not read as one: what was to be closed is."""
+    if isinstance(order.instruction, ExpireCheckout | CancelSetup):
+        return 0
     handle = handle_of(order.instruction)
     return inbox.number_observation(tx, order.account, *handle) if handle else 0
 
@@ -136,7 +141,8 @@ def _refs(tx: Tx, order: Order) -> Refs | None:
             refs = replace(refs, method_ref=subjects.method_ref(tx, method))
         case _:
             pass
-    return refs if refs.customer_ref or isinstance(order.instruction, CancelIntent) else None
+    is_named = isinstance(order.instruction, CancelIntent | ExpireCheckout | CancelSetup)
+    return refs if refs.customer_ref or is_named else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +335,8 @@ class Record:
         fact = getattr(self.outcome, "fact", None)
         if isinstance(self.order.instruction, CreateInvoice | OnInvoice):
             return books_for_invoice(tx, self.order.customer, self.order.subject, fact)
+        if self.order.subject.startswith("order_"):
+            return load_books(tx, self.order.customer, Scope(sales_orders=(self.order.subject,)))
         payment = subjects.payment_of_leg(tx, self.order.subject)
         if payment is None:
             return load_books(tx, self.order.customer, Scope())

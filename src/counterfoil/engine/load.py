@@ -23,9 +23,10 @@ from counterfoil.core.books import (
 )
 from counterfoil.core.bought import Collector, PendingLine, Purchase
 from counterfoil.core.ids import ProviderRef
+from counterfoil.core.ordered import SalesOrder
 from counterfoil.core.orders import Order
 from counterfoil.core.terms import UNDECLARED, CollectionPolicy
-from counterfoil.store import auto_topups, cases, collecting, decisions, journal, purchases, subjects
+from counterfoil.store import auto_topups, cases, collecting, decisions, journal, purchases, sales_orders, subjects
 from counterfoil.store.database import Tx
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class Scope:
     pending: bool = False
     """Whether the lines that wait to be billed are wanted, with their purchases."""
     pending_lines: tuple[str, ...] = ()
+    sales_orders: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
     balances: bool = False
@@ -70,11 +72,14 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     scopes = [wanted[customer] for customer in held]
     policies, recent = _topped_up(tx, scopes)
     bought, waiting = _bought(tx, scopes, list(held), policies)
-    invoice_ids, payment_ids = _tied_together(tx, scopes, {str(each.invoice) for each in bought if each.invoice})
+    sold_as = [each for scope in scopes for each in scope.sales_orders]
+    billing = {str(each.invoice) for each in bought if each.invoice}
+    billing |= set(sales_orders.invoices_of(tx, sold_as)) if sold_as else set()
+    invoice_ids, payment_ids = _tied_together(tx, scopes, billing)
     lots = [each for scope in scopes for each in scope.grants]
     named = {each.id for each in bought}
     bought = (*bought, *(each for each in recent if each.id not in named))
-    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought, waiting, policies)
+    shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought, waiting, policies, sold_as)
     beside = _read_beside(tx, [each for each, scope in zip(held, scopes, strict=True) if scope.balances], scopes)
     return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
 
@@ -118,6 +123,7 @@ class Shelves:
     purchases: dict[str, list[Purchase]]
     topups: dict[str, list[AutoTopup]]
     pending_lines: dict[str, list[PendingLine]]
+    sales_orders: dict[str, list[SalesOrder]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +147,12 @@ def _read(
     bought: Sequence[Purchase],
     waiting: Sequence[PendingLine],
     policies: Sequence[AutoTopup],
+    sold_as: Sequence[str],
 ) -> Shelves:
     """Read in the lock order. What belongs to rows that are not there is not asked for."""
     wallets = subjects.wallets_of(tx, customers)
     invoices = subjects.invoices(tx, invoice_ids) if invoice_ids else ()
+    ordered, invoices = _ordered(tx, invoices, sold_as)
     payments = subjects.payments(tx, payment_ids) if payment_ids else ()
     legs = subjects.legs(tx, [each.id for each in payments]) if payments else ()
     leg_ids = [str(each.id) for each in legs]
@@ -164,11 +172,29 @@ def _read(
         payments=_by(payments, "customer"),
         legs=_by(legs, "payment"),
         allocations=_by(subjects.allocations(tx, leg_ids) if legs else (), "leg"),
-        orders=_by(subjects.orders(tx, [*leg_ids, *mirrors]) if legs or mirrors else (), "subject"),
+        orders=_by(
+            subjects.orders(tx, [*leg_ids, *mirrors, *(each.id for each in ordered)])
+            if legs or mirrors or ordered
+            else (),
+            "subject",
+        ),
         purchases=_by(sold, "customer"),
         pending_lines=_by(waiting, "customer"),
+        sales_orders=_by(ordered, "customer"),
         topups=_by(held_policies, "customer"),
     )
+
+
+def _ordered(
+    tx: Tx, invoices: tuple[Invoice, ...], named: Sequence[str]
+) -> tuple[tuple[SalesOrder, ...], tuple[Invoice, ...]]:
+    """Give the orders that these invoices are of, and the invoices with all others of the same orders."""
+    wanted = {*named, *(each.sales_order for each in invoices if each.sales_order)}
+    if not wanted:
+        return (), invoices
+    missing = set(sales_orders.invoices_of(tx, wanted)) - {each.id for each in invoices}
+    siblings = subjects.invoices(tx, missing) if missing else ()
+    return sales_orders.by_id(tx, wanted), tuple(sorted([*invoices, *siblings], key=lambda each: each.id))
 
 
 def _with_billed(tx: Tx, bought: Sequence[Purchase], lines: Iterable[Line]) -> list[Purchase]:
@@ -212,6 +238,7 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
     payments = _under(shelves.payments, [customer.id])
     legs = _by_id(_under(shelves.legs, [each.id for each in payments]))
     leg_ids = [each.id for each in legs]
+    ordered = _under(shelves.sales_orders, [customer.id])
     return Books(
         customer=customer,
         methods=_under(shelves.methods, [customer.id]),
@@ -223,7 +250,10 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         payments=payments,
         legs=legs,
         allocations=_under(shelves.allocations, leg_ids),
-        orders=_by_id(_under(shelves.orders, [*leg_ids, *(each.id for each in invoices)])),
+        orders=_by_id(
+            _under(shelves.orders, [*leg_ids, *(each.id for each in invoices), *(each.id for each in ordered)])
+        ),
+        sales_orders=ordered,
         purchases=_under(shelves.purchases, [customer.id]),
         topups=_under(shelves.topups, [customer.id]),
         pending_lines=_under(shelves.pending_lines, [customer.id]),

@@ -17,7 +17,7 @@ from counterfoil.engine.intake import store
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
 from counterfoil.providers.port import Changes, ProviderUnavailable
-from counterfoil.store import auto_topups, mirrors, sweeps, work
+from counterfoil.store import auto_topups, mirrors, sales_orders, sweeps, work
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.work import Claim
@@ -100,7 +100,7 @@ class Revisit:
         now = house.clock.now()
         legs = sweeps.open_legs(tx, self.claim.id, now)
         invoices = mirrors.open_there(tx, self.claim.id, now)
-        for each, due_at in visits.in_order([*legs, *invoices], now):
+        for each, due_at in visits.in_order([*legs, *invoices, *sales_orders.open_there(tx, self.claim.id)], now):
             enqueue_news(tx, self._look(house, each["provider_ref"], now), due_at)
         doubted = visits.doubts(tx, self.claim.id, now)
         for doubt in doubted:

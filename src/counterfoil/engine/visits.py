@@ -17,7 +17,7 @@ from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import News
 
 STEP: Final = timedelta(microseconds=1)
-KINDS: Final = {"cs": "checkout.session", "in": "invoice"}
+KINDS: Final = {"cs": "checkout.session", "in": "invoice", "seti": "setup_intent"}
 """What kind of object an id at the provider names, by how it begins; all others are payments."""
 COUNTED_AFTER: Final = timedelta(minutes=10)
 """How old a leg without a handle has to be for its order to be missed."""

@@ -37,10 +37,12 @@ SUBJECTS: Final[tuple[LiteralString, ...]] = (
     "select 'invoice_line' as kind, id, null as status, l.* from invoice_line l where tenant = %(tenant)s order by id",
     "select 'auto_topup' as kind, t.* from auto_topup t where tenant = %(tenant)s order by id",
     "select 'purchase' as kind, p.* from purchase p where tenant = %(tenant)s order by id",
+    "select 'order' as kind, o.* from sales_order o where tenant = %(tenant)s order by id",
     "select 'pending_line' as kind, l.* from pending_line l where tenant = %(tenant)s order by id",
     "select 'payment' as kind, p.* from payment p where tenant = %(tenant)s order by id",
     "select 'leg' as kind, l.kind as means, l.id, l.tenant, l.payment, l.status, l.amount_minor, l.currency, "
-    "l.position, l.wallet, l.quantity, l.account, l.method, l.provider_ref, l.charge_ref, l.received_minor, "
+    "l.position, l.wallet, l.quantity, l.account, l.method, l.provider_ref, l.session_ref, "
+    "l.charge_ref, l.received_minor, "
     "l.refusal_code, l.settled_at, l.created_at from leg l where tenant = %(tenant)s order by id",
     "select 'allocation' as kind, leg || ' ' || invoice as id, null as status, a.* from allocation a "
     "where tenant = %(tenant)s order by leg, invoice",

@@ -22,7 +22,7 @@ from counterfoil.store.subjects import TABLES, SubjectMoved, columns_of, to_row
 Pair = tuple[Subject | None, Subject]
 
 FIRST_TO_LAST: Final = (
-    *("customer", "method", "wallet", "auto_topup", "purchase", "grant_lot", "invoice", "invoice_line"),
+    *("customer", "method", "wallet", "auto_topup", "purchase", "grant_lot", "sales_order", "invoice", "invoice_line"),
     *("pending_line", "payment", "leg", "hold", "refund", "credit_note", "review_case", "provider_order"),
 )
 ORDER: Final = {table: place for place, table in enumerate(FIRST_TO_LAST)}

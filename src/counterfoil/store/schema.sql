@@ -69,12 +69,18 @@ create table provider_account (
     primary key (tenant, id)
 );
 
+-- News of a connected account has one place to go.
+create unique index provider_account_connected on provider_account (tenant, external_account, livemode)
+where external_account is not null;
+
 create table webhook_endpoint (
     tenant text not null,
     slug text not null,
     account text not null,
     secrets_box bytea not null,
     provider_ref text,
+    -- Whether it also brings the news of the accounts that are connected to this one.
+    platform boolean not null default false,
     created_at timestamptz not null,
     primary key (tenant, slug),
     foreign key (tenant, account) references provider_account
@@ -368,6 +374,44 @@ create index grant_lot_to_recognise on grant_lot (tenant, wallet, id) where rele
 -- What is owed and how it is paid: invoices, payments, legs
 -- ---------------------------------------------------------------------------------------------------------------------
 
+-- What one checkout sells: one or several invoices, which one payment collects or one setup promises. It starts once.
+create table sales_order (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    status text not null,
+    collect text not null check (collect in ('checkout', 'payment', 'setup')),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    total_minor bigint not null check (total_minor > 0),
+    description text not null,
+    external_id text,
+    return_url text,
+    -- What is set up at the provider, and the hosted page of it.
+    setup_ref text,
+    session_ref text,
+    action_url text,
+    method text,
+    started_at timestamptz,
+    started_by text check (started_by in ('payment', 'setup')),
+    canceled_at timestamptz,
+    refusal_code text,
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, external_id),
+    unique (tenant, account, setup_ref),
+    unique (tenant, account, session_ref),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, account) references provider_account,
+    foreign key (tenant, method) references method,
+    check ((status = 'started') = (started_at is not null) and (started_at is null) = (started_by is null)),
+    check (collect = 'setup' or (setup_ref is null and session_ref is null)),
+    check (status <> 'canceled' or canceled_at is not null)
+);
+
+create index sales_order_of_customer on sales_order (tenant, customer, created_at);
+create index sales_order_open on sales_order (tenant, account) where status in ('open', 'processing');
+
 create table invoice (
     tenant text not null,
     id text not null,
@@ -394,10 +438,13 @@ create table invoice (
     void_asked_at timestamptz,
     -- What of the debt credit notes took off.
     credited_minor bigint not null default 0 check (credited_minor >= 0 and paid_minor + credited_minor <= total_minor),
+    -- The order that sells what it bills.
+    sales_order text,
     created_at timestamptz not null,
     primary key (tenant, id),
     unique (tenant, account, provider_ref),
     foreign key (tenant, customer) references customer,
+    foreign key (tenant, sales_order) references sales_order,
     foreign key (tenant, account) references provider_account,
     check ((number is not null) = (finalized_at is not null)),
     check (status = 'void' or (status = 'draft') = (finalized_at is null)),
@@ -418,6 +465,7 @@ create unique index invoice_number on invoice (tenant, number) where collector =
 create index invoice_of_customer on invoice (tenant, customer, created_at);
 -- What a check recomputes: whether an invoice is under way says its legs, never itself.
 create index invoice_under_way on invoice (tenant, id) where payment_status in ('processing', 'requires_action');
+create index invoice_of_order on invoice (tenant, sales_order) where sales_order is not null;
 -- What a sweep looks at again: an invoice of the provider's that is not over there.
 create index invoice_open_there on invoice (tenant, account)
 where collector = 'provider' and status in ('draft', 'open') and provider_ref is not null;
@@ -511,6 +559,15 @@ create table purchase_policy (
     primary key (tenant, version)
 );
 
+-- How the host application writes our invoices into the metadata of its own payments: versions, of which the last holds.
+create table metadata_mapping (
+    tenant text not null references tenant,
+    version int not null check (version > 0),
+    terms jsonb not null,
+    created_at timestamptz not null,
+    primary key (tenant, version)
+);
+
 -- What a tenant's collecting is held to: versions, of which the last one holds.
 create table collection_policy (
     tenant text not null references tenant,
@@ -571,6 +628,8 @@ create table payment (
     currency text not null check (currency ~ '^[A-Z]{3}$'),
     confirmation text not null,
     method text,
+    -- Where the provider's page sends the customer back to.
+    return_url text,
     settled_at timestamptz,
     created_at timestamptz not null,
     primary key (tenant, id),
@@ -597,12 +656,14 @@ create table leg (
     account text,
     method text,
     provider_ref text,
+    -- The hosted checkout that we made for it; its payment, once there is one, is `provider_ref`.
+    session_ref text,
     charge_ref text,
     received_minor bigint not null check (received_minor >= 0),
     refusal_code text,
     refusal_text text,
     action_url text,
-    action text check (action in ('confirm', 'verify_bank')),
+    action text check (action in ('confirm', 'pay', 'verify_bank')),
     settled_at timestamptz,
     means text,
     claim text check (claim in ('unchecked', 'checked')),
@@ -616,6 +677,7 @@ create table leg (
     unique (tenant, reference),
     -- One handle and one charge belong to one leg, for ever.
     unique (tenant, account, provider_ref),
+    unique (tenant, account, session_ref),
     unique (tenant, account, charge_ref),
     foreign key (tenant, payment) references payment,
     foreign key (tenant, wallet) references wallet,
@@ -631,7 +693,8 @@ create table leg (
 
 -- What a sweep looks at again, however old it is.
 create index leg_open on leg (tenant, account)
-where kind = 'provider' and status in ('processing', 'requires_action') and provider_ref is not null;
+where kind = 'provider' and status in ('processing', 'requires_action')
+    and (provider_ref is not null or session_ref is not null);
 
 create table allocation (
     tenant text not null,
@@ -1157,7 +1220,7 @@ create table provider_order (
 );
 
 create unique index provider_order_once on provider_order (tenant, subject, verb)
-where verb not in ('CancelIntent', 'UpdateCustomer', 'AddInvoiceLine');
+where verb not in ('CancelIntent', 'ExpireCheckout', 'CancelSetup', 'UpdateCustomer', 'AddInvoiceLine');
 -- A draft may have several lines, a fee beside the credits; each is added once.
 create unique index provider_order_line_once on provider_order (tenant, subject, (instruction ->> 'line'))
 where verb = 'AddInvoiceLine';
@@ -1754,6 +1817,30 @@ end $$;
 create trigger refund_moves before update of status on refund
 for each row when (old.status <> new.status)
 execute function refund_moves();
+
+alter table sales_order add constraint sales_order_states check (status in ('canceled', 'open', 'processing', 'started'));
+
+create function sales_order_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('canceled', 'started'),
+        ('open', 'canceled'),
+        ('open', 'processing'),
+        ('open', 'started'),
+        ('processing', 'canceled'),
+        ('processing', 'open'),
+        ('processing', 'started')
+    ) then
+        raise exception 'sales_order % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'sales_order_moves', table = 'sales_order';
+    end if;
+    return new;
+end $$;
+
+create trigger sales_order_moves before update of status on sales_order
+for each row when (old.status <> new.status)
+execute function sales_order_moves();
 
 alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
 

@@ -25,6 +25,7 @@ from counterfoil.core.books import (
 from counterfoil.core.bought import PendingLine, Purchase
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import ServiceUnit
+from counterfoil.core.ordered import SalesOrder
 from counterfoil.core.orders import Order
 from counterfoil.core.refunded import CreditNote, Refund
 from counterfoil.store.codec import as_type, decode, hints_of, reader, to_json
@@ -47,6 +48,7 @@ TABLES: Final[dict[type, str]] = {
     Purchase: "purchase",
     AutoTopup: "auto_topup",
     PendingLine: "pending_line",
+    SalesOrder: "sales_order",
     Refund: "refund",
     CreditNote: "credit_note",
 }
@@ -353,17 +355,7 @@ def related_invoices(tx: Tx, payment_ids: Iterable[str]) -> list[str]:
 
 def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
     """Give the customer that a subject belongs to, without locking anything."""
-    if noun in (
-        "customer",
-        "wallet",
-        "invoice",
-        "payment",
-        "method",
-        "purchase",
-        "pending_line",
-        "auto_topup",
-        "refund",
-    ):
+    if noun in OWNED:
         column = "id" if noun == "customer" else "customer"
         sql = SQL("select {} as customer from {} where tenant = %(tenant)s and id = %(id)s").format(
             Identifier(column), Identifier(noun)
@@ -376,7 +368,7 @@ def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
 
 OWNED: Final = frozenset(
     {"customer", "wallet", "invoice", "payment", "method", "purchase", "pending_line", "auto_topup", "refund"}
-    | {"credit_note"}
+    | {"credit_note", "sales_order"}
 )
 """Nouns whose table is called as they are and names the customer."""
 PARENTS: Final[dict[str, LiteralString]] = {
@@ -400,7 +392,8 @@ def leg_of_ref(tx: Tx, account: str, refs: Iterable[str]) -> Row | None:
         select l.id, l.payment, p.customer
         from leg l
         join payment p on p.tenant = l.tenant and p.id = l.payment
-        where l.tenant = %(tenant)s and l.account = %(account)s and l.provider_ref = any (%(refs)s)
+        where l.tenant = %(tenant)s and l.account = %(account)s
+            and (l.provider_ref = any (%(refs)s) or l.session_ref = any (%(refs)s))
         limit 1
         """,
         account=account,

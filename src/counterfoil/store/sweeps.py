@@ -55,11 +55,12 @@ def open_legs(tx: Tx, account: str, now: datetime) -> list[Row]:
     """
     return tx.rows(
         """
-        select leg.id, leg.provider_ref from leg
+        select leg.id, coalesce(leg.session_ref, leg.provider_ref) as provider_ref from leg
         left join provider_object o
-            on o.tenant = leg.tenant and o.account = leg.account and o.ref = leg.provider_ref
+            on o.tenant = leg.tenant and o.account = leg.account and o.ref = coalesce(leg.provider_ref, leg.session_ref)
         where leg.tenant = %(tenant)s and leg.account = %(account)s and leg.kind = 'provider'
-            and leg.status in ('processing', 'requires_action') and leg.provider_ref is not null
+            and leg.status in ('processing', 'requires_action')
+            and coalesce(leg.provider_ref, leg.session_ref) is not null
             and (o.applied_at is null
                 or o.applied_at + least((%(now)s - leg.created_at) / %(seldom)s, %(every_max)s) <= %(now)s)
         order by leg.created_at, leg.id

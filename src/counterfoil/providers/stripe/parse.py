@@ -17,6 +17,7 @@ from counterfoil.core.facts import (
     MethodFact,
     Refusal,
     SessionFact,
+    SetupFact,
     UnreadableFact,
 )
 from counterfoil.core.ids import ProviderRef
@@ -27,6 +28,7 @@ INTENT: Final = "payment_intent"
 SESSION: Final = "checkout.session"
 CUSTOMER: Final = "customer"
 METHOD: Final = "payment_method"
+SETUP: Final = "setup_intent"
 
 KNOWN_STATUSES: Final = {status.value: status for status in IntentStatus}
 ACTION_URLS: Final = ("url", "hosted_verification_url", "hosted_instructions_url", "hosted_voucher_url")
@@ -86,6 +88,8 @@ def _parser(doc: Doc, pays: Doc | None) -> Parser:
             return lambda intent: _intent(intent, pays)
         case "checkout.session":
             return lambda session: _session(session, pays)
+        case "setup_intent":
+            return _setup
         case "customer":
             return _customer
         case "payment_method":
@@ -94,7 +98,7 @@ def _parser(doc: Doc, pays: Doc | None) -> Parser:
             raise Unreadable(f"object {str(other)[:40]!r} is not one that is read")
 
 
-def _intent(doc: Doc, pays: Doc | None, session_ref: ProviderRef | None = None) -> IntentFact:
+def _intent(doc: Doc, pays: Doc | None, session: Doc | None = None) -> IntentFact:
     currency = _currency(doc)
     charge = child(doc, "latest_charge")
     last_error = child(doc, "last_payment_error")
@@ -108,13 +112,14 @@ def _intent(doc: Doc, pays: Doc | None, session_ref: ProviderRef | None = None) 
         charge_ref=ref(doc, "latest_charge"),
         charge_fee=_charge_fee(charge),
         refusal=refusal_of(last_error) if last_error else None,
-        action_url=_action_url(child(doc, "next_action")),
+        action_url=_action_url(child(doc, "next_action")) or _page_of(session),
         action=_action(child(doc, "next_action")),
         client_secret=text(doc, "client_secret"),
         pays_provider_invoice=doc.get("invoice") is not None or pays is not None,
         invoice_ref=lenient_ref(doc, "invoice") or (lenient_ref(pays, "invoice") if pays else None),
-        metadata=labels(doc),
-        session_ref=session_ref,
+        metadata={**labels(session or {}), **labels(doc)},
+        session_ref=ref(session, "id") if session else None,
+        session_status=text(session, "status") if session else None,
         means=_means(child(charge, "payment_method_details")),
     )
 
@@ -123,14 +128,36 @@ def _session(doc: Doc, pays: Doc | None) -> Fact:
     session_ref = _required_ref(doc)
     intent = intent_of(doc)
     if intent is not None:
-        return _intent(intent, pays, session_ref)
+        return _intent(intent, pays, doc)
     if ref(doc, "payment_intent") is not None:
         raise Unreadable("payment_intent is not expanded")
+    if child(doc, "setup_intent"):
+        return _setup(child(doc, "setup_intent"), doc)
     return SessionFact(
         ref=session_ref,
         status=text(doc, "status") or "",
         payment_status=text(doc, "payment_status") or "",
         metadata=labels(doc),
+        url=_web_address(text(doc, "url")),
+        amount=money(doc, "amount_total", _currency(doc)) if doc.get("amount_total") is not None else None,
+        customer_ref=ref(doc, "customer"),
+    )
+
+
+def _setup(doc: Doc, session: Doc | None = None) -> SetupFact:
+    last_error, action = child(doc, "last_setup_error"), child(doc, "next_action")
+    return SetupFact(
+        ref=_required_ref(doc),
+        status=text(doc, "status") or "",
+        customer_ref=ref(doc, "customer"),
+        method_ref=ref(doc, "payment_method"),
+        refusal=refusal_of(last_error) if last_error else None,
+        action=_action(action),
+        action_url=_action_url(action) or _page_of(session),
+        client_secret=text(doc, "client_secret"),
+        metadata={**labels(session or {}), **labels(doc)},
+        session_ref=ref(session, "id") if session else None,
+        session_status=text(session, "status") if session else None,
     )
 
 
@@ -193,7 +220,16 @@ def _action_url(action: Doc) -> str | None:
         return None
     details = child(action, kind)
     found = (text(details, name) for name in ACTION_URLS)
-    return next((url for url in found if url and url.startswith(("https://", "http://"))), None)
+    return next((url for url in found if _web_address(url)), None)
+
+
+def _page_of(session: Doc | None) -> str | None:
+    return _web_address(text(session, "url")) if session else None
+
+
+def _web_address(url: str | None) -> str | None:
+    """Give an address that may end up in a link: only one of the web."""
+    return url if url and url.startswith(("https://", "http://")) else None
 
 
 def _action(action: Doc) -> ActionKind | None:

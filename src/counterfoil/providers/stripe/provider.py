@@ -22,11 +22,15 @@ from counterfoil.core.orders import (
     AddInvoiceLine,
     AttachMethod,
     CancelIntent,
+    CancelSetup,
     ConfirmIntent,
+    CreateCheckout,
     CreateCustomer,
     CreateIntent,
     CreateInvoice,
+    CreateSetup,
     DeleteDraft,
+    ExpireCheckout,
     FinalizeInvoice,
     Order,
     PayInvoice,
@@ -55,15 +59,26 @@ from counterfoil.providers.stripe.instructions import (
 from counterfoil.providers.stripe.invoicing import Invoicing
 from counterfoil.providers.stripe.lists import doc_of, listed
 from counterfoil.providers.stripe.outcomes import RESOURCE_MISSING, is_missing, is_not_covered, outcome_of
-from counterfoil.providers.stripe.parse import CUSTOMER, INTENT, METHOD, SESSION, fact_of, intent_of, says_its_invoice
+from counterfoil.providers.stripe.pages import Pages
+from counterfoil.providers.stripe.parse import (
+    CUSTOMER,
+    INTENT,
+    METHOD,
+    SESSION,
+    SETUP,
+    fact_of,
+    intent_of,
+    says_its_invoice,
+)
 
 COLLECTIONS: Final = {
     INTENT: "payment_intents",
     SESSION: "checkout/sessions",
     CUSTOMER: "customers",
     METHOD: "payment_methods",
+    SETUP: "setup_intents",
 }
-EXPANDED: Final = {INTENT: WITH_FEE, SESSION: tuple(f"payment_intent.{field}" for field in WITH_FEE)}
+EXPANDED: Final = {INTENT: WITH_FEE, SESSION: (*(f"payment_intent.{field}" for field in WITH_FEE), SETUP)}
 OF_A_PAYMENT: Final = frozenset({"charge", "refund", "dispute"})
 """Kinds of subject that are looked at through their payment, whose id is then the subject's."""
 
@@ -85,6 +100,7 @@ class StripeProvider:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
         self._invoicing = Invoicing(caller, self._look)
+        self._pages = Pages(caller)
 
     def fetch(self, kind: str, ref: ProviderRef) -> Fact:
         """Give the current object: a payment, hosted checkout, customer or method, or the payment of a charge, refund
@@ -137,6 +153,8 @@ class StripeProvider:
                 return self._invoicing.create(invoice, refs, order.key)
             case AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
                 return self._invoicing.execute(order.instruction, refs, order.key)
+            case CreateCheckout() | ExpireCheckout() | CreateSetup() | CancelSetup():
+                return self._pages.execute(order.instruction, refs, order.key)
             case other:
                 assert_never(other)
 
@@ -164,6 +182,12 @@ class StripeProvider:
                 return self._invoicing.find_line(line)
             case FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
                 return self._invoicing.fetch(order.instruction.ref)
+            case CreateCheckout() | CreateSetup():
+                return self._pages.find(order.instruction, refs)
+            case ExpireCheckout(ref=session_ref):
+                return self.fetch(SESSION, session_ref)
+            case CancelSetup(ref=setup_ref):
+                return self.fetch(SETUP, setup_ref)
             case other:
                 assert_never(other)
 
