@@ -24,6 +24,7 @@ from counterfoil.api.routes import (
     auto_topup,
     collecting,
     customers,
+    documents,
     invoices,
     methods,
     operator,
@@ -43,6 +44,7 @@ from counterfoil.store.database import TRANSIENT, CommitUnknown, DatabaseUnavail
 
 ROUTERS = (
     customers.router,
+    documents.router,
     methods.router,
     wallets.router,
     wallets.lots,

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from counterfoil.api.examples_papers import PAPERS
 from counterfoil.engine.views import money
 
 AT: Final = "2026-06-14T04:04:00.000Z"
@@ -18,7 +19,7 @@ def _credits(quantity: str) -> dict[str, str]:
     return {"quantity": quantity, "unit": "usd-credit"}
 
 
-CUSTOMER: Final = {
+CUSTOMER: Final[dict[str, Any]] = {
     "id": CUSTOMER_ID,
     "object": "customer",
     "external_id": "user-7012",
@@ -26,6 +27,7 @@ CUSTOMER: Final = {
     "email": "dana@example.com",
     "metadata": {},
     "locale": "en",
+    "billing": None,
     "provider_account": f"pacc_{SUFFIX}",
     "provider_ref": "cus_TxUcPNvn8f2S4d",
     "paused": False,
@@ -302,6 +304,7 @@ KEPT: Final = {
     "available": _usd(2500),
 }
 EXAMPLES: Final[dict[str, Any]] = {
+    **PAPERS,
     "Spend": SPEND,
     "Correction": CORRECTION,
     "Hold": HOLD,

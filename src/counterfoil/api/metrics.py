@@ -23,7 +23,7 @@ from counterfoil.store.directory import tenants
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 KEPT_S: Final = 5.0
-QUEUES: Final = ("inbox", "order", "sweep", "upkeep", "revenue", "reconcile")
+QUEUES: Final = ("inbox", "order", "sweep", "upkeep", "revenue", "reconcile", "receipt")
 
 
 class Metrics:

@@ -24,6 +24,7 @@ from counterfoil.api.fields import (
     ShortText,
     Strict,
 )
+from counterfoil.api.parties import Billing
 from counterfoil.api.taxed import Taxed
 from counterfoil.core.agreed import Trigger
 from counterfoil.core.books import GrantSource
@@ -49,6 +50,7 @@ class NewCustomer(Strict):
     email: Email | None = None
     metadata: Metadata = {}
     locale: Locale = "en"
+    billing: Billing | None = None
     provider_ref: ProviderText | None = None
     provider_account: AnyId | None = None
 
@@ -62,6 +64,7 @@ class CustomerChanges(Strict):
     email: Email | None = None
     metadata: Metadata | None = None
     locale: Locale | None = None
+    billing: Billing | None = None
 
 
 class Standing(Strict):

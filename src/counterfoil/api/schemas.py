@@ -39,6 +39,7 @@ class Customer(Answer):
     email: str | None
     metadata: dict[str, str]
     locale: str
+    billing: "Billing | None"
     provider_account: str
     provider_ref: str | None
     paused: bool
@@ -47,6 +48,15 @@ class Customer(Answer):
     deleted_at_provider: bool
     erased_at: Time | None
     created_at: Time
+
+
+class Billing(Answer):
+    """What papers say of a buyer."""
+
+    name: str
+    address: list[str]
+    tax_id: str
+    email: str | None
 
 
 class PaymentMethod(Answer):

@@ -25,9 +25,10 @@ from counterfoil.core.effects import (
 )
 from counterfoil.core.facts import Source
 from counterfoil.core.ids import NewId
-from counterfoil.core.lifecycle import CaseStatus, InboxStatus, OrderStatus
+from counterfoil.core.lifecycle import CaseStatus, InboxStatus, OrderStatus, PaymentStatus
 from counterfoil.core.orders import Order
 from counterfoil.core.watching import WATCH_TIMER
+from counterfoil.engine import papers
 from counterfoil.engine.telling import tell
 from counterfoil.engine.trace import describe
 from counterfoil.store import auto_topups, cases, decisions, inbox, journal, subjects, work
@@ -57,6 +58,7 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
         apply_effect(tx, effect, identity, now, new_id)
     tell(tx, [Told(new_id("event"), each, identity) for each in effects if isinstance(each, Notify)], now, new_id)
     wake_low(tx, {identity: effects}, now, new_id)
+    papers.issue_invoices(tx, effects, now, new_id)
     journal.post(tx, [each.entry for each in effects if isinstance(each, Post)], identity, now)
     decisions.put(tx, stored_form(identity, news_id, decision, customer, now))
     status = InboxStatus.PARKED if isinstance(decision, Park) else InboxStatus.DECIDED
@@ -91,6 +93,8 @@ def follow_change(tx: Tx, after: Subject, now: datetime) -> None:
     """Do what a subject's new state asks for: an order that was queued (again) is due, an answered question is over."""
     if isinstance(after, Order) and after.status is OrderStatus.QUEUED:
         work.enqueue(tx, work.Queue.ORDER, after.id, now)
+    if isinstance(after, Payment) and after.status is PaymentStatus.SUCCEEDED:
+        work.enqueue(tx, work.Queue.RECEIPT, after.id, now)
     if isinstance(after, Case) and after.status is CaseStatus.RESOLVED:
         cases.release_news(tx, after.id)
 

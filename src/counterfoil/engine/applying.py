@@ -23,6 +23,7 @@ from counterfoil.core.effects import (
     effects_of,
 )
 from counterfoil.core.lifecycle import InboxStatus
+from counterfoil.engine import papers
 from counterfoil.engine.answers import answer_of, rests
 from counterfoil.engine.apply import Applied, apply, apply_effect, follow_change, stored_form, wake_low
 from counterfoil.engine.decide import Moment, Ruling
@@ -108,6 +109,7 @@ def _write(tx: Tx, made: Sequence[Writing], moment: Moment) -> None:
     for each in made:
         _write_rest(tx, each, moment)
     wake_low(tx, {each.id: each.effects for each in made}, moment.now, moment.new_id)
+    papers.issue_invoices(tx, chain.from_iterable(each.effects for each in made), moment.now, moment.new_id)
     posts = [(effect.entry, each.id) for each in made for effect in each.effects if isinstance(effect, Post)]
     journal.post_all(tx, posts, moment.now)
     decisions.put_all(tx, [_stored(each, moment) for each in made])

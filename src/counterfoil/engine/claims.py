@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from counterfoil.engine import delivering, dispatch, notices, recognition, reconcile, retention, runs
+from counterfoil.engine import delivering, dispatch, notices, papers, recognition, reconcile, retention, runs
 from counterfoil.engine.house import House
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
@@ -33,6 +33,8 @@ def begin(claim: Claim) -> Phase:
             return retention.Bodies(claim)
         case Queue.REVENUE:
             return recognition.Holds(claim)
+        case Queue.RECEIPT:
+            return papers.Receipt(claim)
         case Queue.DELIVERY:
             return delivering.Take(claim)
         case Queue.RECONCILE:

@@ -12,11 +12,11 @@ from counterfoil.engine.commands import Plan, Result, run
 from counterfoil.engine.decide import Moment
 from counterfoil.engine.load import Scope
 from counterfoil.engine.operations import Asked
-from counterfoil.store import accounts, erasing, outbox, subjects
+from counterfoil.store import accounts, documents, erasing, outbox, subjects
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import Answer, plain
 
-PERSONAL: Final = frozenset({"name", "email", "metadata", "locale"})
+PERSONAL: Final = frozenset({"name", "email", "metadata", "locale", "billing"})
 TOLD: Final = ("name", "email")
 """What of them the provider has a copy of."""
 
@@ -38,6 +38,7 @@ def update_customer(asked: Asked, customer: str, changes: Changes) -> Result:
         changed = {**_person(tx, customer), **changes.fields}
         labels, locale = changed["metadata"] or {}, changed["locale"] or "en"
         accounts.put_person(tx, customer, changed["name"], changed["email"], labels, locale)
+        documents.put_billing(tx, customer, changed["billing"] or {})
 
     def decide(tx: Tx, books: Books | None, moment: Moment) -> Decision:
         if books is None:

@@ -6,7 +6,7 @@ Doors translate to these and back. Amounts come in as minor units, quantities as
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from counterfoil.core import customers, invoicing, launch, wallets
 from counterfoil.core.books import Books, Customer, Grant, Invoice, invoice_of, payment_of
@@ -34,7 +34,7 @@ from counterfoil.engine.commands import Plan, Request, Result, run
 from counterfoil.engine.decide import Moment
 from counterfoil.engine.house import House
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import accounts, numbers, subjects
+from counterfoil.store import accounts, documents, numbers, subjects
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import Answer, plain
 
@@ -83,6 +83,7 @@ class NewCustomer:
     email: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     locale: str = "en"
+    billing: dict[str, Any] | None = None
 
 
 def create_customer(asked: Asked, wanted: NewCustomer) -> Result:
@@ -104,6 +105,7 @@ def create_customer(asked: Asked, wanted: NewCustomer) -> Result:
     def after(tx: Tx, applied: Applied) -> None:
         made = _made(applied, Customer)
         accounts.put_person(tx, made.id, wanted.name, wanted.email, wanted.metadata, wanted.locale)
+        documents.put_billing(tx, _made(applied, Customer).id, wanted.billing or {})
 
     def answer(tx: Tx, applied: Applied) -> Answer:
         made = _made(applied, Customer)

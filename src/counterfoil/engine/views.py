@@ -72,6 +72,7 @@ def customer_view(customer: Customer, person: Row | None) -> View:
         "email": person["email"] if person else None,
         "metadata": person["metadata"] if person else {},
         "locale": person["locale"] if person else "en",
+        "billing": (person["billing"] or None) if person else None,
         "provider_account": customer.account,
         "provider_ref": customer.provider_ref,
         "paused": customer.paused,

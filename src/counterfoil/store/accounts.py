@@ -299,7 +299,7 @@ def person(tx: Tx, customer: str) -> Row | None:
     """Give a customer's personal data, None when there is none or it was erased."""
     return tx.one(
         """
-        select name, email, metadata, locale from customer_person
+        select name, email, metadata, locale, billing from customer_person
         where tenant = %(tenant)s and customer = %(customer)s
         """,
         customer=customer,

@@ -22,13 +22,14 @@ from counterfoil.core import (
     journal,
     money,
     orders,
+    papers,
     refunded,
     tax,
     terms,
 )
 
 PLAIN: Final = frozenset({int, bool, float, NoneType})
-MODULES: Final = (money, tax, terms, dunning_terms, catalogue, facts, orders, refunded, books, journal, effects)
+MODULES: Final = (money, tax, terms, dunning_terms, catalogue, facts, papers, orders, refunded, books, journal, effects)
 
 
 def encode(value: Any) -> Any:

@@ -13,7 +13,7 @@ from counterfoil.store import messages
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import plain
 
-FIELDS: Final[dict[str, Any]] = {"name": None, "email": None, "metadata": {}, "locale": "en"}
+FIELDS: Final[dict[str, Any]] = {"name": None, "email": None, "metadata": {}, "locale": "en", "billing": None}
 """The personal fields of a customer as they are once they are erased."""
 NOTE: Final[dict[str, Any]] = {"note": None}
 """That of a question: what a person wrote about it."""

@@ -62,7 +62,7 @@ def customers(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Row]:
     """Give customers with their personal fields."""
     return tx.rows(
         """
-        select c.*, p.name, p.email, p.metadata, p.locale
+        select c.*, p.name, p.email, p.metadata, p.locale, p.billing
         from customer c
         left join customer_person p on p.tenant = c.tenant and p.customer = c.id
         where c.tenant = %(tenant)s
@@ -82,7 +82,7 @@ def customer(tx: Tx, identity: str) -> Row | None:
     """Give a customer with its personal fields."""
     return tx.one(
         """
-        select c.*, p.name, p.email, p.metadata, p.locale
+        select c.*, p.name, p.email, p.metadata, p.locale, p.billing
         from customer c
         left join customer_person p on p.tenant = c.tenant and p.customer = c.id
         where c.tenant = %(tenant)s and c.id = %(id)s

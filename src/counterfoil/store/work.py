@@ -16,6 +16,7 @@ class Queue(StrEnum):
     SWEEP = "sweep"
     UPKEEP = "upkeep"
     REVENUE = "revenue"
+    RECEIPT = "receipt"
     DELIVERY = "delivery"
     RECONCILE = "reconcile"
 

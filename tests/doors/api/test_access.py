@@ -23,6 +23,8 @@ MATRIX = {
         *("list_cases", "get_case", "get_explanation", "get_grant", "get_balance", "list_statement"),
         *("list_spends", "get_spend", "list_holds", "get_hold", "list_packs", "list_versions"),
         *("get_auto_topup", "get_collection_policy"),
+        *("list_documents", "get_document", "get_document_pdf", "get_invoice_pdf", "get_receipt_pdf"),
+        *("get_seller", "list_number_series"),
         *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
     },
     "write": {
@@ -37,7 +39,14 @@ MATRIX = {
     },
     "spend": {"create_spends", "create_holds", "settle_hold", "release_hold"},
     "fix": {"resolve_case"},
-    "admin": {"create_unit", "advance_clock", "declare_packs", "declare_collection_policy"},
+    "admin": {
+        "set_seller",
+        "set_number_series",
+        "create_unit",
+        "advance_clock",
+        "declare_packs",
+        "declare_collection_policy",
+    },
 }
 DOCUMENT = build(without_house())
 ROUTES = [

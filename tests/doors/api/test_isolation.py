@@ -88,6 +88,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "holds": [hold],
         "pending-lines": [line],
         "cases": [case],
+        "documents": [each["id"] for each in api.get("/v1/documents").json()["data"]],
         "explain": everything,
     }
 

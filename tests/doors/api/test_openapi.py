@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from counterfoil.api import schemas, schemas_collecting, schemas_spending
+from counterfoil.api import schemas, schemas_collecting, schemas_papers, schemas_spending
 from counterfoil.api.app import ROUTERS, without_house
 from counterfoil.api.examples import EXAMPLES
 from counterfoil.api.openapi import build, document, operations
@@ -72,10 +72,12 @@ def examples_of(schema: dict[str, Any]) -> bool:
     return any(each.get("examples") or not each.get("properties") for each in named)
 
 
+ROOMS = (schemas, schemas_spending, schemas_collecting, schemas_papers)
+
+
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_every_example_fits_its_schema(name: str) -> None:
-    rooms = (schemas, schemas_spending, schemas_collecting)
-    model: type[BaseModel] = next(getattr(each, name) for each in rooms if hasattr(each, name))
+    model: type[BaseModel] = next(found for room in ROOMS if (found := getattr(room, name, None)))
 
     model.model_validate(EXAMPLES[name], strict=True)
 

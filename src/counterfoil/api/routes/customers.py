@@ -41,6 +41,7 @@ async def create_customer(body: NewCustomer, command: Commanding) -> Response:
         email=body.email,
         metadata=dict(body.metadata),
         locale=body.locale,
+        billing=body.billing.model_dump() if body.billing else None,
     )
     return await commanded(command, lambda asked: operations.create_customer(asked, wanted))
 
@@ -72,7 +73,7 @@ def get_customer(identity: CustomerPath, call: Asking) -> Response:
 )
 async def update_customer(identity: CustomerPath, body: CustomerChanges, command: Commanding) -> Response:
     """Changes name, e-mail and metadata; the provider's copy of name and e-mail follows. What is left out stays."""
-    changes = changing.Changes({name: getattr(body, name) for name in body.model_fields_set})
+    changes = changing.Changes(body.model_dump(include=body.model_fields_set))
 
     def act(asked: operations.Asked) -> Result:
         return changing.update_customer(asked, customer_id(command.call, identity), changes)
