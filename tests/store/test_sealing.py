@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from counterfoil.engine import rotation, setup
+from counterfoil.engine import hooks, rotation, setup
 from counterfoil.engine.house import House
 from counterfoil.engine.rotation import Progress
 from counterfoil.store import accounts, sealing
@@ -21,6 +21,7 @@ NEW = "a-new-master-key-of-tests"
 @pytest.fixture
 def world(database: str) -> Iterator[World]:
     with house_with_sandbox(database) as world:
+        hooks.create(world.house, world.tenant.id, hooks.Wish(url="https://host.test/hooks"))
         yield world
 
 
@@ -37,6 +38,7 @@ def another(world: World, name: str = "other") -> str:
     tenant = setup.ensure_tenant(world.house, name, "test")
     setup.connect(world.house, tenant.id, setup.Connection(f"sk_test_{name}", (f"whsec_{name}",), slug=name))
     setup.create_key(world.house, tenant, ("read",))
+    hooks.create(world.house, tenant.id, hooks.Wish(url="https://host.test/hooks"))
     return tenant.id
 
 
@@ -55,7 +57,7 @@ def test_after_a_rotation_the_new_key_alone_opens_everything(world: World) -> No
     rotated = rotation.rotate(with_keys(world, f"{NEW},{OLD}"), quiet)
 
     only_new = with_keys(world, NEW)
-    assert rotated.resealed == len(boxes(world)) == 6
+    assert rotated.resealed == len(boxes(world)) == 8
     assert rotated.retired == (SecretBox(OLD).name,)
     assert {each[:9] for each in boxes(world)} == {SecretBox(NEW).head}
     assert only_new.account(world.tenant.id, world.account.id).secret_key == STRIPE_KEY
@@ -90,7 +92,7 @@ def test_a_rotation_that_was_stopped_goes_on_where_it_stood(world: World) -> Non
 
     def stop(progress: Progress) -> None:
         seen.append(progress)
-        if progress.done >= 6:
+        if progress.done >= 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -101,7 +103,7 @@ def test_a_rotation_that_was_stopped_goes_on_where_it_stood(world: World) -> Non
 
     rotated = rotation.rotate(both, quiet)
 
-    assert (seen[0], rotated.resealed) == (Progress(0, 12), 6)
+    assert (seen[0], rotated.resealed) == (Progress(0, 16), 8)
     check(with_keys(world, NEW))
 
 

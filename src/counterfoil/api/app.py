@@ -25,6 +25,7 @@ from counterfoil.api.routes import (
     collecting,
     customers,
     documents,
+    hooks,
     invoices,
     methods,
     operator,
@@ -59,6 +60,8 @@ ROUTERS = (
     auto_topup.router,
     purchases.lines,
     road.router,
+    hooks.router,
+    hooks.sent,
     operator.router,
 )
 

@@ -367,6 +367,22 @@ WEBHOOKS: Final = Section(
             retryable=True,
         ),
         Entry("webhook_not_an_event", "The body is signed but is not an event.", "Send the provider's events only."),
+        Entry(
+            "webhook_url_refused",
+            "Nothing is sent to this address: it is not https, not public, or not written as an address should be.",
+            "Give a public https address on port 443 or 8443. In test mode, `COUNTERFOIL_WEBHOOKS_TO_LOOPBACK=true` "
+            "allows `http://localhost` with any port.",
+        ),
+        Entry(
+            "webhook_endpoints_full",
+            "There are 50 webhook endpoints already.",
+            "Delete one that is not needed, or let one application tell the others.",
+        ),
+        Entry(
+            "webhook_endpoint_off",
+            "The webhook endpoint is paused or disabled, so nothing is sent to it.",
+            "Set its `status` to `active` first.",
+        ),
         Entry("webhook_refused", "The webhook was not accepted.", "See `detail`."),
     ),
 )

@@ -19,6 +19,7 @@ Status = Annotated[
     str | None, Query(max_length=200, description="Only those in one of these statuses, comma-separated.")
 ]
 Words = Annotated[str | None, Query(max_length=500, description="Only these, comma-separated.")]
+Subject = Annotated[str | None, Query(max_length=300, description="Only those about this object.")]
 CustomerFilter = Annotated[
     str | None,
     Query(alias="customer", max_length=300, description="Only those of this customer: an id or `ext:<your id>`."),

@@ -38,9 +38,16 @@ MethodPath = Annotated[str, path_of("payment method", "pmeth_01h455vb4pex5vsknk0
 DecisionPath = Annotated[str, path_of("decision", "dec_01h455vb4pex5vsknk084sn02q")]
 NoticePath = Annotated[str, path_of("provider event", "pevt_01h455vb4pex5vsknk084sn02q")]
 CasePath = Annotated[str, path_of("case", "case_01h455vb4pex5vsknk084sn02q")]
+EndpointPath = Annotated[str, path_of("webhook endpoint", "whep_01h455vb4pex5vsknk084sn02q")]
+DeliveryPath = Annotated[str, path_of("delivery", "dlvr_01h455vb4pex5vsknk084sn02q")]
 AnyPath = Annotated[str, path_of("object", "inv_01h455vb4pex5vsknk084sn02q")]
 
-WORDS: Final = {"pending_line": "pending line", "method": "payment method", "inbox": "provider event"}
+WORDS: Final = {
+    "pending_line": "pending line",
+    "method": "payment method",
+    "inbox": "provider event",
+    "endpoint": "webhook endpoint",
+}
 
 
 def checked(noun: str, text: str, param: str | None = None) -> str:

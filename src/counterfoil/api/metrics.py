@@ -23,7 +23,7 @@ from counterfoil.store.directory import tenants
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 KEPT_S: Final = 5.0
-QUEUES: Final = ("inbox", "order", "sweep", "upkeep", "revenue", "reconcile", "receipt")
+QUEUES: Final = ("inbox", "order", "sweep", "upkeep", "revenue", "reconcile", "receipt", "delivery")
 
 
 class Metrics:
@@ -97,6 +97,7 @@ class Road(Collector):
         decisions: Counter[tuple[str, str]] = Counter()
         cases: Counter[str] = Counter()
         orders: Counter[str] = Counter()
+        hooks: Counter[str] = Counter()
         kept = Kept()
         with self._house.database.owner("") as tx:
             ids = [each.id for each in tenants(tx)]
@@ -105,6 +106,7 @@ class Road(Collector):
                 decisions.update(gauges.decisions(tx))
                 cases.update(gauges.open_cases(tx))
                 orders.update(gauges.open_orders(tx))
+                hooks.update(gauges.hooks(tx))
                 kept.add(gauges.kept(tx))
         yield from self._queues()
         yield _family("counterfoil_decisions", "Decisions stored.", ("outcome", "reason"), decisions)
@@ -113,6 +115,18 @@ class Road(Collector):
         )
         open_orders = {(status,): orders[status] for status in ("queued", "sent", "unknown")}
         yield _family("counterfoil_orders_open", "Orders whose end is not known.", ("status",), open_orders)
+        yield _family(
+            "counterfoil_deliveries_open",
+            "Webhooks to host applications that were not taken yet, or given up.",
+            ("status",),
+            {(status,): hooks[status] for status in ("pending", "failed")},
+        )
+        yield _family(
+            "counterfoil_webhook_endpoints",
+            "Endpoints of host applications: those that fail, and those that were switched off.",
+            ("state",),
+            {(state,): hooks[state] for state in ("failing", "disabled")},
+        )
         yield from kept.families(self._house.clock.now())
 
     def _queues(self) -> Iterator[Metric]:

@@ -67,6 +67,8 @@ TAGS: Final = (
     ("Provider events", "What the provider sent, and what was decided about it."),
     ("Decisions", "Every decision with its reason, those without an effect too."),
     ("Events", "What happened here, in order, to be pulled."),
+    ("Webhook endpoints", "Where your applications are told of events."),
+    ("Deliveries", "What they were told, try by try, and sending it again."),
     ("Cases", "Questions for a person."),
     ("Explain", "Why a number is what it is."),
     ("Test mode", "Moves time."),

@@ -408,10 +408,11 @@ class Event(Answer):
     id: str
     object: Literal["event"]
     kind: str
-    customer: str
+    customer: str | None
     sequence: int
     subject: str
     data: dict[str, Any]
+    decision: str
     created_at: Time
 
 

@@ -68,6 +68,7 @@ def house_on(entry: Entry, settings: "Settings", dsn: str, pool_size: int = 10) 
         keep_bodies=timedelta(days=settings.keep_bodies_days),
         keep_keys=timedelta(days=settings.keep_keys_days),
         allow_clock=not settings.is_live,
+        webhooks_to_loopback=settings.webhooks_to_loopback,
     )
     plan = Plan(dsn, master_key(entry, settings), engine, pool_size, settings.clock)
     built = entry.rooms.build(plan)

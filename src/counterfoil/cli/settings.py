@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     lease_s: float = Field(60.0, gt=0)
     sweep_every_s: float = Field(300.0, gt=0)
     upkeep_every_s: float = Field(3600.0, gt=0)
+    webhooks_to_loopback: bool = False
     keep_bodies_days: float = Field(90.0, gt=0, le=36_500)
     keep_keys_days: float = Field(30.0, ge=1, le=36_500)
 

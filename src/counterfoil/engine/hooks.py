@@ -145,17 +145,18 @@ def _resume(tx: Tx, house: House, identity: str) -> None:
     work.enqueue_all(tx, work.Queue.DELIVERY, [(each, now) for each in deliveries.pending(tx, identity)])
 
 
-def delete(house: House, tenant: str, identity: str) -> bool:
-    """Take an endpoint away, and its secrets. What it was told of stays on record. False when there is none."""
+def delete(house: House, tenant: str, identity: str) -> View | None:
+    """Take an endpoint away, and its secrets. What it was told of stays on record. None when there is none."""
 
-    def work_on(tx: Tx) -> bool:
+    def work_on(tx: Tx) -> View | None:
         hooks.lock(tx)
         held = _held(tx, identity)
         if held is None:
-            return False
-        hooks.save(tx, replace(held, status=EndpointStatus.DELETED, why=None, failing_since=None))
+            return None
+        gone = replace(held, status=EndpointStatus.DELETED, why=None, failing_since=None)
+        hooks.save(tx, gone)
         hooks.drop_secrets(tx, identity)
-        return True
+        return _view(tx, house, gone)
 
     return house.transact(tenant, work_on)
 

@@ -58,8 +58,9 @@ class Bodies:
         erased = retention.drop_bodies_of_erased(tx, PAGE)
         before = house.clock.now() - house.settings.keep_bodies
         page = retention.drop_bodies(tx, self.after, before, PAGE)
-        dropped = Dropped(self.dropped.bodies + erased + page.dropped, self.dropped.keys)
-        if page.last or erased == PAGE:
+        sent = retention.drop_sent(tx, before, PAGE)
+        dropped = Dropped(self.dropped.bodies + erased + sent + page.dropped, self.dropped.keys)
+        if page.last or PAGE in (erased, sent):
             return Bodies(self.claim, page.last or self.after, dropped)
         return Keys(self.claim, dropped=dropped)
 

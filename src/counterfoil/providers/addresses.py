@@ -29,6 +29,7 @@ GLOBAL_V6: Final = ipaddress.ip_network("2000::/3")
 SPECIAL: Final = tuple(
     ipaddress.ip_network(each)
     for each in (
+        "192.0.0.0/24",  # protocols, and what Oracle tells its machines
         "192.88.99.0/24",  # relays of 6to4
         "168.63.129.16/32",  # what Azure tells its machines is at a public address
         "2001::/23",  # Teredo, ORCHID and other protocols
@@ -67,7 +68,7 @@ def target_of(url: str, *, may_stay_here: bool = False) -> Target:
         raise AddressRefused("the address has to begin with https:// and name a host")
     if "@" in parts.netloc or parts.fragment:
         raise AddressRefused("the address may hold no user, no password and no fragment")
-    target = Target(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80))
+    target = Target(parts.scheme, parts.hostname, (443 if parts.scheme == "https" else 80) if port is None else port)
     _check(target, may_stay_here=may_stay_here)
     return target
 

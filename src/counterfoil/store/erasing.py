@@ -25,12 +25,29 @@ def erase_customer(tx: Tx, customer: Customer, now: datetime) -> None:
     Doing it again erases what came in since.
     """
     tx.run("delete from customer_person where tenant = %(tenant)s and customer = %(id)s", id=customer.id)
+    _drop_what_was_sent(tx, customer)
     news = _news_about(tx, customer)
     _drop_bodies(tx, customer, news)
     messages.erase_of(tx, customer.id)
     _blank_answers(tx, news, now)
     tx.run(
         "update review_case set note = null where tenant = %(tenant)s and customer = %(id)s and note is not null",
+        id=customer.id,
+    )
+
+
+def _drop_what_was_sent(tx: Tx, customer: Customer) -> None:
+    """Drop what host applications were sent about the customer, and what they answered."""
+    tx.run("delete from delivery_body where tenant = %(tenant)s and customer = %(id)s", id=customer.id)
+    tx.run(
+        """
+        update delivery_try set reply = null
+        where tenant = %(tenant)s and reply is not null and delivery in (
+            select d.id from event e
+            join delivery d on d.tenant = e.tenant and d.event = e.id
+            where e.tenant = %(tenant)s and e.customer = %(id)s
+        )
+        """,
         id=customer.id,
     )
 

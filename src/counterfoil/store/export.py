@@ -53,5 +53,7 @@ SUBJECTS: Final[tuple[LiteralString, ...]] = (
     "i.subject_kind, i.subject_ref, i.customer, i.occurred_at, i.received_at, i.deliveries, i.waiting_for from inbox i "
     "where tenant = %(tenant)s order by id",
     "select 'decision' as kind, d.* from decision d where tenant = %(tenant)s order by id",
+    "select 'webhook_endpoint' as kind, h.* from hook_endpoint h where tenant = %(tenant)s order by id",
+    "select 'delivery' as kind, d.* from delivery d where tenant = %(tenant)s order by id",
     "select 'case' as kind, c.* from review_case c where tenant = %(tenant)s order by id",
 )

@@ -41,6 +41,23 @@ def open_orders(tx: Tx) -> dict[str, int]:
     return {row["status"]: row["n"] for row in rows}
 
 
+def hooks(tx: Tx) -> dict[str, int]:
+    """Count a tenant's deliveries that are pending or failed, and its endpoints that are failing or disabled."""
+    row = tx.one(
+        """
+        select
+            (select count(*) from delivery where tenant = %(tenant)s and status = 'pending') as pending,
+            (select count(*) from delivery where tenant = %(tenant)s and status = 'failed') as failed,
+            count(*) filter (where status = 'active' and failing_since is not null) as failing,
+            count(*) filter (where status = 'disabled') as disabled
+        from hook_endpoint
+        where tenant = %(tenant)s
+        """
+    )
+    assert row is not None
+    return {name: int(n) for name, n in row.items()}
+
+
 def kept(tx: Tx) -> Row:
     """Give when a tenant's oldest raw body came, and what retention has dropped and when it last ran."""
     row = tx.one(

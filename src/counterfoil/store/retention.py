@@ -130,6 +130,36 @@ def drop_bodies_of_erased(tx: Tx, limit: int) -> int:
     return _drop_bodies(tx, [row["inbox"] for row in rows])
 
 
+def drop_sent(tx: Tx, before: datetime, limit: int) -> int:
+    """Drop one page of what was sent to host applications, and of what they answered, before a time.
+
+    What is still to be sent is kept; one that is asked for again later is written anew.
+    """
+    rows = tx.rows(
+        """
+        delete from delivery_body
+        where tenant = %(tenant)s and delivery in (
+            select b.delivery from delivery_body b
+            join delivery d on d.tenant = b.tenant and d.id = b.delivery
+            where b.tenant = %(tenant)s and d.status <> 'pending' and d.created_at < %(before)s
+            order by b.delivery
+            limit %(limit)s
+        )
+        returning delivery
+        """,
+        before=before,
+        limit=limit,
+    )
+    tx.run(
+        """
+        update delivery_try set reply = null
+        where tenant = %(tenant)s and delivery = any (%(ids)s) and reply is not null
+        """,
+        ids=[row["delivery"] for row in rows],
+    )
+    return len(rows)
+
+
 def note(tx: Tx, ran_at: datetime, bodies: int, keys: int) -> None:
     """Add what a run dropped to what was dropped before."""
     tx.run(

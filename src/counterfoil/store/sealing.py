@@ -16,6 +16,7 @@ SEALED: Final[tuple[tuple[LiteralString, LiteralString, LiteralString], ...]] = 
     ("provider_account", "id", "secret_box"),
     ("webhook_endpoint", "slug", "secrets_box"),
     ("tenant_secret", "name", "box"),
+    ("hook_secret", "id", "box"),
 )
 """Every sealed column: its table, what tells a tenant's rows apart, and the column."""
 

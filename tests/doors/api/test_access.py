@@ -17,6 +17,7 @@ from houses import World
 MATRIX = {
     "read": {
         *("list_customers", "get_customer", "get_customer_state", "get_customer_timeline"),
+        *("get_customer_activity", "list_endpoints", "get_endpoint", "list_deliveries", "get_delivery"),
         *("list_payment_methods", "get_payment_method", "list_wallets", "get_wallet", "list_grants", "list_units"),
         *("list_invoices", "get_invoice", "list_payments", "get_payment"),
         *("list_provider_events", "get_provider_event", "list_decisions", "get_decision", "list_events"),
@@ -36,16 +37,14 @@ MATRIX = {
         *("create_purchase", "authorize_purchase", "settle_purchase", "cancel_purchase", "void_purchase"),
         *("set_auto_topup", "stop_auto_topup", "write_off_invoice", "record_payment"),
         *("create_pending_line", "cancel_pending_line"),
+        "replay_delivery",
     },
     "spend": {"create_spends", "create_holds", "settle_hold", "release_hold"},
     "fix": {"resolve_case"},
     "admin": {
-        "set_seller",
-        "set_number_series",
-        "create_unit",
-        "advance_clock",
-        "declare_packs",
-        "declare_collection_policy",
+        *("create_unit", "advance_clock", "declare_packs", "declare_collection_policy"),
+        *("create_endpoint", "update_endpoint", "delete_endpoint", "rotate_endpoint_secret", "try_endpoint"),
+        *("set_seller", "set_number_series"),
     },
 }
 DOCUMENT = build(without_house())

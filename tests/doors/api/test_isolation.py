@@ -30,6 +30,7 @@ FITTING: dict[str, Any] = {
     "/v1/customers/{id}/standing": {"email_verified": True},
     "/v1/invoices/{id}": {"description": "mine now"},
     "/v1/cases/{id}/resolve": {"resolution": "handled", "note": "mine now"},
+    "/v1/webhook-endpoints/{id}": {"url": "https://mine.test/now"},
     "/v1/wallets/{id}": {"overdraft": "debt"},
     "/v1/wallets/{id}/auto-topup": TOPUP,
     "/v1/holds/{id}/settle": {"amount": "1"},
@@ -61,6 +62,9 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     purchase = api.post("/v1/purchases", bought).json()["id"]
     spend = api.made("/v1/spends", {"wallet": wallet, "amount": "1"})["id"]
     hold = api.made("/v1/holds", {"wallet": wallet, "amount": "1"})["id"]
+    endpoint = api.made("/v1/webhook-endpoints", {"url": "https://host.test/hooks"})["id"]
+    api.made(f"/v1/webhook-endpoints/{endpoint}/test")
+    delivery = api.get("/v1/deliveries").json()["data"][0]["id"]
     everything = [
         dana,
         wallet,
@@ -89,6 +93,8 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "pending-lines": [line],
         "cases": [case],
         "documents": [each["id"] for each in api.get("/v1/documents").json()["data"]],
+        "webhook-endpoints": [endpoint],
+        "deliveries": [delivery],
         "explain": everything,
     }
 
@@ -172,6 +178,8 @@ def test_lists_hold_ones_own_things_alone(theirs: dict[str, list[str]], world: W
         "pending-lines",
         "cases",
         "provider-events",
+        "webhook-endpoints",
+        "deliveries",
     ):
         assert stranger.get(f"/v1/{noun}").json()["data"] == [], noun
     customers = {each["customer"] for each in stranger.get("/v1/events").json()["data"]}

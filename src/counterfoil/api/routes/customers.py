@@ -3,18 +3,18 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from counterfoil.api import schemas
+from counterfoil.api import schemas, schemas_hooks
 from counterfoil.api.call import Asking, Call, Commanding
 from counterfoil.api.commanding import Act, commanded
 from counterfoil.api.door import Door, declare, json_response
-from counterfoil.api.filters import Before, Since
+from counterfoil.api.filters import Before, Since, Subject, Words
 from counterfoil.api.ids import CustomerPath, checked, customer_id
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import not_found
 from counterfoil.api.requests import CustomerChanges, NewCustomer, NoFields, Standing
 from counterfoil.api.schemas_collecting import CustomerState
 from counterfoil.engine import customers as changing
-from counterfoil.engine import looks, operations
+from counterfoil.engine import hooks, looks, operations
 from counterfoil.engine.commands import Result
 from counterfoil.engine.looks import look
 from counterfoil.store.pages import Filter
@@ -147,6 +147,29 @@ def get_customer_state(identity: CustomerPath, call: Asking) -> Response:
     if found is None:
         raise not_found("customer", identity)
     return json_response(found)
+
+
+@router.get(
+    "/{id}/activity",
+    summary="List what was done for a customer, and who was told",
+    response_model=schemas.List[schemas_hooks.Activity],
+    openapi_extra=declare("read", 404),
+)
+def get_customer_activity(
+    identity: CustomerPath, call: Asking, paging: Paged, kind: Words = None, subject: Subject = None
+) -> Response:
+    """Lists every side effect once, the newest first: what, when, why, who caused it, and how many were told."""
+    customer = customer_id(call, identity)
+    page = paging.page("event")
+    wanted = Filter(kinds=tuple(kind.split(",")) if kind else None, parent=subject)
+    rows = look(
+        call.house,
+        call.tenant,
+        lambda tx: hooks.activity(tx, customer, page, wanted) if looks.customer(tx, customer) else None,
+    )
+    if rows is None:
+        raise not_found("customer", identity)
+    return json_response(listed(rows, paging.limit))
 
 
 @router.get(

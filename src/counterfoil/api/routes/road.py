@@ -9,7 +9,7 @@ from counterfoil.api import schemas
 from counterfoil.api.call import Asking, Commanding
 from counterfoil.api.commanding import commanded
 from counterfoil.api.door import Door, declare, json_response
-from counterfoil.api.filters import CustomerFilter, Status, Words, words
+from counterfoil.api.filters import CustomerFilter, Status, Subject, Words, words
 from counterfoil.api.ids import CasePath, DecisionPath, NoticePath, checked, customer_filter
 from counterfoil.api.paging import LIMIT, LIMIT_MAX, Paged, listed, read_cursor, write_cursor
 from counterfoil.api.problems import Problem, not_found
@@ -29,8 +29,6 @@ from counterfoil.store.database import Tx
 from counterfoil.store.pages import Filter
 
 router = APIRouter(prefix="/v1", route_class=Door)
-
-Subject = Annotated[str | None, Query(max_length=300, description="Only those about this object.")]
 
 
 @router.get(
