@@ -31,6 +31,7 @@ from counterfoil.client.errors import (
 from counterfoil.client.exchange import Patience
 from counterfoil.client.values import Balance, CustomerState, Draw, Hold, Method, Purchase, Spent, Wallet
 from counterfoil.client.verbs import SpendRequest, SpendResult
+from counterfoil.client.webhooks import WebhookEvent, WebhookRefused, verify_webhook
 
 __all__ = [
     "AsyncBilling",
@@ -65,4 +66,7 @@ __all__ = [
     "Wallet",
     "WalletInDebt",
     "WalletNotActive",
+    "WebhookEvent",
+    "WebhookRefused",
+    "verify_webhook",
 ]

@@ -16,9 +16,11 @@ TROUBLES: Final = ("lost", "unanswered", "twice", "broken", "busy")
 
 @dataclass(slots=True)
 class Host:
-    """Takes parcels. `strike` says what goes wrong with the next one, None for nothing."""
+    """Takes parcels. `strike` says what goes wrong with the next one, None for nothing; `answer` answers in its place,
+    unless it gives None."""
 
     strike: Callable[[], str | None] = lambda: None
+    answer: Callable[[Parcel], TryResult | None] = lambda parcel: None
     parcels: list[Parcel] = field(default_factory=list)
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Every event that it was told of, by `webhook-id`: what comes again changes nothing."""
@@ -26,6 +28,9 @@ class Host:
 
     def post(self, parcel: Parcel) -> TryResult:
         """Take a parcel, or not."""
+        answered = self.answer(parcel)
+        if answered is not None:
+            return answered
         trouble = self.strike()
         if trouble == "lost":
             return Unanswered("connection_failed", 3, is_sent=False)
