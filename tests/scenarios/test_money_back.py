@@ -106,7 +106,7 @@ def test_a_lost_dispute_takes_the_credits_back_and_its_fee_is_ours(stage: Stage)
     stage.rest()
 
     assert left(shop) == 0
-    assert ("refund_due", "disputed", 5000) in moved(shop)
+    assert ("deferred_revenue", "disputed", 5000) in moved(shop)
     assert any(debit == "provider_fees" for debit, _, _ in moved(shop))
     assert shop.at_rest()
 

@@ -29,8 +29,10 @@ from counterfoil.core.facts import (
     MethodFact,
     MissingFact,
     MoneyBackFact,
+    MovementFact,
     Notice,
     Outcome,
+    PayoutFact,
     ProviderInvoiceFact,
     RefundFact,
     Refusal,
@@ -92,7 +94,8 @@ PAID = st.lists(st.builds(InvoicePaymentFact, WORDS, WORDS, WHOLE, st.none() | I
 MOVES = st.builds(BalanceMoveFact, WORDS, WORDS, WHOLE, WORDS, MAYBE)
 GIVEN = st.builds(RefundFact, WORDS, WORDS, WHOLE, WORDS)
 TAKEN = st.lists(st.builds(DisputeMoveFact, WORDS, WHOLE, WHOLE, WORDS), max_size=2).map(tuple)
-FOUGHT = st.builds(DisputeFact, WORDS, WORDS, WHOLE, WORDS, TAKEN)
+FOUGHT = st.builds(DisputeFact, WORDS, WORDS, WHOLE, WORDS, TAKEN, WORDS, st.none() | TIMES)
+MOVEMENTS = st.builds(MovementFact, WORDS, WORDS, WHOLE, WHOLE, WORDS, TIMES, TIMES, MAYBE, MAYBE, st.none() | MONEY)
 FACTS: st.SearchStrategy[Fact] = st.one_of(
     INTENTS,
     st.builds(SessionFact, WORDS, WORDS, WORDS),
@@ -105,6 +108,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(
         MoneyBackFact, WORDS, WORDS, st.lists(GIVEN, max_size=2).map(tuple), st.lists(FOUGHT, max_size=2).map(tuple)
     ),
+    st.builds(PayoutFact, WORDS, WORDS, WHOLE, WORDS, st.booleans(), TIMES, st.none() | TIMES, MAYBE),
     st.builds(ChangedFact, WORDS),
     st.builds(MissingFact, WORDS),
     st.builds(UnreadableFact, WORDS, WORDS),
@@ -137,13 +141,13 @@ def through_json(value: Any) -> Any:
     return decode(json.loads(to_json(value)))
 
 
-@given(st.one_of(FACTS, OUTCOMES, INSTRUCTIONS, NOTICES))
+@given(st.one_of(FACTS, OUTCOMES, INSTRUCTIONS, NOTICES, MOVEMENTS))
 def test_what_is_stored_comes_back(value: Any) -> None:
     assert through_json(value) == value
 
 
 def test_every_member_of_the_stored_unions_is_among_the_examples() -> None:
-    money = (RefundFact, DisputeFact, DisputeMoveFact, BalanceMoveFact)
+    money = (RefundFact, DisputeFact, DisputeMoveFact, BalanceMoveFact, MovementFact)
     parts = (Refusal, ChargeFee, InvoiceLineFact, InvoicePaymentFact, *money)
     made: list[type] = [*get_args(Fact), *get_args(Outcome), *get_args(Instruction), Notice, *parts]
 

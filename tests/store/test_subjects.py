@@ -21,14 +21,17 @@ from counterfoil.core.books import (
     Subject,
 )
 from counterfoil.core.bought import PendingLine
+from counterfoil.core.contested import Dispute
 from counterfoil.core.ids import (
     AutoTopupId,
     CaseId,
     CreditNoteId,
+    DisputeId,
     HoldId,
     LegId,
     OrderId,
     PaymentId,
+    PayoutId,
     PendingLineId,
     ProviderRef,
     RefundId,
@@ -38,6 +41,7 @@ from counterfoil.core.ids import (
 from counterfoil.core.lifecycle import (
     AutoTopupStatus,
     CaseStatus,
+    DisputeStatus,
     HoldStatus,
     InvoiceStatus,
     LegStatus,
@@ -51,8 +55,9 @@ from counterfoil.core.lifecycle import (
 from counterfoil.core.money import Money
 from counterfoil.core.ordered import Collect, SalesOrder
 from counterfoil.core.orders import CancelIntent, ConfirmIntent, CreateIntent, Order
+from counterfoil.core.paid_out import Payout
 from counterfoil.core.refunded import CreditNote, Destination, GivenBack, LineBack, LotBack, MadeBy, Refund
-from counterfoil.store import auto_topups, purchases, refunds, sales_orders, subjects
+from counterfoil.store import auto_topups, disputes, payouts, purchases, refunds, sales_orders, subjects
 from counterfoil.store.database import Database
 from counterfoil.store.subjects import TABLES, SubjectMoved
 from store.road import TENANT
@@ -145,6 +150,25 @@ NOTE = CreditNote(
     lines=(LineBack(line(1).id, 400, 100),),
     reduced_minor=500,
 )
+CONTESTED = Dispute(
+    id=DisputeId(typeid("dspt", 1)),
+    customer=CUSTOMER,
+    account=ACCOUNT,
+    payment=PAYMENT.id,
+    leg=CARD_LEG.id,
+    provider_ref=ProviderRef("du_1"),
+    provider_status="needs_response",
+    status=DisputeStatus.OPEN,
+    amount_minor=7_000,
+    currency="USD",
+    opened_at=NOW,
+    withdrawn_minor=7_000,
+    fee_minor=1_500,
+    evidence_due_at=NOW + timedelta(days=9),
+)
+PAYOUT = Payout(
+    PayoutId(typeid("pout", 1)), ACCOUNT, ProviderRef("po_1"), "paid", 5_000, "USD", True, NOW, bank_minor=5_000
+)
 EVERYTHING: tuple[Subject, ...] = (
     customer(),
     SOLD,
@@ -161,6 +185,8 @@ EVERYTHING: tuple[Subject, ...] = (
     HOLD,
     REFUND,
     NOTE,
+    CONTESTED,
+    PAYOUT,
     ORDER,
     CASE,
     WAITING,
@@ -201,6 +227,8 @@ def loaded(house: Database) -> dict[type, Any]:
             *subjects.orders(tx, legs),
             *refunds.of(tx, legs),
             *refunds.notes_of(tx, [invoice().id]),
+            *disputes.of_payments(tx, [PAYMENT.id]),
+            payouts.held(tx, ACCOUNT, PAYOUT.provider_ref),
         ]
     return {type(each): each for each in found}
 

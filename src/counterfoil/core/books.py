@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from counterfoil.core.agreed import AutoTopup
 from counterfoil.core.bought import Collector, PendingLine, Purchase
+from counterfoil.core.contested import Dispute
 from counterfoil.core.facts import ActionKind
 from counterfoil.core.ids import (
     AccountId,
@@ -37,6 +38,7 @@ from counterfoil.core.lifecycle import (
 from counterfoil.core.money import Money
 from counterfoil.core.ordered import SalesOrder
 from counterfoil.core.orders import Order
+from counterfoil.core.paid_out import Payout
 from counterfoil.core.promises import FREE_SOURCES as FREE_SOURCES
 from counterfoil.core.promises import Grant as Grant
 from counterfoil.core.promises import GrantSource as GrantSource
@@ -290,6 +292,8 @@ Subject: TypeAlias = (
     | Refund
     | CreditNote
     | SalesOrder
+    | Dispute
+    | Payout
 )
 
 
@@ -321,12 +325,13 @@ class Books:
     """Those of the legs and purchases, where they were asked for."""
     sales_orders: tuple[SalesOrder, ...] = ()
     """The orders that sell what these invoices bill, or that were asked for."""
+    disputes: tuple[Dispute, ...] = ()  # those of the legs, where they were asked for
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()
     """Questions that were put to a person before, each with its subject."""
     cases: tuple[Case, ...] = ()
-    """Those of them that are open and are about money in suspense."""
+    """Those that are open and are about money in suspense, or about these disputes."""
     charged: frozenset[ProviderRef] = frozenset()
     """Balance transactions whose fee is already booked."""
     balances: tuple[tuple[str, int], ...] = ()
@@ -410,4 +415,5 @@ SHELVES: Final[dict[type, str]] = {
     PendingLine: "pending_lines",
     Refund: "refunds",
     SalesOrder: "sales_orders",
+    Dispute: "disputes",
 }

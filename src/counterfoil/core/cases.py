@@ -22,6 +22,8 @@ class Resolution(StrEnum):
     """A person found that nothing has to be done."""
     CLAIMED = "claimed"
     """The money that it was about was claimed, and settled what it was for."""
+    OVER = "over"
+    """What it asked about is over: nothing is left to answer."""
 
 
 BY_A_PERSON: Final = (Resolution.HANDLED, Resolution.DISMISSED)

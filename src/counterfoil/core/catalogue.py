@@ -56,6 +56,8 @@ class PurchasePolicy:
     """What a tenant holds its purchases to. `version` 0 is what holds before anything was declared.
 
     `caps` bound what one customer may buy in any 24 hours, fee and tax included, one per currency.
+    `blocks_disputed` keeps a wallet from being spent from at all while a purchase of its lots is disputed; otherwise
+    only the contested share is held.
     `needs_provider_customer` refuses whoever has no id at the provider, instead of making one.
     `stopped` sells nothing to anybody; `needs_verified_email` sells to customers whose address is their own.
     `gives_up_after` is how long an unfinished purchase waits for its money. A card that was issued outside of
@@ -71,6 +73,7 @@ class PurchasePolicy:
     gives_up_after_s: int = 24 * 3600
     home_countries: tuple[str, ...] = ()
     foreign_card_bp: int = 0
+    blocks_disputed: bool = False
 
     @property
     def gives_up_after(self) -> timedelta:

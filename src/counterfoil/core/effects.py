@@ -165,6 +165,10 @@ class Reason(StrEnum):
     PROVIDER_INVOICE_GONE = "provider_invoice_gone"
     BALANCE_MOVED = "balance_moved"
     MONEY_WENT_BACK = "money_went_back"
+    PAYOUT_MOVED = "payout_moved"
+    PROVIDER_FEE_TAKEN = "provider_fee_taken"
+    MONEY_EXCHANGED = "money_exchanged"
+    TIES_OUT = "ties_out"
     # It was seen and changed nothing.
     ALREADY_SETTLED = "already_settled"
     ALREADY_KNOWN = "already_known"
@@ -206,6 +210,9 @@ class Reason(StrEnum):
     HOOK_ENDPOINT_FAILING = "hook_endpoint_failing"
     SEVERAL_FOUND = "several_found"
     STATUS_RECOMPUTED = "status_recomputed"
+    DISPUTE_NEEDS_EVIDENCE = "dispute_needs_evidence"
+    DISPUTE_OVERTURNED = "dispute_overturned"
+    DOES_NOT_TIE_OUT = "does_not_tie_out"
     # A command was refused.
     INVALID_REQUEST = "invalid_request"
     NOT_FOUND = "not_found"

@@ -273,6 +273,9 @@ class DisputeFact:
     minor: int
     currency: str
     moves: tuple[DisputeMoveFact, ...] = ()
+    reason: str = ""
+    due_at: datetime | None = None
+    """Until when evidence is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +286,46 @@ class MoneyBackFact:
     intent_ref: ProviderRef
     refunds: tuple[RefundFact, ...] = ()
     disputes: tuple[DisputeFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MovementFact:
+    """One movement of our money at the provider: a balance transaction, in minor units. Net is amount less fee.
+
+    `kind` is the provider's word, `source` the object that caused it and `intent_ref` the payment it is of, where there
+    is one. `presented` is what a payer was asked for or given back, where that was in another currency.
+    """
+
+    ref: ProviderRef
+    kind: str
+    amount_minor: int
+    fee_minor: int
+    currency: str
+    occurred_at: datetime
+    available_at: datetime
+    source: ProviderRef | None = None
+    intent_ref: ProviderRef | None = None
+    presented: Money | None = None
+
+    @property
+    def net_minor(self) -> int:
+        """What it moved our money by."""
+        return self.amount_minor - self.fee_minor
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutFact:
+    """A payout as it stands. `items` are the balance transactions that it paid out, where the provider says so."""
+
+    ref: ProviderRef
+    status: str
+    minor: int
+    currency: str
+    automatic: bool
+    created_at: datetime
+    arrives_at: datetime | None = None
+    failure_code: str | None = None
+    items: tuple[ProviderRef, ...] = ()
 
 
 def money_back_ref(intent_ref: ProviderRef) -> ProviderRef:
@@ -340,6 +383,7 @@ Fact: TypeAlias = (
     | BalanceFact
     | MoneyBackFact
     | MarkedFact
+    | PayoutFact
     | ChangedFact
     | MissingFact
     | UnreadableFact

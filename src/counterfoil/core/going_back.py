@@ -5,7 +5,17 @@ from datetime import datetime
 
 from counterfoil.core.facts import DisputeMoveFact
 from counterfoil.core.ids import AccountId
-from counterfoil.core.journal import DISPUTED, FEES, REFUND_DUE, Account, Entry, Posting, clearing
+from counterfoil.core.journal import (
+    DISPUTE_LOSSES,
+    DISPUTED,
+    EXCHANGE,
+    FEES,
+    REFUND_DUE,
+    Account,
+    Entry,
+    Posting,
+    clearing,
+)
 from counterfoil.core.money import Money
 
 
@@ -30,18 +40,32 @@ def price_given_back(
 
 
 def dispute_lost(key: str, subject: str, money: Money, now: datetime) -> Entry:
-    """Contested money is gone for good: it is what the customer was owed back."""
-    return Entry(key, subject, now, (Posting(REFUND_DUE, DISPUTED, money.currency, money.minor),))
+    """Contested money is gone for good, and nothing that was given for it can be taken back."""
+    return Entry(key, subject, now, (Posting(DISPUTE_LOSSES, DISPUTED, money.currency, money.minor),))
 
 
-def dispute_moved(move: DisputeMoveFact, account: AccountId, subject: str, now: datetime) -> Entry:
-    """The provider took contested money, with its fee, or gave it back."""
+def dispute_overturned(key: str, subject: str, money: Money, now: datetime) -> Entry:
+    """What was lost was won after all: the provider is to give it back."""
+    return Entry(key, subject, now, (Posting(DISPUTED, DISPUTE_LOSSES, money.currency, money.minor),))
+
+
+def dispute_moved(move: DisputeMoveFact, money: Money, account: AccountId, subject: str, now: datetime) -> Entry:
+    """The provider took contested money, with its fee, or gave it back. `money` is what is contested: where that is in
+    another currency than the provider's books, the difference is one of exchange."""
     ours = clearing(account)
-    taken, given = max(0, -move.minor), max(0, move.minor)
-    parts = (
-        Posting(DISPUTED, ours, move.currency, taken),
-        Posting(ours, DISPUTED, move.currency, given),
-        Posting(FEES, ours, move.currency, max(0, move.fee_minor)),
-        Posting(ours, FEES, move.currency, max(0, -move.fee_minor)),
-    )
-    return Entry(f"dispute:{move.ref}", subject, now, tuple(each for each in parts if each.amount))
+    if move.currency == money.currency:
+        parts = _between(DISPUTED, ours, move.currency, -move.minor)
+    else:
+        contested = money.minor if move.minor < 0 else -money.minor
+        parts = (
+            *_between(DISPUTED, EXCHANGE, money.currency, contested),
+            *_between(EXCHANGE, ours, move.currency, -move.minor),
+        )
+    return Entry(f"dispute:{move.ref}", subject, now, (*parts, *_between(FEES, ours, move.currency, move.fee_minor)))
+
+
+def _between(debit: Account, credit: Account, unit: str, minor: int) -> tuple[Posting, ...]:
+    """Move an amount, the other way round when it is below zero."""
+    if minor < 0:
+        return (Posting(credit, debit, unit, -minor),)
+    return (Posting(debit, credit, unit, minor),) if minor else ()

@@ -36,6 +36,8 @@ RefundId = NewType("RefundId", str)
 CreditNoteId = NewType("CreditNoteId", str)
 MessageId = NewType("MessageId", str)
 SalesOrderId = NewType("SalesOrderId", str)
+DisputeId = NewType("DisputeId", str)
+PayoutId = NewType("PayoutId", str)
 
 ProviderRef = NewType("ProviderRef", str)
 """The provider's own id of one of its objects, such as `pi_…`. Never one of ours."""
@@ -60,6 +62,8 @@ PREFIXES: Final = {
     "refund": "rfnd",
     "credit_note": "cnote",
     "sales_order": "order",
+    "dispute": "dspt",
+    "payout": "pout",
     "order": "ordr",
     "inbox": "pevt",
     "decision": "dec",

@@ -148,6 +148,8 @@ USED: Final = Account("used")
 WRITTEN_OFF: Final = Account("overage_written_off")
 DISPUTED: Final = Account("disputed")
 DISPUTE_LOSSES: Final = Account("dispute_losses")
+BANK: Final = Account("bank")
+EXCHANGE: Final = Account("exchange")
 
 
 def grant_issued(grant: Grant, unit: ServiceUnit) -> Entry:

@@ -142,6 +142,19 @@ class SalesOrderStatus(StrEnum):
     CANCELED = "canceled"
 
 
+class DisputeStatus(StrEnum):
+    """Where a contested payment stands for us: a function of the provider's word, which may be any."""
+
+    INQUIRY = "inquiry"
+    """The bank asks and has taken nothing yet."""
+    OPEN = "open"
+    """The money is taken, and may come back."""
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+    """It ended without anybody having won: an inquiry that led to nothing."""
+
+
 class CaseStatus(StrEnum):
     """Whether a person has answered the question."""
 
@@ -259,6 +272,14 @@ SALES_ORDER_MOVES: Final = moves(
     # Money that arrives for an order we gave up is still money.
     canceled="started",
 )
+DISPUTE_MOVES: Final = moves(
+    inquiry="open won lost closed",
+    open="won lost closed",
+    # The provider may reopen what was decided, or decide it the other way: an appeal.
+    won="open lost",
+    lost="open won",
+    closed="inquiry open won lost",
+)
 CASE_MOVES: Final = moves(open="resolved")
 # Whoever takes a run over from a process that died begins it again.
 RUN_MOVES: Final = moves(queued="looking", looking="deciding", deciding="looking done unfinished")
@@ -288,6 +309,7 @@ MACHINES: Final = {
     "pending_line": (PendingLineStatus, PENDING_LINE_MOVES),
     "refund": (RefundStatus, REFUND_MOVES),
     "sales_order": (SalesOrderStatus, SALES_ORDER_MOVES),
+    "dispute": (DisputeStatus, DISPUTE_MOVES),
     "review_case": (CaseStatus, CASE_MOVES),
     "reconcile_run": (RunStatus, RUN_MOVES),
     "hook_endpoint": (EndpointStatus, ENDPOINT_MOVES),

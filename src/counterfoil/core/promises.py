@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from counterfoil.core.ids import CustomerId, GrantId, HoldId, LegId, PurchaseId, WalletId
+from counterfoil.core.ids import CustomerId, DisputeId, GrantId, HoldId, LegId, PurchaseId, WalletId
 from counterfoil.core.lifecycle import HoldStatus, WalletStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.terms import Overdraft, Shortfall
@@ -38,6 +38,7 @@ class Wallet:
     topups: int = 0
     alert_at: int | None = None
     watch_below: int | None = None
+    contested: int = 0  # open disputes that keep it from being spent from
     overflow: bool = True
 
 
@@ -113,7 +114,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A share of one lot, reserved for one credit leg."""
+    """A share of one lot, reserved for one credit leg, or kept while the leg that paid for the lot is disputed."""
 
     id: HoldId
     leg: LegId
@@ -125,3 +126,4 @@ class Hold:
     released_minor: int = 0
     """The cost basis that using this share released; set when it settles, so that a return gives exactly it back."""
     returned_minor: int = 0  # what of `minor` was refunded since: the same share of quantity and cost basis went back
+    dispute: DisputeId | None = None  # the dispute of the leg that it waits for

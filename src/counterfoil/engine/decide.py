@@ -23,6 +23,7 @@ from counterfoil.core import (
     watching,
 )
 from counterfoil.core.books import Books
+from counterfoil.core.disputes import Terms
 from counterfoil.core.effects import Decision, Reason, Skip, Why
 from counterfoil.core.facts import (
     INVOICE_MARK,
@@ -38,6 +39,7 @@ from counterfoil.core.facts import (
     MissingFact,
     MoneyBackFact,
     Notice,
+    PayoutFact,
     ProviderInvoiceFact,
     SessionFact,
     SetupFact,
@@ -63,7 +65,7 @@ from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import journal, mirrors, numbers, sales_orders, subjects
+from counterfoil.store import catalogue, journal, mirrors, numbers, sales_orders, subjects
 from counterfoil.store.checkouts import claimed_checkouts
 from counterfoil.store.database import Row, Tx
 
@@ -113,8 +115,8 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
             return _missing(tx, row, fact, moment)
         case MarkedFact():
             return _marked(tx, row, fact, moment)
-        case ChangedFact():
-            raise AssertionError("a change is looked at before it is decided")
+        case ChangedFact() | PayoutFact():
+            raise AssertionError("a change is looked at before it is decided, and payouts are not fetched")
         case UnreadableFact() | None:
             return _unseen(tx, row, fact, moment)
 
@@ -306,16 +308,18 @@ def _balance(tx: Tx, row: Row, fact: BalanceFact, moment: Moment) -> Ruling:
 
 
 def _money_back(tx: Tx, row: Row, fact: MoneyBackFact, moment: Moment) -> Ruling:
-    """What went back of a payment that bought something is booked; any other payment of ours is put to a person."""
+    """What went back of a payment is booked; refunds of one that bought nothing are put to a person."""
     leg = subjects.leg_of_ref(tx, row["account"], [fact.intent_ref])
     purchase = mirrors.bought_by(tx, leg["payment"]) if leg else None
-    if leg is None or purchase is None:
+    if leg is None or not (purchase or fact.disputes):
         hint, customer = _hint(tx, row)
         return Ruling(strangers.decide_without_fact(hint, moment.now, moment.new_id), customer)
-    books = load_books(tx, leg["customer"], Scope(payments=(leg["payment"],), purchases=(purchase,)))
+    bought = PurchaseId(purchase) if purchase else None
+    scope = Scope(payments=(leg["payment"],), purchases=(bought,) if bought else (), contested=True)
+    books = load_books(tx, leg["customer"], scope)
     assert books is not None, "a leg whose customer is gone"
-    booked = journal.booked(tx, money_back.keys_of(fact))
-    decision = money_back.decide_money_back(books, PurchaseId(purchase), fact, booked, moment.now, moment.new_id)
+    terms = Terms(frozenset(journal.booked(tx, money_back.keys_of(fact))), catalogue.policy(tx).blocks_disputed)
+    decision = money_back.decide_money_back(books, LegId(leg["id"]), bought, fact, terms, moment.now, moment.new_id)
     return Ruling(decision, leg["customer"])
 
 

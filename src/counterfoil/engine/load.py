@@ -22,11 +22,22 @@ from counterfoil.core.books import (
     Wallet,
 )
 from counterfoil.core.bought import Collector, PendingLine, Purchase
+from counterfoil.core.contested import Dispute
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.ordered import SalesOrder
 from counterfoil.core.orders import Order
 from counterfoil.core.terms import UNDECLARED, CollectionPolicy
-from counterfoil.store import auto_topups, cases, collecting, decisions, journal, purchases, sales_orders, subjects
+from counterfoil.store import (
+    auto_topups,
+    cases,
+    collecting,
+    decisions,
+    disputes,
+    journal,
+    purchases,
+    sales_orders,
+    subjects,
+)
 from counterfoil.store.database import Tx
 
 T = TypeVar("T")
@@ -59,6 +70,8 @@ class Scope:
     fees: tuple[str, ...] = ()
     balances: bool = False
     """Whether the money is wanted that is kept for the customer and that nothing reserves."""
+    contested: bool = False
+    """Whether the disputes of the payments are wanted, with what is asked about them."""
 
 
 def load_books(tx: Tx, customer: str, scope: Scope) -> Books | None:
@@ -80,7 +93,9 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     named = {each.id for each in bought}
     bought = (*bought, *(each for each in recent if each.id not in named))
     shelves = _read(tx, sorted(held), invoice_ids, payment_ids, lots, bought, waiting, policies, sold_as)
-    beside = _read_beside(tx, [each for each, scope in zip(held, scopes, strict=True) if scope.balances], scopes)
+    contested = disputes.of_payments(tx, payment_ids) if any(each.contested for each in scopes) else ()
+    kept_for = [each for each, scope in zip(held, scopes, strict=True) if scope.balances]
+    beside = _read_beside(tx, kept_for, scopes, contested)
     return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
 
 
@@ -128,7 +143,7 @@ class Shelves:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What stands beside the subjects: money in suspense, questions and fees, by the provider's objects."""
+    """What stands beside the subjects: money in suspense, questions, fees and disputes."""
 
     suspense: dict[str, int]
     questions: frozenset[tuple[str, str]]
@@ -136,6 +151,7 @@ class Beside:
     charged: frozenset[str]
     balances: dict[str, list[tuple[str, int]]]
     policy: CollectionPolicy
+    disputes: dict[str, list[Dispute]]
 
 
 def _read(
@@ -210,14 +226,16 @@ def _policies(tx: Tx, known: Sequence[AutoTopup], purchases: Iterable[Purchase])
     return sorted([*known, *(auto_topups.by_id(tx, missing) if missing else ())], key=lambda each: each.id)
 
 
-def _read_beside(tx: Tx, kept_for: Sequence[str], scopes: Sequence[Scope]) -> Beside:
+def _read_beside(tx: Tx, kept_for: Sequence[str], scopes: Sequence[Scope], contested: tuple[Dispute, ...]) -> Beside:
     refs = [ref for scope in scopes for ref in scope.refs]
     keys = [f"fee:{ref}" for scope in scopes for ref in scope.fees]
     suspense = dict(journal.suspense_of(tx, refs)) if refs else {}
+    asked = [*suspense, *(each.id for each in contested)]
     return Beside(
         suspense=suspense,
         questions=frozenset(decisions.questions_about(tx, refs)) if refs else frozenset(),
-        cases=cases.open_about(tx, suspense) if suspense else (),
+        cases=cases.open_about(tx, asked) if asked else (),
+        disputes=_by(contested, "customer"),
         charged=frozenset(key.partition(":")[2] for key in journal.booked(tx, keys)) if keys else frozenset(),
         balances=_balances(tx, kept_for) if kept_for else {},
         policy=collecting.policy(tx) if any(scope.invoices or scope.payments for scope in scopes) else UNDECLARED,
@@ -239,6 +257,7 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
     legs = _by_id(_under(shelves.legs, [each.id for each in payments]))
     leg_ids = [each.id for each in legs]
     ordered = _under(shelves.sales_orders, [customer.id])
+    contested = _under(beside.disputes, [customer.id])
     return Books(
         customer=customer,
         methods=_under(shelves.methods, [customer.id]),
@@ -259,7 +278,8 @@ def _books(customer: Customer, scope: Scope, shelves: Shelves, beside: Beside) -
         pending_lines=_under(shelves.pending_lines, [customer.id]),
         suspense=tuple((ProviderRef(ref), beside.suspense[ref]) for ref in scope.refs if ref in beside.suspense),
         questions=frozenset(each for each in beside.questions if each[1] in scope.refs),
-        cases=tuple(each for each in beside.cases if each.subject in scope.refs),
+        cases=tuple(each for each in beside.cases if each.subject in {*scope.refs, *(one.id for one in contested)}),
+        disputes=contested,
         charged=frozenset(ProviderRef(ref) for ref in scope.fees if ref in beside.charged),
         balances=tuple(beside.balances.get(customer.id, ())),
         policy=beside.policy,

@@ -368,6 +368,8 @@ QUERIES: Final[dict[str, LiteralString]] = {
             union all
             select 'hold', id, status from hold where tenant = %(tenant)s
             union all
+            select 'dispute', id, status from dispute where tenant = %(tenant)s
+            union all
             select 'wallet', id, status from wallet where tenant = %(tenant)s
             union all
             select 'purchase', id, status from purchase where tenant = %(tenant)s

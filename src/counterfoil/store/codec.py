@@ -16,20 +16,26 @@ import msgspec
 from counterfoil.core import (
     books,
     catalogue,
+    contested,
     dunning_terms,
     effects,
     facts,
     journal,
     money,
     orders,
+    paid_out,
     papers,
+    promises,
     refunded,
     tax,
     terms,
 )
 
 PLAIN: Final = frozenset({int, bool, float, NoneType})
-MODULES: Final = (money, tax, terms, dunning_terms, catalogue, facts, papers, orders, refunded, books, journal, effects)
+MODULES: Final = (
+    *(money, tax, terms, dunning_terms, catalogue, facts, papers, orders, refunded, promises, contested, paid_out),
+    *(books, journal, effects),
+)
 
 
 def encode(value: Any) -> Any:

@@ -47,6 +47,12 @@ SUBJECTS: Final[tuple[LiteralString, ...]] = (
     "select 'allocation' as kind, leg || ' ' || invoice as id, null as status, a.* from allocation a "
     "where tenant = %(tenant)s order by leg, invoice",
     "select 'hold' as kind, h.* from hold h where tenant = %(tenant)s order by id",
+    "select 'dispute' as kind, d.* from dispute d where tenant = %(tenant)s order by id",
+    "select 'payout' as kind, p.* from payout p where tenant = %(tenant)s order by id",
+    "select 'balance_transaction' as kind, t.kind as moves, t.ref as id, null as status, t.tenant, t.account, "
+    "t.source, t.amount_minor, t.fee_minor, t.net_minor, t.currency, t.presented_minor, t.presented_currency, "
+    "t.occurred_at, t.available_at from balance_transaction t where tenant = %(tenant)s "
+    "order by account, occurred_at, ref",
     "select 'spend_hold' as kind, h.* from spend_hold h where tenant = %(tenant)s order by id",
     "select 'provider_order' as kind, o.* from provider_order o where tenant = %(tenant)s order by id",
     "select 'notice' as kind, i.kind as news, i.id, i.tenant, i.source, i.status, i.account, i.identity, "

@@ -23,7 +23,8 @@ Pair = tuple[Subject | None, Subject]
 
 FIRST_TO_LAST: Final = (
     *("customer", "method", "wallet", "auto_topup", "purchase", "grant_lot", "sales_order", "invoice", "invoice_line"),
-    *("pending_line", "payment", "leg", "hold", "refund", "credit_note", "review_case", "provider_order"),
+    *("pending_line", "payment", "leg", "dispute", "hold", "refund", "credit_note", "payout", "review_case"),
+    "provider_order",
 )
 ORDER: Final = {table: place for place, table in enumerate(FIRST_TO_LAST)}
 """Tables in the order that foreign keys want: what is pointed at comes first."""

@@ -194,6 +194,8 @@ create table wallet (
     alert_at bigint,
     -- What its auto top-up wants to be told of: that less than this can be spent.
     watch_below bigint check (watch_below > 0),
+    -- How many open disputes keep it from being spent from.
+    contested int not null default 0 check (contested >= 0),
     created_at timestamptz not null,
     primary key (tenant, id),
     foreign key (tenant, customer) references customer,
@@ -737,6 +739,42 @@ end $$;
 create trigger allocation_starts before insert on allocation
 for each row execute function allocation_starts();
 
+-- A payment that its payer contests: a mirror of the provider's object, whose word is kept as it is said. Where it
+-- stands for us is `status`. `withdrawn_minor` is what the provider took and has not given back, `lost_minor` what was
+-- booked as gone for good.
+create table dispute (
+    tenant text not null,
+    id text not null,
+    customer text not null,
+    account text not null,
+    payment text not null,
+    leg text not null,
+    provider_ref text not null,
+    provider_status text not null,
+    status text not null,
+    amount_minor bigint not null check (amount_minor > 0),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    reason text not null default '',
+    withdrawn_minor bigint not null default 0,
+    fee_minor bigint not null default 0,
+    lost_minor bigint not null default 0 check (lost_minor in (0, amount_minor)),
+    -- Whether the wallets that it reaches may not be spent from at all while it is open.
+    blocks boolean not null default false,
+    evidence_due_at timestamptz,
+    opened_at timestamptz not null,
+    closed_at timestamptz,
+    primary key (tenant, id),
+    unique (tenant, account, provider_ref),
+    foreign key (tenant, customer) references customer,
+    foreign key (tenant, account) references provider_account,
+    foreign key (tenant, payment) references payment,
+    foreign key (tenant, leg) references leg,
+    check ((closed_at is null) = (status in ('inquiry', 'open')))
+);
+
+create index dispute_of_leg on dispute (tenant, leg);
+create index dispute_of_customer on dispute (tenant, customer, opened_at);
+
 create table hold (
     tenant text not null,
     id text not null,
@@ -744,17 +782,23 @@ create table hold (
     wallet text not null,
     grant_lot text not null,
     quantity bigint not null check (quantity > 0),
-    minor bigint not null check (minor > 0),
+    minor bigint not null check (minor > 0 or dispute is not null and minor = 0),
     status text not null,
     released_minor bigint not null default 0 check (released_minor >= 0),
     -- What of `minor` was refunded since; the same share of its quantity and cost basis went back to the lot.
     returned_minor bigint not null default 0 check (returned_minor between 0 and minor),
+    -- The dispute of the leg that it waits for: such a hold pays nothing, and has no end of its own.
+    dispute text,
     primary key (tenant, id),
-    unique (tenant, leg, grant_lot),
     foreign key (tenant, leg) references leg,
+    foreign key (tenant, dispute) references dispute,
     foreign key (tenant, wallet) references wallet,
     foreign key (tenant, grant_lot) references grant_lot
 );
+
+create unique index hold_of_leg on hold (tenant, leg, grant_lot) where dispute is null;
+create unique index hold_of_dispute on hold (tenant, dispute, grant_lot) where dispute is not null and status = 'open';
+create index hold_by_leg on hold (tenant, leg);
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- What goes back: refunds, credit notes
@@ -1199,6 +1243,69 @@ create table provider_object (
     applied_at timestamptz,
     primary key (tenant, account, ref),
     check (applied <= observed)
+);
+
+-- Every movement of our money at the provider, as it was read there. A fact: it is never changed, and is there once.
+-- `presented` is what a payer was asked for or given back, where that was in another currency.
+create table balance_transaction (
+    tenant text not null,
+    account text not null,
+    ref text not null,
+    kind text not null,
+    source text,
+    intent text,
+    amount_minor bigint not null,
+    fee_minor bigint not null,
+    net_minor bigint not null,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    presented_minor bigint,
+    presented_currency text check (presented_currency ~ '^[A-Z]{3}$'),
+    occurred_at timestamptz not null,
+    available_at timestamptz not null,
+    seen_at timestamptz not null,
+    position bigint generated always as identity,
+    primary key (tenant, account, ref),
+    foreign key (tenant, account) references provider_account,
+    check (net_minor = amount_minor - fee_minor),
+    check ((presented_minor is null) = (presented_currency is null))
+);
+
+create index balance_transaction_of_source on balance_transaction (tenant, account, source);
+create index balance_transaction_by_time on balance_transaction (tenant, account, occurred_at);
+create index balance_transaction_by_position on balance_transaction (tenant, account, position);
+
+create trigger balance_transaction_only_grows before update or delete or truncate on balance_transaction
+for each statement execute function journal_only_grows();
+
+-- Money that goes from the provider to our bank, and perhaps back: a mirror of the provider's object. Below zero it is
+-- fetched from the bank. `bank_minor` is what of it is booked as being there.
+create table payout (
+    tenant text not null,
+    id text not null,
+    account text not null,
+    provider_ref text not null,
+    status text not null,
+    amount_minor bigint not null check (amount_minor <> 0),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    automatic boolean not null,
+    arrives_at timestamptz,
+    failure_code text,
+    bank_minor bigint not null default 0 check (bank_minor in (0, amount_minor)),
+    created_at timestamptz not null,
+    primary key (tenant, id),
+    unique (tenant, account, provider_ref),
+    foreign key (tenant, account) references provider_account
+);
+
+create index payout_by_time on payout (tenant, created_at, id);
+
+-- Which balance transactions a payout paid out, where the provider says so. A fact, like them.
+create table payout_item (
+    tenant text not null,
+    payout text not null,
+    ref text not null,
+    primary key (tenant, payout, ref),
+    foreign key (tenant, payout) references payout
 );
 
 create table provider_order (
@@ -1842,6 +1949,38 @@ create trigger sales_order_moves before update of status on sales_order
 for each row when (old.status <> new.status)
 execute function sales_order_moves();
 
+alter table dispute add constraint dispute_states check (status in ('closed', 'inquiry', 'lost', 'open', 'won'));
+
+create function dispute_moves() returns trigger
+language plpgsql as $$
+begin
+    if (old.status, new.status) not in (
+        ('closed', 'inquiry'),
+        ('closed', 'lost'),
+        ('closed', 'open'),
+        ('closed', 'won'),
+        ('inquiry', 'closed'),
+        ('inquiry', 'lost'),
+        ('inquiry', 'open'),
+        ('inquiry', 'won'),
+        ('lost', 'open'),
+        ('lost', 'won'),
+        ('open', 'closed'),
+        ('open', 'lost'),
+        ('open', 'won'),
+        ('won', 'lost'),
+        ('won', 'open')
+    ) then
+        raise exception 'dispute % may not go from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation', constraint = 'dispute_moves', table = 'dispute';
+    end if;
+    return new;
+end $$;
+
+create trigger dispute_moves before update of status on dispute
+for each row when (old.status <> new.status)
+execute function dispute_moves();
+
 alter table review_case add constraint review_case_states check (status in ('open', 'resolved'));
 
 create function review_case_moves() returns trigger
@@ -1997,6 +2136,7 @@ grant insert on service_unit to counterfoil_app;
 revoke update on posting, draw, decision, decision_about, allocation, invoice_line, event from counterfoil_app;
 revoke update on pack_version, purchase_policy, collection_policy, dunning_policy, seller_version from counterfoil_app;
 revoke update on document, closed_month from counterfoil_app;
+revoke update on balance_transaction, payout_item from counterfoil_app;
 grant update (collecting) on allocation to counterfoil_app;
 grant update (returned_net_minor, returned_tax_minor) on invoice_line to counterfoil_app;
 revoke update on credit_note from counterfoil_app;

@@ -23,10 +23,12 @@ from counterfoil.core.books import (
     Wallet,
 )
 from counterfoil.core.bought import PendingLine, Purchase
+from counterfoil.core.contested import Dispute
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.ordered import SalesOrder
 from counterfoil.core.orders import Order
+from counterfoil.core.paid_out import Payout
 from counterfoil.core.refunded import CreditNote, Refund
 from counterfoil.store.codec import as_type, decode, hints_of, reader, to_json
 from counterfoil.store.database import Row, Tx
@@ -51,6 +53,8 @@ TABLES: Final[dict[type, str]] = {
     SalesOrder: "sales_order",
     Refund: "refund",
     CreditNote: "credit_note",
+    Dispute: "dispute",
+    Payout: "payout",
 }
 RENAMED: Final[dict[tuple[type, str], str]] = {
     (Hold, "grant"): "grant_lot",
@@ -368,7 +372,7 @@ def customer_of(tx: Tx, noun: str, identity: str) -> str | None:
 
 OWNED: Final = frozenset(
     {"customer", "wallet", "invoice", "payment", "method", "purchase", "pending_line", "auto_topup", "refund"}
-    | {"credit_note", "sales_order"}
+    | {"credit_note", "sales_order", "dispute"}
 )
 """Nouns whose table is called as they are and names the customer."""
 PARENTS: Final[dict[str, LiteralString]] = {

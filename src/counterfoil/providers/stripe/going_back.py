@@ -1,5 +1,6 @@
 """What went back of a payment at Stripe: its refunds and its disputes, each with what it did to our money there."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from counterfoil.core.facts import (
@@ -14,10 +15,12 @@ from counterfoil.core.facts import (
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import Money, MoneyError
 from counterfoil.providers.stripe.calls import Caller, path_of
-from counterfoil.providers.stripe.fields import Doc, Unreadable, ref, rows, text, whole
+from counterfoil.providers.stripe.fields import Doc, Unreadable, child, ref, rows, text, whole
 from counterfoil.providers.stripe.lists import listed
+from counterfoil.providers.stripe.notice import OCCURRED_MAX
 
 MONEY_BACK: Final = "money_back"
+REASON_MAX: Final = 100
 
 
 def fetch_money_back(caller: Caller, intent_ref: ProviderRef) -> Fact:
@@ -42,12 +45,26 @@ def _refund(doc: Doc) -> RefundFact:
 def _dispute(doc: Doc) -> DisputeFact:
     money = _money(doc)
     moves = tuple(_move(each) for each in rows(doc, "balance_transactions"))
-    return DisputeFact(_required(doc), text(doc, "status") or "", money.minor, money.currency, moves)
+    return DisputeFact(
+        _required(doc),
+        text(doc, "status") or "",
+        money.minor,
+        money.currency,
+        moves,
+        reason=(text(doc, "reason") or "")[:REASON_MAX],
+        due_at=_instant(child(doc, "evidence_details"), "due_by"),
+    )
 
 
 def _move(doc: Doc) -> DisputeMoveFact:
     money = _money(doc)
     return DisputeMoveFact(_required(doc), money.minor, whole(doc, "fee"), money.currency)
+
+
+def _instant(doc: Doc, name: str) -> datetime | None:
+    """Give an instant where there is one. An odd one says nothing."""
+    value = doc.get(name)
+    return datetime.fromtimestamp(value, UTC) if type(value) is int and 0 <= value <= OCCURRED_MAX else None
 
 
 def _money(doc: Doc) -> Money:
