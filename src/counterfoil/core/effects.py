@@ -206,6 +206,7 @@ class Reason(StrEnum):
     UNKNOWN_ACCOUNT = "unknown_account"
     GAVE_UP = "gave_up"
     REFUND_CAME_BACK = "refund_came_back"
+    DEBIT_RETURNED = "debit_returned"
     HOOK_ENDPOINT_GONE = "hook_endpoint_gone"
     HOOK_ENDPOINT_FAILING = "hook_endpoint_failing"
     SEVERAL_FOUND = "several_found"
