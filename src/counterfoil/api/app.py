@@ -22,6 +22,7 @@ from counterfoil.api.openapi import document
 from counterfoil.api.problems import Problem, answer, of_framework, of_validation
 from counterfoil.api.routes import (
     auto_topup,
+    checking,
     collecting,
     customers,
     documents,
@@ -62,6 +63,7 @@ ROUTERS = (
     road.router,
     hooks.router,
     hooks.sent,
+    checking.router,
     operator.router,
 )
 

@@ -337,6 +337,26 @@ KEPT: Final = {
     "reserved": _usd(0),
     "available": _usd(2500),
 }
+RUN: Final = {
+    "id": f"rrun_{SUFFIX}",
+    "object": "reconcile_run",
+    "scope": "since",
+    "since": AT,
+    "asked_by": "person",
+    "status": "done",
+    "compared": 240,
+    "visited": 3,
+    "changed": 2,
+    "late": 1,
+    "anomalies": 0,
+    "asked": 1,
+    "undecided": 0,
+    "unreached": [],
+    "created_at": AT,
+    "started_at": AT,
+    "ended_at": AT,
+    "report": None,
+}
 EXAMPLES: Final[dict[str, Any]] = {
     **PAPERS,
     "Spend": SPEND,
@@ -456,6 +476,16 @@ EXAMPLES: Final[dict[str, Any]] = {
         "resolved_at": None,
         "resolution": None,
         "note": None,
+    },
+    "ReconcileRun": RUN,
+    "Standing": {
+        "object": "reconcile",
+        "payments_processing": 2,
+        "payments_late": 1,
+        "oldest_at": AT,
+        "open_cases": 1,
+        "open_cases_by_question": {"money_unexplained": 1},
+        "last_run": RUN,
     },
     "Explanation": {
         "object": "explanation",

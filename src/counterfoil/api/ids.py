@@ -37,6 +37,7 @@ GrantPath = Annotated[str, path_of("grant", "grant_01h455vb4pex5vsknk084sn02q")]
 MethodPath = Annotated[str, path_of("payment method", "pmeth_01h455vb4pex5vsknk084sn02q")]
 DecisionPath = Annotated[str, path_of("decision", "dec_01h455vb4pex5vsknk084sn02q")]
 NoticePath = Annotated[str, path_of("provider event", "pevt_01h455vb4pex5vsknk084sn02q")]
+RunPath = Annotated[str, path_of("reconciliation run", "rrun_01h455vb4pex5vsknk084sn02q")]
 CasePath = Annotated[str, path_of("case", "case_01h455vb4pex5vsknk084sn02q")]
 EndpointPath = Annotated[str, path_of("webhook endpoint", "whep_01h455vb4pex5vsknk084sn02q")]
 DeliveryPath = Annotated[str, path_of("delivery", "dlvr_01h455vb4pex5vsknk084sn02q")]
@@ -47,6 +48,7 @@ WORDS: Final = {
     "method": "payment method",
     "inbox": "provider event",
     "endpoint": "webhook endpoint",
+    "run": "run",
 }
 
 

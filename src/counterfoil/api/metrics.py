@@ -16,8 +16,9 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.core.checks import LATE_AFTER
 from counterfoil.engine.house import House
-from counterfoil.store import gauges
+from counterfoil.store import checks, gauges
 from counterfoil.store.database import DatabaseUnavailable, Row
 from counterfoil.store.directory import tenants
 
@@ -99,6 +100,8 @@ class Road(Collector):
         orders: Counter[str] = Counter()
         hooks: Counter[str] = Counter()
         kept = Kept()
+        late: list[int] = []
+        before = self._house.clock.now() - LATE_AFTER
         with self._house.database.owner("") as tx:
             ids = [each.id for each in tenants(tx)]
         for tenant in ids:
@@ -108,11 +111,14 @@ class Road(Collector):
                 orders.update(gauges.open_orders(tx))
                 hooks.update(gauges.hooks(tx))
                 kept.add(gauges.kept(tx))
+                late.append(checks.late(tx, before)["late"])
         yield from self._queues()
         yield _family("counterfoil_decisions", "Decisions stored.", ("outcome", "reason"), decisions)
         yield _family(
             "counterfoil_cases_open", "Questions for a person.", ("question",), {(k,): n for k, n in cases.items()}
         )
+        yield GaugeMetricFamily("counterfoil_payments_late", "Payments under way for three days and more.", sum(late))
+        yield GaugeMetricFamily("counterfoil_tenants_late", "Tenants that have such payments.", sum(map(bool, late)))
         open_orders = {(status,): orders[status] for status in ("queued", "sent", "unknown")}
         yield _family("counterfoil_orders_open", "Orders whose end is not known.", ("status",), open_orders)
         yield _family(

@@ -70,6 +70,7 @@ TAGS: Final = (
     ("Webhook endpoints", "Where your applications are told of events."),
     ("Deliveries", "What they were told, try by try, and sending it again."),
     ("Cases", "Questions for a person."),
+    ("Reconciliation", "Runs that compare the provider with the books."),
     ("Explain", "Why a number is what it is."),
     ("Test mode", "Moves time."),
     ("Webhooks", "Where the provider's events come in."),

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from counterfoil.cli import (
+    cases,
     clock,
     connect,
     customers,
@@ -41,6 +42,7 @@ app.command()(roles.api)
 app.command()(roles.worker)
 app.command()(roles.sandbox)
 app.command()(roles.migrate)
+app.add_typer(cases.app, name="cases")
 app.add_typer(clock.app, name="clock")
 app.add_typer(customers.app, name="customers")
 app.add_typer(export.app, name="export")

@@ -1,8 +1,8 @@
 """`counterfoil reconcile`: look at everything at the provider again, and let the books follow."""
 
+import re
 import threading
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -10,101 +10,123 @@ import typer
 from counterfoil.cli import paper, premises, serving, tenants
 from counterfoil.cli.options import DataDir, Json, entry_of
 from counterfoil.cli.rooms import Entry
-from counterfoil.cli.troubles import Exit
+from counterfoil.cli.troubles import Exit, SettingsInvalid
 
 if TYPE_CHECKING:
     from counterfoil.engine.house import House
-    from counterfoil.store.accounts import Account
 
 TIME_MAX_S: Final = 3600.0
 LOOK_S: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What came of sweeping one account. `report` None: the provider did not answer."""
-
-    tenant: str
-    account: str
-    report: dict[str, int] | None
+SPAN: Final = re.compile(r"([0-9]{1,5})([hdw])")
+SPANS: Final = {"h": "hours", "d": "days", "w": "weeks"}
+COUNTS: Final = ("compared", "visited", "changed", "late", "anomalies", "asked", "undecided")
+Runs = dict[str, dict[str, Any]]
+"""The runs that were asked for, as they are shown, by tenant."""
 
 
 def reconcile(
     context: typer.Context,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="7d", help="Compare what the provider made since then with the books, too."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Compare all that the provider has.")] = False,
     tenant: Annotated[str | None, typer.Option(metavar="T", help="Whose books.", show_default="all")] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Sweep every account: read what the provider says happened, look at all that is open, decide what is new.
+    """Visit all that is open at the provider, however old, and let the books follow; report what was found.
 
-    Works beside a running server or without one. A second run right after changes nothing.
+    Works beside a running server or without one. A second run right after changes nothing. Ends with 1 when a person
+    is needed, and with 4 when a provider did not answer.
     """
     entry = entry_of(context)
+    span = read_span(since)
+    if span and everything:
+        raise SettingsInvalid("--all compares everything; leave --since out")
     with premises.house_of(entry, data_dir=data_dir) as house:
         mark = house.new_id("inbox")
-        accounts = [(each.id, held) for each in tenants.chosen(house, tenant) for held in _accounts(house, each.id)]
-        began = house.clock.now()
-        for whose, account in accounts:
-            _make_due(house, whose, account.id, began)
-        swept = _work(entry, house, accounts, began)
-        changed = _changed(house, {whose for whose, _ in accounts}, mark)
-    _tell(swept, changed, as_json=as_json)
-    if any(each.report is None for each in swept):
+        asked = {each.id: _ask(house, each.id, span, everything=everything) for each in tenants.chosen(house, tenant)}
+        found = _work(entry, house, asked)
+        changed = _changed(house, set(asked), mark)
+        accounts = _accounts(house, found)
+    _tell(found, accounts, changed, as_json=as_json)
+    if any(not each["reached"] for each in accounts):
         raise typer.Exit(Exit.PROVIDER)
+    if any(_needs_a_person(run) for run in found.values()):
+        raise typer.Exit(Exit.FINDINGS)
 
 
-def _accounts(house: "House", tenant: str) -> "tuple[Account, ...]":
-    from counterfoil.store import accounts
-
-    with house.database.transaction(tenant) as tx:
-        return accounts.accounts(tx, house.box)
-
-
-def _make_due(house: "House", tenant: str, account: str, now: datetime) -> None:
-    from counterfoil.store import work
-
-    house.transact(tenant, lambda tx: work.enqueue(tx, work.Queue.SWEEP, account, now))
+def read_span(text: str | None) -> timedelta | None:
+    """Read `12h`, `7d` or `4w`. Raises SettingsInvalid."""
+    if text is None:
+        return None
+    found = SPAN.fullmatch(text)
+    if found is None or not int(found[1]):
+        raise SettingsInvalid(f"--since takes a span such as 12h, 7d or 4w, not {text!r}")
+    return timedelta(**{SPANS[found[2]]: int(found[1])})
 
 
-def _work(entry: Entry, house: "House", accounts: "list[tuple[str, Account]]", began: datetime) -> list[Swept]:
-    """Work until every account is swept and nothing is due any more."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn
+def _needs_a_person(run: dict[str, Any]) -> bool:
+    return bool(run["asked"] or run["anomalies"] or run["undecided"])
+
+
+def _ask(house: "House", tenant: str, span: timedelta | None, *, everything: bool) -> str:
+    from counterfoil.engine import runs
+
+    wanted = runs.Wanted(house.clock.now() - span if span else None, everything=everything)
+    return house.transact(tenant, lambda tx: runs.ask(tx, house, wanted))
+
+
+def _work(entry: Entry, house: "House", asked: dict[str, str]) -> Runs:
+    """Work until every run is over, and give them with their reports."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     pause = threading.Event()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
         Progress(*columns, console=paper.console(stderr=True), transient=True) as bar,
-        serving.in_thread("worker", lambda told: entry.rooms.work_until(house, told, 4)),
+        serving.in_thread("worker", lambda stop: entry.rooms.work_until(house, stop, 4)),
     ):
-        line = bar.add_task(f"sweeping {len(accounts)} account(s)")
+        line = bar.add_task("reconciling")
         for _ in range(round(TIME_MAX_S / LOOK_S)):
-            swept = [_swept(house, tenant, account.id, began) for tenant, account in accounts]
-            left = _due(house)
-            bar.update(line, description=f"sweeping {len(accounts)} account(s), {sum(left.values())} thing(s) due")
-            if all(swept) and not sum(left.values()):
+            found = {tenant: _shown(house, tenant, run) for tenant, run in asked.items()}
+            visited = sum(run["visited"] for run in found.values())
+            left = sum(_undecided(house, tenant, run) for tenant, run in asked.items())
+            compared = sum(run["compared"] for run in found.values())
+            told = f"{compared} compared, looking"
+            bar.update(line, description=told, total=visited or None, completed=visited - left)
+            if all(run["ended_at"] for run in found.values()):
                 break
             pause.wait(LOOK_S)
-    return [each for each in swept if each]
+    return found
 
 
-def _swept(house: "House", tenant: str, account: str, began: datetime) -> Swept | None:
-    """Say what came of a sweep, None while it is not over."""
-    from counterfoil.store import sweeps
+def _shown(house: "House", tenant: str, run: str) -> dict[str, Any]:
+    from counterfoil.engine import run_views
 
     with house.database.transaction(tenant) as tx:
-        last = sweeps.last(tx, account)
-        due = sweeps.due(tx, account)
-    if due is None or due <= began:
-        return None
-    found = last is not None and last["ran_at"] >= began and bool(last["report"])
-    return Swept(tenant, account, last["report"] if found and last else None)
+        shown = run_views.run(tx, run)
+    assert shown is not None, "a run that is gone"
+    return shown
 
 
-def _due(house: "House") -> dict[str, int]:
-    from counterfoil.store import work
+def _undecided(house: "House", tenant: str, run: str) -> int:
+    from counterfoil.store import runs
 
-    with house.database.claims() as tx:
-        return work.backlog(tx, house.clock.now())
+    with house.database.transaction(tenant) as tx:
+        return runs.undecided(tx, run)
+
+
+def _accounts(house: "House", found: Runs) -> list[dict[str, Any]]:
+    from counterfoil.store import accounts
+
+    rows = []
+    for tenant, run in found.items():
+        with house.database.transaction(tenant) as tx:
+            ids = accounts.all_ids(tx)
+        rows += [{"tenant": tenant, "account": each, "reached": each not in run["unreached"]} for each in ids]
+    return rows
 
 
 def _changed(house: "House", whose: set[str], mark: str) -> dict[str, int]:
@@ -119,16 +141,19 @@ def _changed(house: "House", whose: set[str], mark: str) -> dict[str, int]:
     return totals
 
 
-def _tell(swept: list[Swept], changed: dict[str, int], *, as_json: bool) -> None:
-    rows: list[dict[str, Any]] = [
-        {"tenant": each.tenant, "account": each.account, "reached": each.report is not None, **(each.report or {})}
-        for each in swept
-    ]
+def _tell(found: Runs, accounts: list[dict[str, Any]], changed: dict[str, int], *, as_json: bool) -> None:
     if as_json:
-        paper.say_json({"accounts": rows, "decisions": changed, "applied": changed.get("applied", 0)})
+        sums = {name: sum(run[name] for run in found.values()) for name in COUNTS}
+        told = {"runs": [{"tenant": tenant, **run} for tenant, run in found.items()], "accounts": accounts}
+        paper.say_json(told | sums | {"decisions": changed, "applied": changed.get("applied", 0)})
         return
-    for row in rows:
-        said = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in (swept[0].report or {}) if name in row)
-        typer.echo(f"{row['account']}  {said if row['reached'] else 'the provider did not answer'}")
+    for run in found.values():
+        typer.echo(f"{run['id']}  {', '.join(f'{run[name]} {name}' for name in COUNTS)}")
+        for each in run["report"]:
+            if each["outcome"] != "no_effect":
+                typer.echo(f"  {paper.words(each['outcome'] or 'waiting'):9} {each['ref']}  {each['sentence'] or ''}")
+    for each in accounts:
+        if not each["reached"]:
+            typer.echo(f"{each['account']}  the provider did not answer")
     decided = ", ".join(f"{count} {paper.words(outcome)}" for outcome, count in sorted(changed.items()))
     typer.echo(f"Decisions: {decided or 'none, the books agree'}.")

@@ -26,6 +26,11 @@ class Resolution(StrEnum):
     """What it asked about is over: nothing is left to answer."""
 
 
+ANSWERS: Final = {
+    Resolution.HANDLED: "Closes the question: you saw to it, here or at the provider. The books stay as they are.",
+    Resolution.DISMISSED: "Closes the question: nothing has to be done. The books stay as they are.",
+}
+"""What each answer that a person can give will do."""
 BY_A_PERSON: Final = (Resolution.HANDLED, Resolution.DISMISSED)
 
 

@@ -112,6 +112,7 @@ TIMERS: Final = {
     "give-up-purchase": "Time to give an unpaid purchase up",
     "abandon-purchase": "Time to take an unpaid invoice back",
     "gather-lines": "Invoice date reached",
+    "recheck": "Look whether a status is what the legs say",
     "auto-topup": "Look whether credits are bought again",
 }
 

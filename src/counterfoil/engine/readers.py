@@ -16,12 +16,12 @@ from counterfoil.core.explain_spends import explain_hold, explain_spend
 from counterfoil.core.explain_topups import explain_topup
 from counterfoil.core.status import legs_for
 from counterfoil.core.story import Step, attribute, title
-from counterfoil.engine import auto_topup_views, views
+from counterfoil.engine import auto_topup_views, run_views, views
 from counterfoil.engine.flush import hold_of
 from counterfoil.engine.spend_views import hold_view, spend_view
 from counterfoil.engine.story_views import case_view, decision_view, notice_view, step_of
 from counterfoil.engine.views import View, instant
-from counterfoil.store import accounts, auto_topups, decisions, spends, stories, subjects
+from counterfoil.store import accounts, auto_topups, decisions, runs, spends, stories, subjects
 from counterfoil.store import purchases as bought
 from counterfoil.store.database import Tx
 
@@ -319,6 +319,16 @@ def _case(look: Look, identity: str) -> Told | None:
     return Told(subject, Explanation(row["detail"]), (identity, row["subject"]))
 
 
+def _run(look: Look, identity: str) -> Told | None:
+    row = runs.run(look.tx, identity)
+    if row is None:
+        return None
+    subject = {**run_views.run_view(row), "title": "Reconciliation run"}
+    # Its timeline is that of what it had looked at: what needs a person, and what changed, first.
+    about = tuple(dict.fromkeys(each["ref"] for each in runs.report(look.tx, identity)))[:50]
+    return Told(subject, Explanation(run_views.sentence(row)), (identity, *about), entries=())
+
+
 def _order(look: Look, identity: str) -> Told | None:
     order = subjects.order_by_id(look.tx, identity)
     if order is None:
@@ -380,6 +390,7 @@ READERS: Final[dict[str, Callable[[Look, str], Told | None]]] = {
     "decision": _decision,
     "method": _method,
     "case": _case,
+    "run": _run,
     "order": _order,
     "provider_object": _provider_object,
 }

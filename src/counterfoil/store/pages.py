@@ -451,6 +451,7 @@ def cases(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Case]:
             and (%(customer)s::text is null or customer = %(customer)s)
             and (%(statuses)s::text[] is null or status = any (%(statuses)s))
             and (%(parent)s::text is null or subject = %(parent)s)
+            and (%(kinds)s::text[] is null or question = any (%(kinds)s))
         order by id desc
         limit %(limit)s + 1
         """,

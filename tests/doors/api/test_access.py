@@ -26,6 +26,7 @@ MATRIX = {
         *("get_auto_topup", "get_collection_policy"),
         *("list_documents", "get_document", "get_document_pdf", "get_invoice_pdf", "get_receipt_pdf"),
         *("get_seller", "list_number_series"),
+        *("get_reconcile_standing", "list_reconcile_runs", "get_reconcile_run"),
         *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
     },
     "write": {
@@ -40,7 +41,7 @@ MATRIX = {
         "replay_delivery",
     },
     "spend": {"create_spends", "create_holds", "settle_hold", "release_hold"},
-    "fix": {"resolve_case"},
+    "fix": {"create_reconcile_run", "resolve_case"},
     "admin": {
         *("create_unit", "advance_clock", "declare_packs", "declare_collection_policy"),
         *("create_endpoint", "update_endpoint", "delete_endpoint", "rotate_endpoint_secret", "try_endpoint"),

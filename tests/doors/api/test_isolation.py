@@ -55,6 +55,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     method = api.get("/v1/payment-methods").json()["data"][0]["id"]
     event = api.get("/v1/events", limit=1).json()["data"][0]["id"]
     case = world.house.new_id("case")
+    run = api.post("/v1/reconcile", {}).json()["id"]
     grant = api.get(f"/v1/wallets/{wallet}/grants").json()["data"][0]["id"]
     later = {"customer": dana, "currency": "USD", "description": "July", "net": 1, "invoice_at": "2999-01-01T00:00:00Z"}
     line = api.post("/v1/pending-lines", later).json()["id"]
@@ -95,6 +96,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "documents": [each["id"] for each in api.get("/v1/documents").json()["data"]],
         "webhook-endpoints": [endpoint],
         "deliveries": [delivery],
+        "reconcile-runs": [run],
         "explain": everything,
     }
 

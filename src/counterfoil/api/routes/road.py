@@ -164,12 +164,18 @@ def _events(tx: Tx, last: str | None, end: int, limit: int, wanted: Filter) -> l
     openapi_extra=declare("read", 404),
 )
 def list_cases(
-    call: Asking, paging: Paged, status: Status = None, subject: Subject = None, customer: CustomerFilter = None
+    call: Asking,
+    paging: Paged,
+    status: Status = None,
+    question: Words = None,
+    subject: Subject = None,
+    customer: CustomerFilter = None,
 ) -> Response:
     """Lists what a person is asked, the newest first."""
     wanted = Filter(
         customer=customer_filter(call, customer),
         statuses=words(status, CaseStatus, "status"),
+        kinds=words(question, Reason, "question"),
         parent=subject,
     )
     page = paging.page("case")
