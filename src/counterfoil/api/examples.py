@@ -478,7 +478,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "note": None,
     },
     "ReconcileRun": RUN,
-    "Standing": {
+    "ReconcileStanding": {
         "object": "reconcile",
         "payments_processing": 2,
         "payments_late": 1,

@@ -43,7 +43,7 @@ class ReconcileRun(Answer):
     report: list[Visit] | None = None
 
 
-class Standing(Answer):
+class ReconcileStanding(Answer):
     """What is under way at the provider, what of it is late, and what a person is asked."""
 
     object: Literal["reconcile"]

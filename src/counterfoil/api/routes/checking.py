@@ -15,7 +15,7 @@ from counterfoil.api.filters import Status, words
 from counterfoil.api.ids import RunPath, checked
 from counterfoil.api.paging import Paged, listed
 from counterfoil.api.problems import Problem, not_found
-from counterfoil.api.schemas_checks import ReconcileRun, Standing
+from counterfoil.api.schemas_checks import ReconcileRun, ReconcileStanding
 from counterfoil.core.lifecycle import RunStatus
 from counterfoil.engine import run_views, runs
 from counterfoil.engine.looks import look
@@ -56,7 +56,9 @@ def create_reconcile_run(call: Asking, body: ReconcileRequest | None = None) -> 
     return json_response(look(call.house, call.tenant, lambda tx: run_views.run(tx, run)), 202)
 
 
-@router.get("/reconcile", summary="Show how things stand", response_model=Standing, openapi_extra=declare("read"))
+@router.get(
+    "/reconcile", summary="Show how things stand", response_model=ReconcileStanding, openapi_extra=declare("read")
+)
 def get_reconcile_standing(call: Asking) -> Response:
     """Shows what is under way at the provider, how much of it is late, and what a person is asked."""
     now = call.house.clock.now()
