@@ -29,6 +29,7 @@ from counterfoil.api.routes import (
     hooks,
     invoices,
     methods,
+    months,
     operator,
     packs,
     payments,
@@ -47,6 +48,7 @@ from counterfoil.store.database import TRANSIENT, CommitUnknown, DatabaseUnavail
 ROUTERS = (
     customers.router,
     documents.router,
+    months.router,
     methods.router,
     wallets.router,
     wallets.lots,

@@ -312,6 +312,11 @@ REFUSALS: Final = Section(
             "Resume the customer when the question is settled.",
         ),
         Entry(
+            "month_not_over",
+            "A month can be closed an hour after its end (UTC), when every clock agrees that it is over.",
+            "Close it from the time that the message names on.",
+        ),
+        Entry(
             "case_not_open",
             "The question was answered before, and otherwise.",
             "Nothing to do: the first answer stays.",

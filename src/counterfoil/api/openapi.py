@@ -62,6 +62,7 @@ TAGS: Final = (
     ("Spends", "Uses, paid for from wallets, one by one or a thousand at once."),
     ("Units", "What wallets count."),
     ("Invoices", "What customers owe."),
+    ("Months", "Month end: trial balance, roll-forward, closing."),
     ("Documents", "Invoices and receipts as they were given out, who sells, and the series of their numbers."),
     ("Payments", "Attempts to collect invoices, in legs: credits first, the provider for the rest."),
     ("Provider events", "What the provider sent, and what was decided about it."),

@@ -12,6 +12,7 @@ import typer
 from counterfoil.cli import (
     cases,
     clock,
+    close,
     connect,
     customers,
     explain,
@@ -37,6 +38,7 @@ app.command()(explain.explain)
 app.command()(tail.tail)
 app.command()(verify.verify)
 app.command()(reconcile.reconcile)
+app.command()(close.close)
 app.command()(connect.connect)
 app.command()(roles.api)
 app.command()(roles.worker)

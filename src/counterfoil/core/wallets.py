@@ -1,5 +1,6 @@
 """Wallets and their lots: how a lot begins, how it ends, and whether a wallet may be spent from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
@@ -25,7 +26,7 @@ from counterfoil.core.ids import GrantId, NewId, WalletId
 from counterfoil.core.journal import Covered
 from counterfoil.core.lifecycle import WalletStatus, may_move
 from counterfoil.core.money import Money, ServiceUnit, plain
-from counterfoil.core.recognition import catch_up, catch_up_all
+from counterfoil.core.recognition import NOTHING, catch_up, catch_up_all
 from counterfoil.core.terms import Overdraft, Shortfall
 
 WALLET: Final = "open-wallet@1"
@@ -255,11 +256,14 @@ def decide_forgive_debt(books: Books, wallet: WalletId, now: datetime) -> Decisi
 # --- what use has earned ---
 
 
-def decide_recognise(books: Books, wallet: WalletId, now: datetime) -> Decision:
-    """Post what the use of a wallet's lots has earned since it was last looked at."""
+def decide_recognise(books: Books, wallet: WalletId, now: datetime, later: Mapping[GrantId, int] = NOTHING) -> Decision:
+    """Post what the use of a wallet's lots has earned since it was last looked at, as of `now`.
+
+    `later` is what left its lots after that instant, in scaled units: nothing is posted for it yet.
+    """
     before = {each.id: each.released_minor for each in books.grants}
     own = {each.id for each in books.grants if each.wallet == wallet}
-    after, effects = catch_up_all(books, own, now)
+    after, effects = catch_up_all(books, own, now, later)
     if not effects:
         return Skip(Why(RECOGNISE, Reason.ALREADY_KNOWN, "Everything that was used is recognised.", (wallet,)))
     earned: dict[str, int] = {}

@@ -6,12 +6,14 @@ A page is one short transaction under the claim's fence, each wallet in it a dec
 nothing: what is not posted yet is found again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from counterfoil.core.facts import Source
-from counterfoil.core.ids import WalletId
+from counterfoil.core.ids import GrantId, WalletId
+from counterfoil.core.recognition import NOTHING
 from counterfoil.core.wallets import decide_recognise
 from counterfoil.engine.apply import apply
 from counterfoil.engine.house import House
@@ -87,15 +89,24 @@ class Marks:
         return None
 
 
-def recognise(tx: Tx, house: House, page: list[Due]) -> None:
-    """Recognise wallets, under the locks of their customers."""
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An instant in the past that recognition is brought up to, and what has left lots since, in scaled units."""
+
+    at: datetime
+    later: Mapping[GrantId, int]
+
+
+def recognise(tx: Tx, house: House, page: list[Due], cut: Cut | None = None) -> None:
+    """Recognise wallets, under the locks of their customers: as of now, or of an instant in the past."""
     lots = {each.customer: Scope() for each in page}
     for each in page:
         lots[each.customer] = Scope(grants=(*lots[each.customer].grants, *each.lots))
     books = load_all(tx, lots)
     for each in page:
         now = house.clock.now()
-        decision = decide_recognise(books[each.customer], WalletId(each.wallet), now)
+        at, later = (cut.at, cut.later) if cut else (now, NOTHING)
+        decision = decide_recognise(books[each.customer], WalletId(each.wallet), at, later)
         news = _news(house, each, now)
         inbox.put(tx, news)
         apply(tx, news.id, decision, each.customer, now, house.new_id)

@@ -18,7 +18,11 @@ def post(tx: Tx, entries: Iterable[Entry], decision: str, recorded_at: datetime)
 
 
 def post_all(tx: Tx, entries: Sequence[tuple[Entry, str]], recorded_at: datetime) -> None:
-    """Insert entries, each with the decision that caused it, in one statement. Raises UniqueViolation."""
+    """Insert entries, each with the decision that caused it, in one statement. Raises UniqueViolation.
+
+    What would be effective in a closed month is effective in the open one, from its beginning, and keeps its own
+    `occurred_at`.
+    """
     rows = [row for entry, decision in entries for row in _rows_of(entry, decision)]
     if rows:
         tx.run(
@@ -26,8 +30,8 @@ def post_all(tx: Tx, entries: Sequence[tuple[Entry, str]], recorded_at: datetime
             insert into posting (tenant, entry, n, of_n, debit, credit, unit, amount, subject, decision,
                 occurred_at, effective_at, recorded_at)
             select %(tenant)s, entry, n, of_n, debit, credit, unit, amount, subject, decision,
-                occurred_at, coalesce(effective_at, %(recorded_at)s), %(recorded_at)s
-            from rows from (
+                occurred_at, greatest(coalesce(effective_at, %(recorded_at)s), closed.until), %(recorded_at)s
+            from (select max(ends_at) as until from closed_month where tenant = %(tenant)s) as closed, rows from (
                 jsonb_to_recordset(%(rows)s::jsonb) as (entry text, n smallint, of_n smallint, debit text, credit text,
                     unit text, amount bigint, subject text, decision text, occurred_at timestamptz,
                     effective_at timestamptz)

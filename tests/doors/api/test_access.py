@@ -27,6 +27,7 @@ MATRIX = {
         *("list_documents", "get_document", "get_document_pdf", "get_invoice_pdf", "get_receipt_pdf"),
         *("get_seller", "list_number_series"),
         *("get_reconcile_standing", "list_reconcile_runs", "get_reconcile_run"),
+        *("list_months", "get_month", "list_month_entries"),
         *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
     },
     "write": {
@@ -45,7 +46,7 @@ MATRIX = {
     "admin": {
         *("create_unit", "advance_clock", "declare_packs", "declare_collection_policy"),
         *("create_endpoint", "update_endpoint", "delete_endpoint", "rotate_endpoint_secret", "try_endpoint"),
-        *("set_seller", "set_number_series"),
+        *("close_month", "set_seller", "set_number_series"),
     },
 }
 DOCUMENT = build(without_house())
