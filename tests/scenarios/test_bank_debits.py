@@ -77,3 +77,29 @@ def test_credits_that_nobody_retried_with_go_back_after_a_failed_debit(stage: St
     (lot,) = stage.rows("select remaining, held from grant_lot where tenant = %(tenant)s")
     assert (lot["remaining"], lot["held"]) == (30_000_000, 0)
     assert stage.at_rest()
+
+
+@behaviour("R-SU-24", "R-SU-12")
+def test_a_debit_that_comes_back_after_it_had_succeeded_is_owed_again_and_retried_for_the_rest(stage: Stage) -> None:
+    """The bank takes it back days later: the debt is open again, the credits stay, the card pays the rest."""
+    customer = stage.customer("pm_usBankAccount_dispute")
+    stage.credits(customer, 3000)
+    invoice = stage.bill(customer, 10000)
+    payment = stage.pay(invoice)
+    stage.run()
+
+    stage.site.pass_time(timedelta(days=5))
+    stage.rest()
+    assert stage.statuses(payment) == ["credit 3000 settled", "provider 7000 returned"]
+    held = stage.invoice(invoice)
+    assert (held["status"], held["payment_status"], held["paid_minor"]) == ("open", "failed", 3000)
+    assert "debit_returned" in stage.questions()
+    assert stage.at_rest()
+    stage.pay(invoice, terms=Terms(method=method(stage, customer, "pm_card_visa")))
+    stage.rest()
+
+    assert stage.statuses(payment)[-1] == "provider 7000 settled"
+    assert (stage.invoice(invoice)["status"], stage.invoice(invoice)["paid_minor"]) == ("paid", 10000)
+    assert stage.charged() == [7000, 7000]
+    assert stage.events("invoice.paid") == 1, "what is delivered on payment is delivered once"
+    assert stage.at_rest()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
-from counterfoil.core import cases, contested, credits, going_back, legs, taking_back
+from counterfoil.core import cases, contested, credits, going_back, legs, returns, taking_back
 from counterfoil.core.books import Case, Grant, Hold, Leg, Wallet, allocations_of
 from counterfoil.core.bought import Purchase
 from counterfoil.core.clawback import DISPUTE_LOST, quantity_due
@@ -235,7 +235,10 @@ class _Scene:
             taking_back.take_back(self.steps, purchase.id, part, DISPUTE_LOST, f"dispute:{ref}:price:{purchase.id}")
             left -= part
         key = f"dispute:{ref}:lost{':again' if again else ''}"
-        if left:
+        held = next(each for each in self.steps.books.legs if each.id == self.leg.id)
+        if returns.is_debt_again(self.steps.books, held, left):
+            self.steps.add(*returns.reopen(self.steps.books, held, key, self.steps.now, self.steps.new_id))
+        elif left:
             money = Money(left, self.dispute.currency)
             self.steps.add(Post(going_back.dispute_lost(key, self.dispute.id, money, self.steps.now)))
         self._change(replace(self.dispute, lost_minor=self.dispute.amount_minor))

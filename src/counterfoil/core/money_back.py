@@ -43,7 +43,7 @@ def decide_money_back(
     held = next((each for each in books.purchases if each.id == purchase), None)
     about = (purchase or leg, fact.intent_ref)
     early = held and held.status in (PurchaseStatus.PENDING, PurchaseStatus.AUTHORIZED)
-    if early or paid.status is not LegStatus.SETTLED:
+    if early or paid.status not in (LegStatus.SETTLED, LegStatus.RETURNED):
         sentence = f"Money of {fact.intent_ref} goes back before it was settled here; it is looked at again."
         return Defer(Why(RULE, Reason.TOO_YOUNG, sentence, about), now + LOOK_AGAIN)
     steps = Steps(books, now, new_id)

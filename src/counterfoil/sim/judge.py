@@ -11,7 +11,7 @@ from counterfoil.store.audit import audit, standing
 from counterfoil.store.database import Database, Row
 
 SAME: Final = {
-    "succeeded": {"settled"},
+    "succeeded": {"settled", "returned"},
     "processing": {"processing"},
     "requires_action": {"requires_action"},
     "requires_confirmation": {"requires_action"},
