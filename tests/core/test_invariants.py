@@ -94,6 +94,8 @@ TOLD = {
     "endpoints": [{"id": "whep", "kinds": ["invoice.*"], "from_position": 6, "status": "active"}],
     "at_rest": True,
 }
+BOOKED = {"refund": "r", "status": "succeeded", "amount": 9, "of_lots": 5, "given": 4, "undone": 0, "paid": 9}
+BOOKED |= {"returned": 0}
 GOOD: dict[str, dict[str, Any]] = {
     "I1": POSTING,
     "I2": {"entry": "e", "decision": "d", "posted": [["a", "b", "USD", 1]], "decided": [["a", "b", "USD", 1]]},
@@ -112,6 +114,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "I16": {"purchase": "prch", "source": "api", "billed_first": False},
     "I21": BILLED,
     "I35": {"topup": "t", "attempt": "p", "under_way": ["p"], "is_forgotten": False},
+    "I12": {"leg": "leg", "status": "settled", "received": 7, "counted": 7, "refunded": 7},
+    "I12.books": BOOKED,
+    "I12.credits": {"purchase": "p", "quantity": 9, "clawed": 4, "refunded": 5, "paid": 10, "is_given": True},
     "I22": NEWS,
     "I27": CLEARING,
 }
@@ -180,6 +185,16 @@ def test_every_invariant_is_said_in_one_sentence(identity: str) -> None:
         ("I15", {"lots": [[20, 2001, False]]}),
         ("I15", {"status": "failed"}),
         ("I15", {"status": "canceled", "early": True}),
+        ("I12", {"counted": 6}),
+        ("I12", {"refunded": 8, "counted": 8}),
+        ("I12", {"status": "canceled"}),
+        ("I12.books", {"given": 3}),
+        ("I12.books", {"paid": 0}),
+        ("I12.books", {"status": "processing"}),
+        ("I12.books", {"status": "failed", "returned": 9}),
+        ("I12.books", {"status": "failed", "undone": 4}),
+        ("I12.credits", {"clawed": 0}),
+        ("I12.credits", {"refunded": 10}),
         ("I16", {"source": None}),
         ("I16", {"source": "webhook"}),
         ("I16", {"billed_first": True}),

@@ -70,7 +70,9 @@ def _is_answered(result: Result) -> bool:
 
 
 def _collecting(shown: dict[str, Any]) -> dict[str, Any] | None:
-    """Give the payment of an answer: a payment itself, or the one that collects a purchase."""
+    """Give the payment of an answer: a payment itself, or the one that collects a purchase. Refunds have none."""
+    if shown["object"] == "refund_group":
+        return None
     return shown.get("payment") if shown["object"] == "purchase" else shown
 
 
@@ -101,7 +103,8 @@ def _pending(command: Command, result: Result, response: Response) -> Response:
     secret = client_secret(command.call.house, command.call.tenant, payment) if payment else None
     body = shown | ({"client_secret": secret} if secret else {})
     headers = {name: value for name, value in response.headers.items() if name not in ("content-length",)}
-    headers |= {"Location": f"/v1/{shown['object']}s/{shown['id']}", "Retry-After": "1"}
+    noun = shown["object"].removesuffix("_group")
+    headers |= {"Location": f"/v1/{noun}s/{shown['id']}", "Retry-After": "1"}
     return Response(_text(body), 202, headers)
 
 

@@ -4,28 +4,11 @@ The table is the page that a problem's `type` links to; `docs/errors.md` is made
 answered by the API, printed by the command line and stored in decisions.
 """
 
-from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One code. `retryable` says that the same request may succeed later, unchanged."""
-
-    code: str
-    means: str
-    remedy: str
-    retryable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Codes that belong together."""
-
-    title: str
-    entries: tuple[Entry, ...]
-
+from counterfoil.api.entries import Entry, Section
+from counterfoil.api.errors_refunds import GOING_BACK
 
 REQUESTS: Final = Section(
     "The request itself",
@@ -422,7 +405,7 @@ TROUBLE: Final = Section(
     ),
 )
 
-SECTIONS: Final = (REQUESTS, KEYS, IDEMPOTENCY, REFUSALS, WEBHOOKS, TROUBLE)
+SECTIONS: Final = (REQUESTS, KEYS, IDEMPOTENCY, REFUSALS, GOING_BACK, WEBHOOKS, TROUBLE)
 ENTRIES: Final = {each.code: each for section in SECTIONS for each in section.entries}
 
 STYLE: Final = """\

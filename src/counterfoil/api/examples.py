@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from counterfoil.api.examples_papers import PAPERS
+from counterfoil.api.examples_refunds import GOING_BACK
 from counterfoil.engine.views import money
 
 AT: Final = "2026-06-14T04:04:00.000Z"
@@ -242,8 +243,14 @@ PAYMENT: Final = {
     "amount": _usd(10000),
     "confirm": "server",
     "legs": [
-        {"id": f"leg_{SUFFIX}", "kind": "credit", "status": "settled", "amount": _usd(3000)},
-        {"id": "leg_01h455vb4pex5vsknk084sn02r", "kind": "provider", "status": "settled", "amount": _usd(7000)},
+        {"id": f"leg_{SUFFIX}", "kind": "credit", "status": "settled", "amount": _usd(3000), "refunded": _usd(0)},
+        {
+            "id": "leg_01h455vb4pex5vsknk084sn02r",
+            "kind": "provider",
+            "status": "settled",
+            "amount": _usd(7000),
+            "refunded": _usd(0),
+        },
     ],
     "next_action": None,
     "created_at": AT,
@@ -358,6 +365,7 @@ RUN: Final = {
     "report": None,
 }
 EXAMPLES: Final[dict[str, Any]] = {
+    **GOING_BACK,
     **PAPERS,
     "Spend": SPEND,
     "Correction": CORRECTION,
@@ -508,4 +516,5 @@ EXAMPLES: Final[dict[str, Any]] = {
         "effects": [],
     },
 }
+
 LISTED: Final = {f"List_{name}_": {"data": [example], "next_cursor": None} for name, example in EXAMPLES.items()}

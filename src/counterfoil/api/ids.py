@@ -41,6 +41,8 @@ RunPath = Annotated[str, path_of("reconciliation run", "rrun_01h455vb4pex5vsknk0
 CasePath = Annotated[str, path_of("case", "case_01h455vb4pex5vsknk084sn02q")]
 EndpointPath = Annotated[str, path_of("webhook endpoint", "whep_01h455vb4pex5vsknk084sn02q")]
 DeliveryPath = Annotated[str, path_of("delivery", "dlvr_01h455vb4pex5vsknk084sn02q")]
+RefundPath = Annotated[str, path_of("refund", "rfnd_01h455vb4pex5vsknk084sn02q")]
+CreditNotePath = Annotated[str, path_of("credit note", "cnote_01h455vb4pex5vsknk084sn02q")]
 AnyPath = Annotated[str, path_of("object", "inv_01h455vb4pex5vsknk084sn02q")]
 
 WORDS: Final = {
@@ -49,6 +51,7 @@ WORDS: Final = {
     "inbox": "provider event",
     "endpoint": "webhook endpoint",
     "run": "run",
+    "credit_note": "credit note",
 }
 
 

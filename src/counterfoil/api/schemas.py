@@ -333,6 +333,7 @@ class Leg(Answer):
     kind: Literal["credit", "balance", "provider", "external"]
     status: str
     amount: Money
+    refunded: Money
 
 
 class Payment(Answer):

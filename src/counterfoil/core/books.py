@@ -19,6 +19,7 @@ from counterfoil.core.ids import (
     AccountId,
     CaseId,
     CustomerId,
+    GrantId,
     InvoiceId,
     LegId,
     LineId,
@@ -326,6 +327,10 @@ class Books:
     sales_orders: tuple[SalesOrder, ...] = ()
     """The orders that sell what these invoices bill, or that were asked for."""
     disputes: tuple[Dispute, ...] = ()  # those of the legs, where they were asked for
+    paid: tuple[tuple[LegId, int], ...] = ()
+    """What of the money of these legs paid invoices, in minor units, where their refunds were asked for."""
+    covers: tuple[tuple[GrantId, int], ...] = ()
+    """Lots that paid for what wallets owed, the latest first, and how much, where refunds were asked for."""
     suspense: tuple[tuple[ProviderRef, int], ...] = ()
     """Provider objects whose money waits in suspense, and how much of it, in minor units."""
     questions: frozenset[tuple[str, str]] = frozenset()

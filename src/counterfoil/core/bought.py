@@ -117,6 +117,11 @@ class Purchase:
         """What the customer pays in all, as money."""
         return Money(self.gross_minor, self.currency)
 
+    @property
+    def paid_minor(self) -> int:
+        """What was paid in all: the provider's coupons took the rest off. A refund is a share of this."""
+        return self.gross_minor - self.discount_minor
+
 
 @dataclass(frozen=True, slots=True)
 class PendingLine:

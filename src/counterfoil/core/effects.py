@@ -137,6 +137,8 @@ class Reason(StrEnum):
     PAYMENT_CANCELED = "payment_canceled"
     ORDER_PLACED = "order_placed"
     ORDER_CANCELED = "order_canceled"
+    REFUND_STARTED = "refund_started"
+    CREDIT_NOTE_ISSUED = "credit_note_issued"
     NOTHING_DUE = "nothing_due"
     # News of the provider had an effect.
     CUSTOMER_LINKED = "customer_linked"
@@ -170,6 +172,7 @@ class Reason(StrEnum):
     PROVIDER_FEE_TAKEN = "provider_fee_taken"
     MONEY_EXCHANGED = "money_exchanged"
     TIES_OUT = "ties_out"
+    REFUND_REFUSED = "refund_refused"
     # It was seen and changed nothing.
     ALREADY_SETTLED = "already_settled"
     ALREADY_KNOWN = "already_known"
@@ -229,6 +232,11 @@ class Reason(StrEnum):
     ORDER_NOT_OPEN = "order_not_open"
     INVOICE_ON_ORDER = "invoice_on_order"
     RETURN_URL_REQUIRED = "return_url_required"
+    NOTHING_TO_REFUND = "nothing_to_refund"
+    REFUND_TOO_LARGE = "refund_too_large"
+    SPLIT_NOT_CHOSEN = "split_not_chosen"
+    DESTINATION_NOT_POSSIBLE = "destination_not_possible"
+    CREDIT_TOO_LARGE = "credit_too_large"
     NO_PAYMENT_METHOD = "no_payment_method"
     METHOD_NOT_USABLE = "method_not_usable"
     AMOUNT_NOT_CHARGEABLE = "amount_not_chargeable"

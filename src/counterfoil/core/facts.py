@@ -384,6 +384,7 @@ Fact: TypeAlias = (
     | MoneyBackFact
     | MarkedFact
     | PayoutFact
+    | RefundFact
     | ChangedFact
     | MissingFact
     | UnreadableFact

@@ -1,34 +1,90 @@
-"""The journal's templates for money that goes back: refunds, and disputes. Their keys are the provider's own ids."""
+"""The journal's templates for money that goes back: refunds, under our own ids, and disputes, under the provider's."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from counterfoil.core.facts import DisputeMoveFact
 from counterfoil.core.ids import AccountId
 from counterfoil.core.journal import (
+    DEFERRED,
     DISPUTE_LOSSES,
     DISPUTED,
     EXCHANGE,
     FEES,
+    PROMOTION,
     REFUND_DUE,
+    REVENUE,
+    USED,
     Account,
     Entry,
     Posting,
     clearing,
+    lot,
 )
-from counterfoil.core.money import Money
+from counterfoil.core.money import Money, ServiceUnit, share
+from counterfoil.core.promises import FREE_SOURCES, Grant, Hold
+from counterfoil.core.refunded import Refund
 
 
-def refund_paid(key: str, account: AccountId, subject: str, money: Money, now: datetime) -> Entry:
-    """The provider paid a refund: what was owed back is."""
-    posting = Posting(REFUND_DUE, clearing(account), money.currency, money.minor)
-    return Entry(key, subject, now, (posting,))
+def refund_paid(refund: Refund, source: Account, now: datetime) -> Entry:
+    """What was owed back is paid, out of `source`."""
+    posting = Posting(REFUND_DUE, source, refund.currency, refund.amount_minor)
+    return Entry(f"refund:{refund.id}:paid", refund.id, now, (posting,))
 
 
-def refund_returned(key: str, account: AccountId, subject: str, money: Money, now: datetime) -> Entry:
-    """A refund came back to the provider: it is owed again."""
-    posting = Posting(clearing(account), REFUND_DUE, money.currency, money.minor)
-    return Entry(f"{key}:failed", subject, now, (posting,))
+def refund_returned(refund: Refund, source: Account, now: datetime) -> Entry:
+    """What was paid came back to where it had been."""
+    posting = Posting(source, REFUND_DUE, refund.currency, refund.amount_minor)
+    return Entry(f"refund:{refund.id}:returned", refund.id, now, (posting,))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of one hold of a credit leg goes back to its lot: so much of its worth, from `before` on, in minor units."""
+
+    hold: Hold
+    lot: Grant
+    minor: int
+
+    @property
+    def quantity(self) -> int:
+        """The units that go back."""
+        return self._between(self.hold.quantity)
+
+    @property
+    def released_minor(self) -> int:
+        """The cost basis that is owed as service again."""
+        return self._between(self.hold.released_minor)
+
+    @property
+    def deferred_minor(self) -> int:
+        """What of its worth its cost basis had paid; the rest was promotion."""
+        if self.lot.source in FREE_SOURCES:
+            return 0
+        before, after = self.hold.returned_minor, self.hold.returned_minor + self.minor
+        earlier, later = (min(share(self.hold.released_minor, at, self.hold.minor), at) for at in (before, after))
+        return later - earlier
+
+    def _between(self, total: int) -> int:
+        before, after = self.hold.returned_minor, self.hold.returned_minor + self.minor
+        return share(total, after, self.hold.minor) - share(total, before, self.hold.minor)
+
+
+def credits_returned(refund: Refund, shares: Iterable[Share], unit: ServiceUnit, now: datetime) -> Entry:
+    """Credits that had paid are in their lots again: what they were bought for is owed as service again."""
+    postings = [posting for each in shares for posting in _returned(each, refund.currency, unit) if posting.amount]
+    return Entry(f"refund:{refund.id}:paid", refund.id, now, tuple(postings))
+
+
+def _returned(each: Share, currency: str, unit: ServiceUnit) -> tuple[Posting, ...]:
+    released = 0 if each.lot.source in FREE_SOURCES else each.released_minor
+    return (
+        Posting(USED, lot(each.lot.id), unit.code, each.quantity),
+        Posting(REFUND_DUE, DEFERRED, currency, each.deferred_minor),
+        Posting(REFUND_DUE, PROMOTION, currency, each.minor - each.deferred_minor),
+        Posting(REVENUE, DEFERRED, currency, released - each.deferred_minor),
+    )
 
 
 def price_given_back(

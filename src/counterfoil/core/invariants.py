@@ -23,6 +23,11 @@ from counterfoil.core.purchase_invariants import (
     purchases_are_billed_once,
     purchases_were_meant,
 )
+from counterfoil.core.refund_invariants import (
+    credits_go_with_the_money,
+    refunds_are_booked,
+    refunds_are_bounded,
+)
 from counterfoil.core.status import status_of_invoice, status_of_payment
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]]
@@ -371,6 +376,13 @@ INVARIANTS: Final = {
             "I21",
             "A purchase is billed by one line of its own, and takes its steps in order, each with its own entry.",
             purchases_are_billed_once,
+        ),
+        Invariant("I12", "No more of a leg goes back than it brought, whoever refunds it.", refunds_are_bounded),
+        Invariant(
+            "I12.books", "A refund is booked as it stands: given, paid, undone when it comes back.", refunds_are_booked
+        ),
+        Invariant(
+            "I12.credits", "Of a refunded purchase the credits go back in proportion.", credits_go_with_the_money
         ),
         Invariant("I22", "Every piece of news is stored once and ends in one decision.", _news_is_decided_once),
         Invariant("I35", "An auto top-up has one attempt at a time, and never stops silently.", _topups_go_on),

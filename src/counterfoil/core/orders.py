@@ -218,6 +218,7 @@ Instruction: TypeAlias = (
     | CancelSetup
     | CreateInvoice
     | OnInvoice
+    | CreateRefund
 )
 
 IN_FLIGHT_MAX: Final = timedelta(seconds=90)

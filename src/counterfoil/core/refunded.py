@@ -53,6 +53,14 @@ class LineBack:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoiceBack:
+    """What had paid an invoice that is still open, in minor units: it is owed again."""
+
+    invoice: InvoiceId
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class LotBack:
     """What was taken back of a lot that was bought: `taken` unspent, `owed` and `forgiven` of what was spent, `lapsed`
     of what had expired; scaled units. `net_minor` is the price that it gave back.
@@ -76,14 +84,14 @@ class LotBack:
 class GivenBack:
     """What a refund is made of, so that one which comes back can be undone exactly. Minor units.
 
-    `kept_minor` was the customer's balance: it had paid nothing. `reopened_minor` had paid an invoice that is still
-    open, and is owed again. `lost_minor` was ours by nothing that we know, such as what a dispute had taken before.
+    `kept_minor` was the customer's balance: it had paid nothing. `lost_minor` was ours by nothing that we know, such as
+    what a dispute had taken before.
     """
 
     lines: tuple[LineBack, ...] = ()
     lots: tuple[LotBack, ...] = ()
+    reopened: tuple[InvoiceBack, ...] = ()
     kept_minor: int = 0
-    reopened_minor: int = 0
     lost_minor: int = 0
 
     @property
@@ -117,6 +125,8 @@ class Refund:
     provider_ref: ProviderRef | None = None
     wallet: WalletId | None = None
     grant: GrantId | None = None
+    together: RefundId | None = None
+    """The first of those that one command asked for."""
     succeeded_at: datetime | None = None
     ended_at: datetime | None = None
     failure_code: str | None = None

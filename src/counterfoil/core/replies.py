@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from counterfoil.core import refunding
 from counterfoil.core.books import Books, Case, Leg, leg_by_ref, with_changes
 from counterfoil.core.checkouts import decide_session
 from counterfoil.core.checks import decide_marked
@@ -19,6 +20,7 @@ from counterfoil.core.facts import (
     MissingFact,
     Outcome,
     ProviderInvoiceFact,
+    RefundFact,
     Refusal,
     Refused,
     SessionFact,
@@ -41,6 +43,7 @@ from counterfoil.core.orders import (
     CreateCustomer,
     CreateIntent,
     CreateInvoice,
+    CreateRefund,
     CreateSetup,
     DeleteDraft,
     ExpireCheckout,
@@ -156,10 +159,8 @@ def _done(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) 
             return decide_marked(with_changes(books, (order,)), order.instruction.leg, fact, now, new_id)
         case CreateIntent():
             return _intent_made(books, order, fact, now, new_id)
-        case ConfirmIntent() | CancelIntent():
-            if isinstance(fact, IntentFact):
-                return decide_intent(books, fact, now, new_id)
-            return _odd_reply(books, order, now, new_id)
+        case ConfirmIntent() | CancelIntent() | CreateRefund():
+            return _money_asked(books, order, fact, now, new_id)
         case CreateCheckout():
             return _page_made(books, order, fact, now, new_id)
         case CreateSetup():
@@ -170,6 +171,17 @@ def _done(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) 
             return Skip(_why(order, Reason.METHOD_SAVED, "The provider charges this method unless another is named."))
         case CreateInvoice() | AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
             return _invoice_stepped(books, order, fact, None, now, new_id)
+
+
+def _money_asked(books: Books, order: Order, fact: Fact, now: datetime, new_id: NewId) -> Decision:
+    """The provider was asked to collect, to give up, or to give back: its object says how far that is."""
+    match fact:
+        case IntentFact():
+            return decide_intent(books, fact, now, new_id)
+        case RefundFact() if isinstance(order.instruction, CreateRefund):
+            return refunding.decide_made(books, order, fact, now, new_id)
+        case _:
+            return _odd_reply(books, order, now, new_id)
 
 
 def _invoice_stepped(
@@ -302,17 +314,23 @@ def _refused(books: Books, order: Order, refusal: Refusal, fact: Fact | None, no
         case CreateCustomer():
             sentence = f"The provider refused to make the customer ({code})."
             return _customer_refused(books, order, books.customer.id, sentence, now, new_id)
-        case UpdateCustomer() if code == GONE:
-            sentence = "The customer is not at the provider any more, so there is no copy to be changed."
-            return Skip(_why(order, Reason.ORDER_REFUSED, sentence))
         case UpdateCustomer():
-            sentence = f"The provider refused to change its copy of the customer's name and e-mail ({code})."
-            return _customer_refused(books, order, order.id, sentence, now, new_id)
+            return _copy_refused(books, order, code, now, new_id)
         case SetDefaultMethod():
             sentence = f"The provider would not make the method the default ({code}); it is named with each payment."
             return Skip(_why(order, Reason.METHOD_REFUSED, sentence))
         case CreateInvoice() | AddInvoiceLine() | FinalizeInvoice() | PayInvoice() | VoidInvoice() | DeleteDraft():
             return _invoice_stepped(books, order, fact, refusal, now, new_id)
+        case CreateRefund():
+            return refunding.decide_refused(books, order, code, refusal.message, now, new_id)
+
+
+def _copy_refused(books: Books, order: Order, code: str, now: datetime, new_id: NewId) -> Decision:
+    if code == GONE:
+        sentence = "The customer is not at the provider any more, so there is no copy to be changed."
+        return Skip(_why(order, Reason.ORDER_REFUSED, sentence))
+    sentence = f"The provider refused to change its copy of the customer's name and e-mail ({code})."
+    return _customer_refused(books, order, order.id, sentence, now, new_id)
 
 
 def _customer_refused(

@@ -5,6 +5,7 @@ from counterfoil.core.bought import Purchase
 from counterfoil.core.ids import PaymentId, PurchaseId
 from counterfoil.engine.apply import Applied
 from counterfoil.engine.load import Scope, load_books
+from counterfoil.engine.refund_views import group_answer, group_view
 from counterfoil.engine.views import (
     AT_REST,
     PURCHASE_AT_REST,
@@ -13,7 +14,7 @@ from counterfoil.engine.views import (
     purchase_status,
     purchase_view,
 )
-from counterfoil.store import inbox
+from counterfoil.store import inbox, refunds
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import Answer
 
@@ -30,6 +31,16 @@ def fix_answers(tx: Tx, applied: Applied) -> None:
             books = load_books(tx, purchase.customer, Scope(purchases=(purchase.id,)))
             assert books is not None
             inbox.finish_commands(tx, purchase.id, purchase_answer(books, purchase.id))
+    _fix_refunds(tx, applied)
+
+
+def _fix_refunds(tx: Tx, applied: Applied) -> None:
+    """Fix the answers of commands all of whose refunds have come to rest."""
+    for first in dict.fromkeys(each.together for each in applied.refunds if each.together):
+        group = refunds.together(tx, first)
+        status = group_answer(group)
+        if status != 202:
+            inbox.finish_commands(tx, first, Answer(status, inbox.plain(group_view(group))))
 
 
 def rests(subject: Payment | Purchase) -> bool:

@@ -27,6 +27,7 @@ from counterfoil.core.facts import Source
 from counterfoil.core.ids import NewId
 from counterfoil.core.lifecycle import CaseStatus, InboxStatus, OrderStatus, PaymentStatus
 from counterfoil.core.orders import Order
+from counterfoil.core.refunded import Refund
 from counterfoil.core.watching import WATCH_TIMER
 from counterfoil.engine import papers
 from counterfoil.engine.telling import tell
@@ -39,12 +40,13 @@ from counterfoil.store.inbox import News
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A decision that was written. `id` is None while it waits; `payments`, `purchases`: those that it changed."""
+    """A decision that was written. `id` is None while it waits; `payments` and so on: those that it changed."""
 
     id: str | None
     decision: Decision
     payments: tuple[Payment, ...]
     purchases: tuple[Purchase, ...] = ()
+    refunds: tuple[Refund, ...] = ()
 
 
 def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: datetime, new_id: NewId) -> Applied:
@@ -65,7 +67,9 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
     inbox.mark(tx, news_id, status, customer=customer)
     payments = {each.id: each for each in changes_of(effects) if isinstance(each, Payment)}
     purchases = {each.id: each for each in changes_of(effects) if isinstance(each, Purchase)}
-    return Applied(identity, decision, tuple(payments.values()), tuple(purchases.values()))
+    refunds = {each.id: each for each in changes_of(effects) if isinstance(each, Refund)}
+    changed = (tuple(payments.values()), tuple(purchases.values()), tuple(refunds.values()))
+    return Applied(identity, decision, *changed)
 
 
 def apply_effect(tx: Tx, effect: Effect, decision: str, now: datetime, new_id: NewId) -> None:

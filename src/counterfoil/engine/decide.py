@@ -41,6 +41,7 @@ from counterfoil.core.facts import (
     Notice,
     PayoutFact,
     ProviderInvoiceFact,
+    RefundFact,
     SessionFact,
     SetupFact,
     Source,
@@ -65,7 +66,7 @@ from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import catalogue, journal, mirrors, numbers, sales_orders, subjects
+from counterfoil.store import catalogue, journal, mirrors, numbers, refunds, sales_orders, subjects
 from counterfoil.store.checkouts import claimed_checkouts
 from counterfoil.store.database import Row, Tx
 
@@ -115,8 +116,8 @@ def decide_news(tx: Tx, row: Row, fact: Fact | None, moment: Moment) -> Ruling:
             return _missing(tx, row, fact, moment)
         case MarkedFact():
             return _marked(tx, row, fact, moment)
-        case ChangedFact() | PayoutFact():
-            raise AssertionError("a change is looked at before it is decided, and payouts are not fetched")
+        case ChangedFact() | PayoutFact() | RefundFact():
+            raise AssertionError("it is looked at before it is decided, or with what it is part of")
         case UnreadableFact() | None:
             return _unseen(tx, row, fact, moment)
 
@@ -308,14 +309,16 @@ def _balance(tx: Tx, row: Row, fact: BalanceFact, moment: Moment) -> Ruling:
 
 
 def _money_back(tx: Tx, row: Row, fact: MoneyBackFact, moment: Moment) -> Ruling:
-    """What went back of a payment is booked; refunds of one that bought nothing are put to a person."""
+    """What went back of a payment of ours is booked; anybody else's is no news."""
     leg = subjects.leg_of_ref(tx, row["account"], [fact.intent_ref])
     purchase = mirrors.bought_by(tx, leg["payment"]) if leg else None
-    if leg is None or not (purchase or fact.disputes):
+    if leg is None:
         hint, customer = _hint(tx, row)
         return Ruling(strangers.decide_without_fact(hint, moment.now, moment.new_id), customer)
     bought = PurchaseId(purchase) if purchase else None
-    scope = Scope(payments=(leg["payment"],), purchases=(bought,) if bought else (), contested=True)
+    named = (bought,) if bought else ()
+    refs = (*(str(each.ref) for each in fact.refunds), *refunds.of_leg(tx, leg["id"]))
+    scope = Scope(payments=(leg["payment"],), purchases=named, contested=True, refunds=True, refs=refs)
     books = load_books(tx, leg["customer"], scope)
     assert books is not None, "a leg whose customer is gone"
     terms = Terms(frozenset(journal.booked(tx, money_back.keys_of(fact))), catalogue.policy(tx).blocks_disputed)

@@ -32,6 +32,7 @@ from counterfoil.core.orders import (
     CreateCustomer,
     CreateIntent,
     CreateInvoice,
+    CreateRefund,
     DeleteDraft,
     ExpireCheckout,
     OnInvoice,
@@ -141,7 +142,7 @@ def _refs(tx: Tx, order: Order) -> Refs | None:
             refs = replace(refs, method_ref=subjects.method_ref(tx, method))
         case _:
             pass
-    is_named = isinstance(order.instruction, CancelIntent | ExpireCheckout | CancelSetup)
+    is_named = isinstance(order.instruction, CancelIntent | ExpireCheckout | CancelSetup | CreateRefund)
     return refs if refs.customer_ref or is_named else None
 
 
@@ -337,6 +338,9 @@ class Record:
             return books_for_invoice(tx, self.order.customer, self.order.subject, fact)
         if self.order.subject.startswith("order_"):
             return load_books(tx, self.order.customer, Scope(sales_orders=(self.order.subject,)))
+        if isinstance(self.order.instruction, CreateRefund):
+            payment = subjects.payment_of_leg(tx, self.order.instruction.leg)
+            return load_books(tx, self.order.customer, Scope(payments=(str(payment),), refunds=True))
         payment = subjects.payment_of_leg(tx, self.order.subject)
         if payment is None:
             return load_books(tx, self.order.customer, Scope())

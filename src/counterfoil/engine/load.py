@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from counterfoil.core.books import (
     Method,
     Payment,
     Wallet,
+    with_changes,
 )
 from counterfoil.core.bought import Collector, PendingLine, Purchase
 from counterfoil.core.contested import Dispute
@@ -31,10 +32,12 @@ from counterfoil.store import (
     auto_topups,
     cases,
     collecting,
+    corrections,
     decisions,
     disputes,
     journal,
     purchases,
+    refunds,
     sales_orders,
     subjects,
 )
@@ -66,6 +69,8 @@ class Scope:
     """Whether the lines that wait to be billed are wanted, with their purchases."""
     pending_lines: tuple[str, ...] = ()
     sales_orders: tuple[str, ...] = ()
+    refunds: bool = False
+    """Whether the refunds of these payments' legs and purchases are wanted, with what they are decided by."""
     refs: tuple[str, ...] = ()
     fees: tuple[str, ...] = ()
     balances: bool = False
@@ -96,7 +101,21 @@ def load_all(tx: Tx, wanted: Mapping[str, Scope]) -> dict[str, Books]:
     contested = disputes.of_payments(tx, payment_ids) if any(each.contested for each in scopes) else ()
     kept_for = [each for each, scope in zip(held, scopes, strict=True) if scope.balances]
     beside = _read_beside(tx, kept_for, scopes, contested)
-    return {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
+    books = {each.id: _books(each, wanted[each.id], shelves, beside) for each in held.values()}
+    return {each: _with_refunds(tx, books[each]) if wanted[each].refunds else books[each] for each in books}
+
+
+def _with_refunds(tx: Tx, books: Books) -> Books:
+    """Add what refunds of these legs and purchases are decided by."""
+    legs = [each.id for each in books.legs]
+    made = refunds.of(tx, legs, [each.id for each in books.purchases])
+    orders = subjects.orders(tx, [each.id for each in made]) if made else ()
+    clawed = {lot.grant for each in made for lot in each.given.lots if lot.owed}
+    owing = {each.wallet for each in books.grants if each.id in clawed}
+    covers = tuple(each for wallet in sorted(owing) for each in corrections.covers(tx, wallet))
+    lots = subjects.grants(tx, sorted(owing), [], [lot for lot, _ in covers]) if covers else ()
+    books = with_changes(books, (*orders, *lots))
+    return replace(books, refunds=made, paid=refunds.paid_by(tx, legs), covers=covers)
 
 
 def _topped_up(tx: Tx, scopes: Sequence[Scope]) -> tuple[tuple[AutoTopup, ...], tuple[Purchase, ...]]:

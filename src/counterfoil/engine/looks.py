@@ -16,13 +16,13 @@ from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.story import movement
-from counterfoil.engine import auto_topup_views, views
+from counterfoil.engine import auto_topup_views, refund_views, views
 from counterfoil.engine.collecting_views import balances
 from counterfoil.engine.house import House
 from counterfoil.engine.views import View, instant
 from counterfoil.providers.port import ProviderUnavailable
 from counterfoil.store import cases as case_notes
-from counterfoil.store import catalogue, decisions, inbox, pages, statements, subjects
+from counterfoil.store import catalogue, decisions, inbox, pages, refunds, statements, subjects
 from counterfoil.store import purchases as bought
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.pages import Filter, Page
@@ -304,7 +304,9 @@ def pack(tx: Tx, code: str) -> list[View]:
 
 
 def awaited(tx: Tx, identity: str) -> View | None:
-    """Show what a command waits for, a payment or a purchase, as it stands."""
+    """Show what a command waits for, a payment, a purchase or refunds, as it stands."""
+    if identity.startswith("rfnd_"):
+        return refund_views.group_view(refunds.together(tx, identity))
     if not identity.startswith("prch_"):
         return payment(tx, identity)
     shown = purchase(tx, identity)

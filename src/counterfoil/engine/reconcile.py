@@ -17,7 +17,7 @@ from counterfoil.engine.intake import store
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
 from counterfoil.providers.port import Changes, ProviderUnavailable
-from counterfoil.store import auto_topups, mirrors, sales_orders, sweeps, work
+from counterfoil.store import auto_topups, mirrors, refunds, sales_orders, sweeps, work
 from counterfoil.store.database import Tx
 from counterfoil.store.inbox import News
 from counterfoil.store.work import Claim
@@ -102,12 +102,17 @@ class Revisit:
         invoices = mirrors.open_there(tx, self.claim.id, now)
         for each, due_at in visits.in_order([*legs, *invoices, *sales_orders.open_there(tx, self.claim.id)], now):
             enqueue_news(tx, self._look(house, each["provider_ref"], now), due_at)
+        going_back = refunds.open_there(tx, self.claim.id, now)
+        for each in going_back:
+            identity = f"sweep:{self.claim.id}:{self.claim.token}:{each['provider_ref']}:back"
+            look = visits.look(house, self.claim.id, "refund", each["provider_ref"], identity, now)
+            enqueue_news(tx, look, now)
         doubted = visits.doubts(tx, self.claim.id, now)
         for doubt in doubted:
             enqueue_news(tx, doubt.news(house, f"sweep:{self.claim.token}", now), now)
         wake(tx, auto_topups.forgotten(tx, self.claim.id, now), f"sweep:{self.claim.token}", now, house.new_id)
         requeued = sweeps.requeue_lost(tx, self.claim.id, now)
-        looked_at = len(legs) + len(invoices) + len(doubted)
+        looked_at = len(legs) + len(invoices) + len(going_back) + len(doubted)
         return Report(self.report.events_seen, self.report.events_new, looked_at, requeued, self.report.cursor)
 
     def _look(self, house: House, ref: str, now: datetime) -> News:

@@ -210,6 +210,7 @@ def leg_view(books: Books, leg: Leg) -> View:
         "kind": leg.kind,
         "status": leg.status,
         "amount": money(leg.amount_minor, leg.currency),
+        "refunded": money(leg.refunded_minor, leg.currency),
         "invoices": [
             {"invoice": each.invoice, "amount": money(each.minor, leg.currency)}
             for each in allocations_of(books, leg.id)

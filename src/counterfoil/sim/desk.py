@@ -10,15 +10,17 @@ from counterfoil.core.agreed import Terms as AutoTerms
 from counterfoil.core.books import Confirmation, GrantSource, LineKind
 from counterfoil.core.bought import Collector, GrantTiming, Settlement
 from counterfoil.core.external import ExternalPayment
-from counterfoil.core.ids import InvoiceId, MethodId, ProviderRef, WalletId
+from counterfoil.core.ids import InvoiceId, LegId, MethodId, ProviderRef, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import PurchaseStatus, WalletStatus
 from counterfoil.core.money import USD_CREDIT, Money, ServiceUnit, plain
+from counterfoil.core.refunded import Destination
+from counterfoil.core.refunding import Part
 from counterfoil.core.terms import Overdraft
 from counterfoil.core.wallets import Issue
 from counterfoil.core.wallets import Terms as WalletTerms
-from counterfoil.engine import auto_topups, collecting, commands, corrections, operations, purchases
+from counterfoil.engine import auto_topups, collecting, commands, corrections, operations, purchases, refunds
 from counterfoil.engine.commands import Request, Result
 from counterfoil.engine.operations import Asked
 from counterfoil.sim.site import Site
@@ -250,6 +252,17 @@ class Desk:
     def void_purchase(self, purchase: str, key: str | None = None) -> Result:
         """Take back what is left of the credits of a purchase."""
         return purchases.void(self._asked("POST /v1/purchases/void", key, purchase), purchase)
+
+    def refund(self, payment: str, *parts: tuple[str | None, int | None, str], key: str | None = None) -> Result:
+        """Refund legs of a payment: of each so much (None is all that is left), to where it is said to go."""
+        wanted = tuple(Part(LegId(leg) if leg else None, minor, Destination(to)) for leg, minor, to in parts)
+        asked = self._asked("POST /v1/payments/refunds", key, payment, repr(parts))
+        return refunds.refund_payment(asked, payment, wanted, "requested_by_customer")
+
+    def refund_purchase(self, purchase: str, minor: int | None, key: str | None = None) -> Result:
+        """Refund a purchase, all that is left of it when no amount is said."""
+        asked = self._asked("POST /v1/purchases/refund", key, purchase, minor)
+        return refunds.refund_purchase(asked, purchase, Part(minor=minor), None)
 
     def bill_later(self, customer: str, minor: int, at: datetime, about: str = "", key: str | None = None) -> Result:
         """Write a flat fee down that is billed when its date comes."""

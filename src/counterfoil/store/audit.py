@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, LiteralString
 
 from counterfoil.core.invariants import INVARIANTS, BalanceMove, Breach, ProviderCharge, ProviderTruth, Rows
-from counterfoil.store import delivery_audit, purchase_audit
+from counterfoil.store import delivery_audit, purchase_audit, refund_audit
 from counterfoil.store.database import Row, Tx
 
 BREACHES_MAX: Final = 100
@@ -112,6 +112,7 @@ def _net(moves: list[BalanceMove]) -> int:
 QUERIES: Final[dict[str, LiteralString]] = {
     **purchase_audit.QUERIES,
     **delivery_audit.QUERIES,
+    **refund_audit.QUERIES,
     "I1": """
         select tenant, entry, n, of_n, debit, credit, unit, amount, recorded_at
         from journal
@@ -169,12 +170,14 @@ QUERIES: Final[dict[str, LiteralString]] = {
         ),
         billed as (
             -- What a purchase is sold for is owed as service from the moment it is billed, or promised by others.
-            select p.*, coalesce(i.discount_minor, 0) as off, case p.settlement
+            select p.*, coalesce(i.discount_minor, 0) as off, coalesce(l.returned_net_minor, 0) as returned,
+                case p.settlement
                 when 'invoice' then coalesce(i.status in ('open', 'paid', 'uncollectible'), false)
                 else p.authorized_at is not null and p.canceled_at is null
             end as is_billed
             from purchase p
             left join invoice i on i.tenant = p.tenant and i.id = p.invoice
+            left join invoice_line l on l.tenant = p.tenant and l.id = p.line
             where p.tenant = %(tenant)s
         ),
         stored as (
@@ -188,7 +191,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
             union all
             select 'receivable:' || customer, currency, sum(minor)
             from (
-                select customer, currency, total_minor - paid_minor as minor from invoice
+                select customer, currency, total_minor - credited_minor - paid_minor as minor from invoice
                 where tenant = %(tenant)s and status in ('open', 'paid')
                 union all
                 select customer, currency, case
@@ -206,7 +209,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
                 union all
                 -- Sold and not given yet, or given before it was sold.
                 select b.currency, case
-                    when b.is_billed and g.id is null then b.net_minor - b.off
+                    when b.is_billed and g.id is null then b.net_minor - b.off - b.returned
                     when not b.is_billed and g.voided_at is null then -coalesce(g.cost_minor, 0)
                     else 0
                 end
@@ -249,7 +252,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
                     and split_part(p.debit, ':', 1) in ('used', 'debt')
             ) + coalesce(min(taken.amount), 0) as drawn,
             coalesce(sum(h.quantity) filter (where h.status = 'open'), 0) + coalesce(min(kept.amount), 0) as reserved,
-            coalesce(sum(h.released_minor) filter (where h.status = 'settled'), 0) + coalesce(min(own.earned), 0)
+            coalesce(sum(h.released) filter (where h.status = 'settled'), 0) + coalesce(min(own.earned), 0)
                 as recognised,
             coalesce(min(own.forgone), 0) as forgone
         from grant_lot g
@@ -260,14 +263,18 @@ QUERIES: Final[dict[str, LiteralString]] = {
                     when p.debit = 'deferred_revenue' and p.credit = 'revenue' then p.amount
                     when p.debit = 'revenue' and p.credit = 'deferred_revenue' then -p.amount
                 end) as earned,
-                sum(p.amount) filter (
-                    where p.debit = 'deferred_revenue' and p.credit in ('breakage', 'refund_due', 'disputed')
-                ) as forgone
+                sum(case
+                    when p.debit = 'deferred_revenue' and p.credit in ('breakage', 'refund_due', 'disputed')
+                        then p.amount
+                    when p.credit = 'deferred_revenue' and p.debit in ('refund_due', 'disputed') then -p.amount
+                end) as forgone
             from posting p
             where p.tenant = g.tenant and p.subject = g.id
         ) as own
         left join (
-            select h.tenant, h.grant_lot, h.quantity, h.released_minor, h.status
+            -- What was refunded of a share went back to the lot; its units by an entry of its own.
+            select h.tenant, h.grant_lot, h.quantity, h.status,
+                h.released_minor - div(h.released_minor::numeric * h.returned_minor, h.minor) as released
             from hold h
             join leg l on l.tenant = h.tenant and l.id = h.leg
             where l.status <> 'returned'
@@ -377,6 +384,8 @@ QUERIES: Final[dict[str, LiteralString]] = {
             select 'pendingline', id, status from pending_line where tenant = %(tenant)s
             union all
             select 'autotopup', id, status from auto_topup where tenant = %(tenant)s
+            union all
+            select 'refund', id, status from refund where tenant = %(tenant)s
         )
         select case kind
                 when 'case' then 'review_case'
@@ -390,34 +399,14 @@ QUERIES: Final[dict[str, LiteralString]] = {
         full join stored s using (kind, id)
     """,
     "I13": """
-        select i.id as invoice, i.status, i.payment_status, i.total_minor as total, i.paid_minor as paid, i.paid_at,
-            i.paid_with, coalesce(sum(l.net_minor + l.tax_minor), 0) - i.discount_minor as lines,
-            i.discount_minor > 0 as is_discounted
+        select i.id as invoice, i.status, i.payment_status, i.total_minor - i.credited_minor as total,
+            i.paid_minor as paid, i.paid_at, i.paid_with,
+            coalesce(sum(l.net_minor + l.tax_minor), 0) - i.discount_minor - i.credited_minor as lines,
+            i.discount_minor + i.credited_minor > 0 as is_discounted
         from invoice i
         left join invoice_line l on l.tenant = i.tenant and l.invoice = i.id
         where i.tenant = %(tenant)s
         group by i.tenant, i.id
-    """,
-    "I35": """
-        select t.id as topup, t.attempt, array(
-                select p.id from purchase p
-                where p.tenant = t.tenant and p.auto_topup = t.id
-                    and p.status in ('scheduled', 'pending', 'authorized', 'failed')
-            ) as under_way,
-            %(at_rest)s::boolean and t.status = 'on' and t.attempt is null and t.retry_at is null
-                and w.status = 'active' and not c.paused and t.below > coalesce((
-                    select sum(g.remaining - g.held) from grant_lot g
-                    where g.tenant = w.tenant and g.wallet = w.id and g.voided_at is null and g.gone = 0
-                        and g.features = '{}' and g.pool = ''
-                ), 0) - w.debt + coalesce((
-                    select sum(o.quantity) from purchase o
-                    where o.tenant = w.tenant and o.wallet = w.id and o.grant_lot is null
-                        and o.status in ('scheduled', 'pending', 'authorized')
-                ), 0) as is_forgotten
-        from auto_topup t
-        join wallet w on w.tenant = t.tenant and w.id = t.wallet
-        join customer c on c.tenant = t.tenant and c.id = t.customer
-        where t.tenant = %(tenant)s
     """,
     "I22": """
         select i.id as inbox, i.status, case when i.detail ? 'provider_event' then concat_ws(
@@ -489,6 +478,10 @@ STANDING: Final[tuple[LiteralString, ...]] = (
     "select 'payment' as kind, id, customer, status, amount_minor, currency from payment where tenant = %(tenant)s",
     "select 'leg' as kind, l.id, payment, l.kind as means, status, amount_minor, wallet, quantity, provider_ref, "
     "charge_ref, received_minor from leg l where tenant = %(tenant)s",
+    "select 'refund' as kind, id, leg, purchase, destination, made_by, status, amount_minor, provider_ref, grant_lot "
+    "from refund where tenant = %(tenant)s",
+    "select 'credit_note' as kind, id, invoice, total_minor, tax_minor, reduced_minor from credit_note "
+    "where tenant = %(tenant)s",
     "select 'allocation' as kind, leg, invoice, minor from allocation where tenant = %(tenant)s",
     "select 'spend_hold' as kind, id, wallet, amount, lots, shares, status, settled, spend from spend_hold "
     "where tenant = %(tenant)s",

@@ -44,6 +44,8 @@ SUBJECTS: Final[tuple[LiteralString, ...]] = (
     "l.position, l.wallet, l.quantity, l.account, l.method, l.provider_ref, l.session_ref, "
     "l.charge_ref, l.received_minor, "
     "l.refusal_code, l.settled_at, l.created_at from leg l where tenant = %(tenant)s order by id",
+    "select 'refund' as kind, r.* from refund r where tenant = %(tenant)s order by id",
+    "select 'credit_note' as kind, id, null as status, n.* from credit_note n where tenant = %(tenant)s order by id",
     "select 'allocation' as kind, leg || ' ' || invoice as id, null as status, a.* from allocation a "
     "where tenant = %(tenant)s order by leg, invoice",
     "select 'hold' as kind, h.* from hold h where tenant = %(tenant)s order by id",

@@ -48,4 +48,25 @@ QUERIES: Final[dict[str, LiteralString]] = {
         from purchase p
         where p.tenant = %(tenant)s
     """,
+    "I35": """
+        select t.id as topup, t.attempt, array(
+                select p.id from purchase p
+                where p.tenant = t.tenant and p.auto_topup = t.id
+                    and p.status in ('scheduled', 'pending', 'authorized', 'failed')
+            ) as under_way,
+            %(at_rest)s::boolean and t.status = 'on' and t.attempt is null and t.retry_at is null
+                and w.status = 'active' and not c.paused and t.below > coalesce((
+                    select sum(g.remaining - g.held) from grant_lot g
+                    where g.tenant = w.tenant and g.wallet = w.id and g.voided_at is null and g.gone = 0
+                        and g.features = '{}' and g.pool = ''
+                ), 0) - w.debt + coalesce((
+                    select sum(o.quantity) from purchase o
+                    where o.tenant = w.tenant and o.wallet = w.id and o.grant_lot is null
+                        and o.status in ('scheduled', 'pending', 'authorized')
+                ), 0) as is_forgotten
+        from auto_topup t
+        join wallet w on w.tenant = t.tenant and w.id = t.wallet
+        join customer c on c.tenant = t.tenant and c.id = t.customer
+        where t.tenant = %(tenant)s
+    """,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from counterfoil.core.ids import LegId
 from counterfoil.core.refunded import CreditNote, Refund
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.pages import EVERYTHING, Filter, Page
@@ -24,9 +25,44 @@ def of(tx: Tx, legs: Iterable[str], purchases: Iterable[str] = ()) -> tuple[Refu
     return tuple(from_row(Refund, row) for row in rows)
 
 
+def of_leg(tx: Tx, leg: str) -> list[str]:
+    """Give the ids of the refunds of a leg."""
+    return [row["id"] for row in tx.rows("select id from refund where tenant = %(tenant)s and leg = %(leg)s", leg=leg)]
+
+
+def paid_by(tx: Tx, legs: Iterable[str]) -> tuple[tuple[LegId, int], ...]:
+    """Give what of the money of legs paid invoices; the rest of it was kept for their customers."""
+    rows = tx.rows(
+        """
+        select l.id, coalesce(sum(p.amount), 0)::bigint as minor from leg l
+        left join posting p on p.tenant = l.tenant and p.entry = 'leg:' || l.id || ':settled'
+            and p.credit like 'receivable:%%'
+        where l.tenant = %(tenant)s and l.id = any (%(legs)s)
+        group by l.id
+        order by l.id
+        """,
+        legs=list(legs),
+    )
+    return tuple((LegId(row["id"]), row["minor"]) for row in rows)
+
+
 def by_id(tx: Tx, ids: Iterable[str]) -> tuple[Refund, ...]:
     """Give refunds."""
     rows = tx.rows("select * from refund where tenant = %(tenant)s and id = any (%(ids)s) order by id", ids=list(ids))
+    return tuple(from_row(Refund, row) for row in rows)
+
+
+def together(tx: Tx, first: str) -> tuple[Refund, ...]:
+    """Give the refunds that one command asked for, by the first of them."""
+    rows = tx.rows(
+        """
+        select r.* from refund f
+        join refund r on r.tenant = f.tenant and r.together = f.together and r.customer = f.customer
+        where f.tenant = %(tenant)s and f.id = %(first)s
+        order by r.id
+        """,
+        first=first,
+    )
     return tuple(from_row(Refund, row) for row in rows)
 
 

@@ -29,6 +29,7 @@ MATRIX = {
         *("get_reconcile_standing", "list_reconcile_runs", "get_reconcile_run"),
         *("list_months", "get_month", "list_month_entries"),
         *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
+        *("list_refunds", "get_refund"),
     },
     "write": {
         *("create_customer", "update_customer", "pause_customer", "resume_customer", "create_payment_method"),
@@ -43,6 +44,7 @@ MATRIX = {
     },
     "spend": {"create_spends", "create_holds", "settle_hold", "release_hold"},
     "fix": {"create_reconcile_run", "resolve_case"},
+    "refund": {"refund_payment", "refund_purchase"},
     "admin": {
         *("create_unit", "advance_clock", "declare_packs", "declare_collection_policy"),
         *("create_endpoint", "update_endpoint", "delete_endpoint", "rotate_endpoint_secret", "try_endpoint"),

@@ -33,6 +33,8 @@ FITTING: dict[str, Any] = {
     "/v1/webhook-endpoints/{id}": {"url": "https://mine.test/now"},
     "/v1/wallets/{id}": {"overdraft": "debt"},
     "/v1/wallets/{id}/auto-topup": TOPUP,
+    "/v1/payments/{id}/refunds": {},
+    "/v1/purchases/{id}/refund": {},
     "/v1/holds/{id}/settle": {"amount": "1"},
     "/v1/invoices/{id}/external-payments": {
         "amount": {"amount": 1, "currency": "USD"},
@@ -51,6 +53,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     wallet, open_invoice, draft = api.credits(dana, "30"), api.invoice(dana), api.draft(dana)
     payment = api.post("/v1/payments", {"invoices": [open_invoice]}).json()["id"]
     world.pump()
+    leg = next(each["id"] for each in api.get(f"/v1/payments/{payment}").json()["legs"] if each["kind"] == "credit")
     decision = api.get("/v1/decisions", limit=1).json()["data"][0]
     method = api.get("/v1/payment-methods").json()["data"][0]["id"]
     event = api.get("/v1/events", limit=1).json()["data"][0]["id"]
@@ -61,6 +64,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     line = api.post("/v1/pending-lines", later).json()["id"]
     bought = {"customer": dana, "wallet": wallet, "credits": "2", "settlement": "promotional"}
     purchase = api.post("/v1/purchases", bought).json()["id"]
+    refund = api.post(f"/v1/payments/{payment}/refunds", {"parts": [{"leg": leg, "amount": 1}]}).json()["id"]
     spend = api.made("/v1/spends", {"wallet": wallet, "amount": "1"})["id"]
     hold = api.made("/v1/holds", {"wallet": wallet, "amount": "1"})["id"]
     endpoint = api.made("/v1/webhook-endpoints", {"url": "https://host.test/hooks"})["id"]
@@ -89,6 +93,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "decisions": [decision["id"]],
         "provider-events": [decision["news"]["id"]],
         "purchases": [purchase],
+        "refunds": [refund],
         "spends": [spend],
         "holds": [hold],
         "pending-lines": [line],
@@ -154,6 +159,7 @@ def test_no_body_or_filter_reaches_into_another_organization(
         "invoices",
         "payments",
         "purchases",
+        "refunds",
         "pending-lines",
         "decisions",
         "provider-events",
@@ -177,6 +183,7 @@ def test_lists_hold_ones_own_things_alone(theirs: dict[str, list[str]], world: W
         "invoices",
         "payments",
         "purchases",
+        "refunds",
         "pending-lines",
         "cases",
         "provider-events",

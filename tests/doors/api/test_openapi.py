@@ -9,7 +9,15 @@ from pydantic import BaseModel
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from counterfoil.api import schemas, schemas_checks, schemas_collecting, schemas_hooks, schemas_papers, schemas_spending
+from counterfoil.api import (
+    schemas,
+    schemas_checks,
+    schemas_collecting,
+    schemas_hooks,
+    schemas_papers,
+    schemas_refunds,
+    schemas_spending,
+)
 from counterfoil.api.app import ROUTERS, without_house
 from counterfoil.api.examples import EXAMPLES
 from counterfoil.api.openapi import build, document, operations
@@ -72,7 +80,10 @@ def examples_of(schema: dict[str, Any]) -> bool:
     return any(each.get("examples") or not each.get("properties") for each in named)
 
 
-ROOMS = (schemas, schemas_checks, schemas_spending, schemas_collecting, schemas_papers, schemas_hooks)
+ROOMS = (
+    *(schemas, schemas_checks, schemas_spending, schemas_collecting, schemas_papers, schemas_hooks),
+    schemas_refunds,
+)
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
@@ -111,4 +122,6 @@ def test_what_moves_money_is_documented_to_need_a_key() -> None:
         "cancel_pending_line",
         "set_auto_topup",
         "stop_auto_topup",
+        "refund_payment",
+        "refund_purchase",
     }

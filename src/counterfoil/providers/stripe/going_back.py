@@ -4,20 +4,21 @@ from datetime import UTC, datetime
 from typing import Final
 
 from counterfoil.core.facts import (
+    REFUND_MARK,
     DisputeFact,
     DisputeMoveFact,
     Fact,
     MoneyBackFact,
-    RefundFact,
     UnreadableFact,
     money_back_ref,
 )
 from counterfoil.core.ids import ProviderRef
-from counterfoil.core.money import Money, MoneyError
+from counterfoil.core.money import MoneyError
 from counterfoil.providers.stripe.calls import Caller, path_of
-from counterfoil.providers.stripe.fields import Doc, Unreadable, child, ref, rows, text, whole
+from counterfoil.providers.stripe.fields import Doc, Unreadable, child, labels, rows, text, whole
 from counterfoil.providers.stripe.lists import listed
 from counterfoil.providers.stripe.notice import OCCURRED_MAX
+from counterfoil.providers.stripe.refunds import id_of, money_of, refund_of
 
 MONEY_BACK: Final = "money_back"
 REASON_MAX: Final = 100
@@ -30,23 +31,26 @@ def fetch_money_back(caller: Caller, intent_ref: ProviderRef) -> Fact:
     disputes = list(listed(caller, path_of("disputes"), named))
     own = money_back_ref(intent_ref)
     try:
-        given = tuple(_refund(each) for each in refunds[::-1])
+        given = tuple(refund_of(each) for each in refunds[::-1])
         contested = tuple(_dispute(each) for each in disputes[::-1])
     except (Unreadable, MoneyError) as error:
         return UnreadableFact(own, str(error)[:200])
     return MoneyBackFact(own, intent_ref, given, contested)
 
 
-def _refund(doc: Doc) -> RefundFact:
-    money = _money(doc)
-    return RefundFact(_required(doc), text(doc, "status") or "", money.minor, money.currency)
+def find_refund(caller: Caller, intent_ref: ProviderRef, mark: str) -> Fact | None:
+    """Find our refund among all of a payment's, by our mark. Raises ProviderUnavailable."""
+    for each in listed(caller, path_of("refunds"), {"payment_intent": intent_ref}):
+        if labels(each).get(REFUND_MARK) == mark:
+            return refund_of(each)
+    return None
 
 
 def _dispute(doc: Doc) -> DisputeFact:
-    money = _money(doc)
+    money = money_of(doc)
     moves = tuple(_move(each) for each in rows(doc, "balance_transactions"))
     return DisputeFact(
-        _required(doc),
+        id_of(doc),
         text(doc, "status") or "",
         money.minor,
         money.currency,
@@ -57,25 +61,11 @@ def _dispute(doc: Doc) -> DisputeFact:
 
 
 def _move(doc: Doc) -> DisputeMoveFact:
-    money = _money(doc)
-    return DisputeMoveFact(_required(doc), money.minor, whole(doc, "fee"), money.currency)
+    money = money_of(doc)
+    return DisputeMoveFact(id_of(doc), money.minor, whole(doc, "fee"), money.currency)
 
 
 def _instant(doc: Doc, name: str) -> datetime | None:
     """Give an instant where there is one. An odd one says nothing."""
     value = doc.get(name)
     return datetime.fromtimestamp(value, UTC) if type(value) is int and 0 <= value <= OCCURRED_MAX else None
-
-
-def _money(doc: Doc) -> Money:
-    code = text(doc, "currency")
-    if code is None or not code.isascii():
-        raise Unreadable("currency is missing")
-    return Money(whole(doc, "amount"), code.upper())
-
-
-def _required(doc: Doc) -> ProviderRef:
-    found = ref(doc, "id")
-    if found is None:
-        raise Unreadable("id is missing")
-    return found

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from counterfoil.core.facts import INVOICE_MARK, LEG_MARK, LINE_MARK
+from counterfoil.core.facts import INVOICE_MARK, LEG_MARK, LINE_MARK, REFUND_MARK
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.orders import (
     AddInvoiceLine,
@@ -11,6 +11,7 @@ from counterfoil.core.orders import (
     CreateCustomer,
     CreateIntent,
     CreateInvoice,
+    CreateRefund,
 )
 from counterfoil.providers.port import Refs
 from counterfoil.providers.stripe.calls import Params
@@ -99,6 +100,20 @@ def line_params(instruction: AddInvoiceLine, refs: Refs) -> Params:
         "description": instruction.description or None,
         "metadata": {LINE_MARK: instruction.line, INVOICE_MARK: instruction.invoice},
     }
+
+
+REASONS: Final = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
+"""The reasons that the provider knows; any other is ours alone."""
+
+
+def refund_params(instruction: CreateRefund) -> Params:
+    """Parameters of a refund, marked as ours: of one payment there may be many."""
+    params: dict[str, object] = {
+        "payment_intent": instruction.ref,
+        "amount": instruction.amount.minor,
+        "metadata": {REFUND_MARK: instruction.refund, LEG_MARK: instruction.leg},
+    }
+    return params | ({"reason": instruction.reason} if instruction.reason in REASONS else {})
 
 
 def needed(ref: ProviderRef | None, what: str) -> ProviderRef:

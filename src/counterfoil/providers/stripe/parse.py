@@ -23,6 +23,7 @@ from counterfoil.core.facts import (
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.money import Money, MoneyError
 from counterfoil.providers.stripe.fields import Doc, Unreadable, child, labels, lenient_ref, ref, text, whole
+from counterfoil.providers.stripe.refunds import refund_of
 
 INTENT: Final = "payment_intent"
 SESSION: Final = "checkout.session"
@@ -94,6 +95,8 @@ def _parser(doc: Doc, pays: Doc | None) -> Parser:
             return _customer
         case "payment_method":
             return _method
+        case "refund":
+            return refund_of
         case other:
             raise Unreadable(f"object {str(other)[:40]!r} is not one that is read")
 

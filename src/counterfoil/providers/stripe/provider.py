@@ -28,6 +28,7 @@ from counterfoil.core.orders import (
     CreateCustomer,
     CreateIntent,
     CreateInvoice,
+    CreateRefund,
     CreateSetup,
     DeleteDraft,
     ExpireCheckout,
@@ -43,7 +44,7 @@ from counterfoil.providers.stripe import history, listing
 from counterfoil.providers.stripe.bills import BALANCE, INVOICE
 from counterfoil.providers.stripe.calls import Caller, Failure, Params, object_path, path_of
 from counterfoil.providers.stripe.fields import Doc, child, is_ref, labels, lenient_ref, rows
-from counterfoil.providers.stripe.going_back import MONEY_BACK, fetch_money_back
+from counterfoil.providers.stripe.going_back import MONEY_BACK, fetch_money_back, find_refund
 from counterfoil.providers.stripe.instructions import (
     CUSTOMER_MARK,
     WITH_FEE,
@@ -54,6 +55,7 @@ from counterfoil.providers.stripe.instructions import (
     default_params,
     intent_params,
     needed,
+    refund_params,
     token_params,
 )
 from counterfoil.providers.stripe.invoicing import Invoicing
@@ -155,6 +157,8 @@ class StripeProvider:
                 return self._invoicing.execute(order.instruction, refs, order.key)
             case CreateCheckout() | ExpireCheckout() | CreateSetup() | CancelSetup():
                 return self._pages.execute(order.instruction, refs, order.key)
+            case CreateRefund() as refund:
+                return self._post(path_of("refunds"), refund_params(refund), order.key)
             case other:
                 assert_never(other)
 
@@ -184,10 +188,10 @@ class StripeProvider:
                 return self._invoicing.fetch(order.instruction.ref)
             case CreateCheckout() | CreateSetup():
                 return self._pages.find(order.instruction, refs)
-            case ExpireCheckout(ref=session_ref):
-                return self.fetch(SESSION, session_ref)
-            case CancelSetup(ref=setup_ref):
-                return self.fetch(SETUP, setup_ref)
+            case ExpireCheckout(ref=page_ref) | CancelSetup(ref=page_ref):
+                return self.fetch(SETUP if isinstance(order.instruction, CancelSetup) else SESSION, page_ref)
+            case CreateRefund() as refund:
+                return find_refund(self._caller, refund.ref, refund.refund)
             case other:
                 assert_never(other)
 

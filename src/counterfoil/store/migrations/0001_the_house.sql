@@ -824,6 +824,8 @@ create table refund (
     provider_ref text,
     wallet text,
     grant_lot text,
+    -- The first of those that one command asked for.
+    together text,
     succeeded_at timestamptz,
     ended_at timestamptz,
     failure_code text,
