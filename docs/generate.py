@@ -4,6 +4,7 @@ A page is a function without arguments that gives its text; GENERATED names the 
 """
 
 import importlib
+import json
 import pkgutil
 import sys
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from counterfoil.api.app import without_house
 from counterfoil.api.errors import ENTRIES
 from counterfoil.api.errors import markdown as catalogue
 from counterfoil.api.openapi import document
+from counterfoil.core.event_kinds import KINDS, EventKind
+from counterfoil.core.ids import PREFIXES
 from counterfoil.core.lifecycle import MACHINES
 from counterfoil.store.generated import with_sections
 from counterfoil.store.migrate import schema_sql
@@ -120,8 +123,39 @@ def schema() -> str:
     return with_sections(schema_sql())
 
 
+def events() -> str:
+    """Write the page of events: each kind with an example of what is sent."""
+    return EVENTS + "".join(_kind(each) for each in KINDS.values())
+
+
+EVENTS = """\
+# Events
+
+<!-- Written by docs/generate.py from core/event_kinds.py. Do not edit by hand. -->
+
+What is told outside, by webhook ([how](how-to/webhooks.md)) and by `GET /v1/events`. More kinds may come: answer 2xx to
+one that you do not know. `data` also has `decision` (why it happened) and, for endpoints with the payload `full`,
+`object`: the subject as it was when the event was first sent.
+"""
+
+
+def _kind(each: EventKind) -> str:
+    subject = f"{PREFIXES[each.subject]}_01h455vb4pex5vsknk084sn02q"
+    sent = {
+        "type": each.kind,
+        "timestamp": "2026-06-14T04:04:00.000Z",
+        "id": "evnt_01h455vb4pex5vsknk084sn02q",
+        "customer": None if each.subject == "endpoint" else "cust_01h455vb4pex5vsknk084sn02q",
+        "sequence": 4,
+        "subject": subject,
+        "data": {**each.data, "decision": "dec_01h455vb4pex5vsknk084sn02q"},
+    }
+    return f"\n## {each.kind}\n\n{each.when}\n\n```json\n{json.dumps(sent, indent=2, ensure_ascii=False)}\n```\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors,
+    "docs/events.md": events,
     "docs/lifecycles.md": lifecycles,
     "docs/openapi.json": openapi,
     "docs/sandbox/coverage.md": coverage,

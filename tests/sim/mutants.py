@@ -29,6 +29,8 @@ TOP_UP_TROUBLE: Final = f"{STORIES}/test_topups_in_trouble.py"
 BUYING: Final = f"{STORIES}/test_purchases.py"
 LATER: Final = f"{STORIES}/test_billed_later.py"
 COLLECTING: Final = f"{STORIES}/test_collecting.py"
+OUTSIDE: Final = f"{STORIES}/test_told_outside.py"
+POSTING: Final = "tests/providers/test_posting.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -688,5 +690,42 @@ MUTANTS: Final = (
         "    if (leg.claim is None or is_for_several) and",
         "    if leg.claim is None and",
         f"{COLLECTING}::test_a_payment_of_several_invoices_that_does_not_fit_is_held",
+    ),
+    Mutant(
+        "events are told without their deliveries",
+        "counterfoil.engine.telling",
+        "    made = set(deliveries.put(",
+        "    pairs = pairs[:0]\n    made = set(deliveries.put(",
+        f"{OUTSIDE}::test_a_crash_right_after_paid_loses_no_side_effect_and_none_happens_twice",
+        hunted=True,
+    ),
+    Mutant(
+        "a lost reply of a host application is taken for its yes",
+        "counterfoil.core.deliveries",
+        "return TryOutcome.NO_REPLY if self.is_sent else TryOutcome.NOT_SENT",
+        "return TryOutcome.DELIVERED",
+        "tests/core/test_deliveries.py::test_only_2xx_says_that_it_was_taken",
+        hunted=True,
+    ),
+    Mutant(
+        "a paused endpoint forgets what it was not told of",
+        "counterfoil.engine.hooks",
+        "            _resume(tx, house, identity)",
+        "            pass",
+        f"{OUTSIDE}::test_a_paused_endpoint_goes_on_where_it_stood",
+    ),
+    Mutant(
+        "a name is resolved again when it is connected to",
+        "counterfoil.providers.posting",
+        "stream = self._network.connect_tcp(self._address, port,",
+        "stream = self._network.connect_tcp(host, port,",
+        f"{POSTING}::test_a_name_that_answers_otherwise_the_next_time_is_asked_once",
+    ),
+    Mutant(
+        "a secret that was changed is forgotten at once",
+        "counterfoil.store.hooks",
+        "update hook_secret set ends_at = greatest(%(at)s, %(now)s)",
+        "update hook_secret set ends_at = %(now)s",
+        f"{OUTSIDE}::test_a_secret_is_changed_without_losing_a_webhook",
     ),
 )
