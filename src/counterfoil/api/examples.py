@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from counterfoil.api.examples_hooks import HOOKS
 from counterfoil.api.examples_papers import PAPERS
 from counterfoil.api.examples_refunds import GOING_BACK
 from counterfoil.engine.views import money
@@ -36,40 +37,6 @@ CUSTOMER: Final[dict[str, Any]] = {
     "risk": None,
     "deleted_at_provider": False,
     "erased_at": None,
-    "created_at": AT,
-}
-EVENT_ID: Final = f"evnt_{SUFFIX}"
-WEBHOOK_ENDPOINT: Final = {
-    "id": f"whep_{SUFFIX}",
-    "object": "webhook_endpoint",
-    "url": "https://app.example.com/hooks",
-    "description": "",
-    "kinds": ["invoice.*"],
-    "payload": "full",
-    "schedule": "standard",
-    "status": "active",
-    "why": None,
-    "failing_since": None,
-    "old_secret_ends_at": None,
-    "pending": 0,
-    "failed": 0,
-    "created_at": AT,
-}
-DELIVERY: Final = {
-    "id": f"dlvr_{SUFFIX}",
-    "object": "delivery",
-    "endpoint": f"whep_{SUFFIX}",
-    "url": "https://app.example.com/hooks",
-    "event": EVENT_ID,
-    "kind": "invoice.paid",
-    "customer": CUSTOMER_ID,
-    "subject": INVOICE_ID,
-    "sequence": 4,
-    "status": "delivered",
-    "tries": 1,
-    "last_try": {"outcome": "delivered", "status_code": 204, "why": None, "started_at": AT},
-    "next_at": None,
-    "delivered_at": AT,
     "created_at": AT,
 }
 METHOD: Final = {
@@ -439,39 +406,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "decision": DECISION_ID,
         "created_at": AT,
     },
-    "Activity": {
-        "id": EVENT_ID,
-        "object": "activity",
-        "kind": "invoice.paid",
-        "customer": CUSTOMER_ID,
-        "subject": INVOICE_ID,
-        "sequence": 4,
-        "sentence": SENTENCE,
-        "who": {"source": "webhook", "caller": None, "news": "payment_intent.succeeded"},
-        "data": {"total_minor": 10000, "currency": "USD"},
-        "decision": DECISION_ID,
-        "deliveries": 1,
-        "delivered": 1,
-        "at": AT,
-    },
-    "WebhookEndpoint": WEBHOOK_ENDPOINT,
-    "OpenedWebhookEndpoint": {**WEBHOOK_ENDPOINT, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
-    "Delivery": DELIVERY,
-    "DeliveryWithTries": {
-        **DELIVERY,
-        "body": '{"type":"invoice.paid"}',
-        "attempts": [
-            {
-                "n": 1,
-                "outcome": "delivered",
-                "status_code": 204,
-                "why": None,
-                "duration_ms": 41,
-                "started_at": AT,
-                "ended_at": AT,
-            }
-        ],
-    },
+    **HOOKS,
     "Case": {
         "id": f"case_{SUFFIX}",
         "object": "case",
