@@ -85,9 +85,9 @@ def until_paid(stage: Stage, invoice: str) -> None:
     raise AssertionError("it is never paid")
 
 
-@behaviour("R-CO-2", "R-CO-10", "INC-22")
+@behaviour("R-CO-2", "R-CO-10")
 def test_a_crash_right_after_paid_loses_no_side_effect_and_none_happens_twice(stage: Stage) -> None:
-    """Incident: the flag was set first and the backend work came second; the second event saw "paid" and left."""
+    """INC-22: the flag was set first and the backend work came second; the second event saw "paid" and left."""
     listen(stage)
     dana = stage.customer("pm_card_visa")
     invoice = stage.bill(dana, 10_000)
