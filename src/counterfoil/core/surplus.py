@@ -29,7 +29,9 @@ def oddity(books: Books, leg: Leg, received: int, owed: int) -> tuple[Reason, st
 def _nothing_owed(books: Books, leg: Leg, money: Money) -> tuple[Reason, str]:
     if any(each.status is InvoiceStatus.VOID for each in _invoices(books, leg)):
         return Reason.PAID_WHEN_VOID, f"{money} arrived for what is void; {_kept(books.policy.overpayment)}"
-    return Reason.DUPLICATE_PAYMENT, f"{money} arrived for what was paid already; it is kept to be refunded."
+    is_kept = books.policy.double_payment is Surplus.BALANCE
+    becomes = "the customer's balance" if is_kept else "kept to be refunded"
+    return Reason.DUPLICATE_PAYMENT, f"{money} arrived for what was paid already; it is {becomes}."
 
 
 def _invoices(books: Books, leg: Leg) -> list[Invoice]:

@@ -24,8 +24,31 @@ def customer(stage: "Stage", name: str, *, card: str | None = None) -> str:
     made = stage.caller.post("/v1/customers", {"name": f"{name} {mark}", "email": f"{name.lower()}-{mark}@example.com"})
     identity: str = made["id"]
     if card:
-        saved = stage.caller.post("/v1/payment-methods", {"customer": identity, "token": card, "default": True})["id"]
-        until(lambda: stage.caller.get(f"/v1/payment-methods/{saved}")["status"] == "saved", "the card is saved")
+        method(stage, identity, card)
+    return identity
+
+
+def method(stage: "Stage", customer: str, token: str) -> str:
+    """Save a card or a bank account, as the default."""
+    wanted = {"customer": customer, "token": token, "default": True}
+    saved: str = stage.caller.post("/v1/payment-methods", wanted)["id"]
+    until(lambda: stage.caller.get(f"/v1/payment-methods/{saved}")["status"] == "saved", "the method is saved")
+    return saved
+
+
+def invoice(stage: "Stage", customer: str, minor: int) -> str:
+    """Bill a customer, in dollars."""
+    line = {"description": "Pro plan", "net": minor}
+    identity: str = stage.caller.post("/v1/invoices", {"customer": customer, "currency": "USD", "lines": [line]})["id"]
+    stage.caller.post(f"/v1/invoices/{identity}/finalize", key=f"demo-finalize-{identity}")
+    return identity
+
+
+def pegged_wallet(stage: "Stage", customer: str, amount: str) -> str:
+    """Open a wallet of credits that pay invoices, a dollar each, with a gift in it."""
+    identity: str = stage.caller.post("/v1/wallets", {"customer": customer, "unit": "usd-credit"})["id"]
+    gift = {"amount": amount, "source": "promotional"}
+    stage.caller.post(f"/v1/wallets/{identity}/grants", gift, key=f"demo-gift-{identity}")
     return identity
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from counterfoil.cli import premises
 from counterfoil.cli.demo import (
+    credits_then_bank,
     either_first,
     last_unit,
     later_invoice,
@@ -14,6 +15,7 @@ from counterfoil.cli.demo import (
     sent_twice,
     telling,
     telling_credits,
+    void_twice,
 )
 from counterfoil.cli.demo.ending import Ending
 from counterfoil.cli.demo.outcome import Outcome
@@ -93,6 +95,8 @@ STORIES: Final = (
     CreditStory(sent_twice.NAME, sent_twice.play),
     CreditStory(paid_at_finalize.NAME, paid_at_finalize.play, paid_at_finalize.play_naive),
     CreditStory(later_invoice.NAME, later_invoice.play),
+    CreditStory(credits_then_bank.NAME, credits_then_bank.play),
+    CreditStory(void_twice.NAME, void_twice.play),
 )
 NAMES: Final = tuple(story.name for story in STORIES)
 
