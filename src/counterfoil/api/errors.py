@@ -127,6 +127,11 @@ REFUSALS: Final = Section(
             "Look at its status; a succeeded payment is refunded, not canceled.",
         ),
         Entry(
+            "return_url_required",
+            "A hosted page was asked for without an address to send the customer back to.",
+            "Send `return_url` with the request.",
+        ),
+        Entry(
             "no_payment_method",
             "The customer has no saved payment method and credits do not cover the invoice. Nothing was deducted.",
             "Save a payment method, or launch the payment with `confirm: client`.",

@@ -365,6 +365,13 @@ EXAMPLES: Final[dict[str, Any]] = {
     "PurchasePolicy": POLICY,
     "Catalogue": CATALOGUE,
     "CustomerBalance": KEPT,
+    "Mapping": {
+        "object": "metadata_mapping",
+        "revision": 1,
+        "version": 1,
+        "key": "invoice_id",
+        "forms": ["id", "list"],
+    },
     "CollectionPolicy": {
         "object": "collection_policy",
         "version": 1,

@@ -225,14 +225,16 @@ class InvoiceChanges(Strict):
 
 
 class PayInvoice(Strict):
-    """How one invoice is to be paid. Without `use_balance` the policy says whether kept money pays first."""
+    """How one invoice is to be paid. `hosted` makes a page of the provider, which sends the customer back to
+    `return_url`. Without `use_balance` the policy says whether kept money pays first."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"use_credits": True}]})
 
     payment_method: AnyId | None = None
     use_credits: Flag = True
     use_balance: Flag | None = None
-    confirm: Literal["server", "client"] = "server"
+    confirm: Literal["server", "client", "hosted"] = "server"
+    return_url: Annotated[str, Field(max_length=1000, pattern="^https?://[^ ]+$")] | None = None
 
 
 class NewPayment(PayInvoice):

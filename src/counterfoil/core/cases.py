@@ -63,5 +63,6 @@ def answered_by_claim(cases: tuple[Case, ...], ref: ProviderRef, now: datetime) 
 
 ASKED_IN_SUSPENSE: Final = frozenset(
     {Reason.MONEY_UNEXPLAINED, Reason.CUSTOMER_MISMATCH, Reason.CURRENCY_MISMATCH, Reason.AMOUNT_MISMATCH}
+    | {Reason.METADATA_UNREADABLE, Reason.METADATA_MISMATCH}
 )
 """Questions that are asked about money when it is put into suspense."""

@@ -50,7 +50,7 @@ def decide_stranger(
         return Skip(_stranger_why(Reason.PROVIDER_INVOICE, sentence, fact))
     if fact.status is not IntentStatus.SUCCEEDED or fact.received.minor == 0:
         return Skip(_stranger_why(Reason.NOT_OURS, f"Payment {fact.ref} is not one of ours and moved no money.", fact))
-    fee = _fee(account, fact, held, now)
+    fee = fee_of(account, fact, held, now)
     if held.money and fee:
         sentence = f"The provider's fee for {fact.ref} became known; its money is in suspense."
         return Act(_stranger_why(Reason.FEE_BOOKED, sentence, fact), fee)
@@ -78,7 +78,8 @@ def _whose_checkout(
     return Act(_stranger_why(Reason.CHECKOUTS_LOOKED_AT, sentence, fact), (*looks, again))
 
 
-def _fee(account: AccountId, fact: IntentFact, held: Held, now: datetime) -> tuple[Effect, ...]:
+def fee_of(account: AccountId, fact: IntentFact, held: Held, now: datetime) -> tuple[Effect, ...]:
+    """Book what the provider kept of a payment that is not ours, once."""
     fee = fact.charge_fee
     if fee is None or fee.fee.minor == 0 or held.fee:
         return ()

@@ -13,6 +13,7 @@ from counterfoil.core import (
     given_up,
     invoicing,
     launch,
+    mapping,
     money_back,
     provider_balances,
     provider_invoices,
@@ -66,7 +67,7 @@ from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import catalogue, journal, mirrors, numbers, refunds, sales_orders, subjects
+from counterfoil.store import catalogue, journal, mappings, mirrors, numbers, refunds, sales_orders, subjects
 from counterfoil.store.checkouts import claimed_checkouts
 from counterfoil.store.database import Row, Tx
 
@@ -211,11 +212,30 @@ def _intent(tx: Tx, row: Row, fact: IntentFact, moment: Moment) -> Ruling:
         )
     if leg is None:
         held = _held(tx, row, fact)
+        named = _claimed_by_metadata(tx, AccountId(account), fact, held, moment)
+        if named:
+            return named
         occurred_at = row["occurred_at"]
         decision = strangers.decide_stranger(AccountId(account), fact, held, occurred_at, moment.now, moment.new_id)
         return Ruling(decision, held.customer)
     books = books_for_intent(tx, leg["customer"], leg["payment"], fact)
     return Ruling(settlement.decide_intent(books, fact, moment.now, moment.new_id), leg["customer"])
+
+
+def _claimed_by_metadata(tx: Tx, account: AccountId, fact: IntentFact, held: Held, moment: Moment) -> Ruling | None:
+    """Read what the metadata of a foreign payment name, where the tenant has declared how. None when nothing."""
+    if not fact.metadata or not mapping.claims(fact):
+        return None
+    reading = mapping.read(mappings.current(tx), fact.metadata)
+    if reading is None:
+        return None
+    invoices = reading.invoices if isinstance(reading, mapping.Named) else ()
+    owners = {subjects.customer_of(tx, "invoice", each) for each in invoices}
+    owner = owners.pop() if len(owners) == 1 else None
+    fees = (str(fact.charge_fee.ref),) if fact.charge_fee else ()
+    books = load_books(tx, owner, Scope(invoices=invoices, refs=(fact.ref,), fees=fees)) if owner else None
+    decision = mapping.decide_claim(books, account, fact, reading, held, moment.now, moment.new_id)
+    return Ruling(decision, owner or held.customer)
 
 
 def _held(tx: Tx, row: Row, fact: IntentFact) -> Held:

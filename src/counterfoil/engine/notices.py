@@ -118,6 +118,8 @@ class Number:
     ref: ProviderRef
     session_ref: ProviderRef | None = None
     companions: tuple[Claim, ...] = ()
+    page: IntentFact | None = None
+    """The payment as its hosted page showed it, with what only the page says."""
     name = "number"
 
     def run(self, house: House) -> Phase | None:
@@ -130,7 +132,9 @@ class Number:
 
     def numbered(self, number: int) -> "Fetch":
         """Give the look that this number is for."""
-        return Fetch(self.claim, self.account, self.kind, self.ref, number, self.session_ref, self.companions)
+        return Fetch(
+            self.claim, self.account, self.kind, self.ref, number, self.session_ref, self.companions, self.page
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ class Fetch:
     number: int
     session_ref: ProviderRef | None = None
     companions: tuple[Claim, ...] = ()
+    page: IntentFact | None = None
     name = "fetch"
 
     def run(self, house: House) -> Phase | None:
@@ -154,11 +159,23 @@ class Fetch:
             return PutOff(self.claim, str(error) or "the provider did not answer", self.companions)
         if isinstance(fact, IntentFact) and fact.ref != self.ref:
             # A checkout only names its payment; looks at the payment are numbered by the payment's own row.
-            return Number(self.claim, self.account, "payment_intent", fact.ref, self.ref, self.companions)
+            return Number(self.claim, self.account, "payment_intent", fact.ref, self.ref, self.companions, fact)
         if isinstance(fact, IntentFact) and self.session_ref:
             fact = replace(fact, session_ref=self.session_ref)
+        if isinstance(fact, IntentFact) and self.page:
+            fact = seen_on(self.page, fact)
         seen = Seen(self.account, self.kind, self.ref, self.number, fact, self.session_ref)
         return Decide(self.claim, seen, companions=self.companions)
+
+
+def seen_on(page: IntentFact, fact: IntentFact) -> IntentFact:
+    """Give a payment with what only its hosted page says: how the page stands, where it is, whose metadata it has."""
+    return replace(
+        fact,
+        session_status=page.session_status,
+        metadata={**page.metadata, **fact.metadata},
+        action_url=fact.action_url or page.action_url,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,12 @@ def number_all(house: House, phases: Sequence[Number]) -> Sequence[Phase | None]
 
 def _joined(leader: Number, other: Number) -> Number:
     companions = (*leader.companions, other.claim, *other.companions)
-    return replace(leader, companions=companions, session_ref=leader.session_ref or other.session_ref)
+    return replace(
+        leader,
+        companions=companions,
+        session_ref=leader.session_ref or other.session_ref,
+        page=leader.page or other.page,
+    )
 
 
 # --- deciding ---

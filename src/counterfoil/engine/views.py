@@ -253,7 +253,12 @@ def _next_action(payment: Payment, legs: tuple[Leg, ...]) -> View | None:
     if payment.status is not PaymentStatus.REQUIRES_ACTION:
         return None
     waiting = next((leg for leg in legs if leg.status is LegStatus.REQUIRES_ACTION), None)
-    return {"kind": "confirm_payment", "url": waiting.action_url if waiting else None}
+    action = waiting.action if waiting else None
+    return {"kind": ACTIONS.get(action or "", "confirm_payment"), "url": waiting.action_url if waiting else None}
+
+
+ACTIONS = {"pay": "pay_on_page", "verify_bank": "verify_bank_account"}
+"""What a customer is asked to do, as callers are told; anything else confirms the payment."""
 
 
 AT_REST = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.FAILED, PaymentStatus.CANCELED})

@@ -37,6 +37,7 @@ class Terms:
     confirm: Confirmation = Confirmation.SERVER
     provider_ref: str | None = None
     use_balance: bool | None = None
+    return_url: str | None = None
 
 
 CARD_ON_FILE = Terms()
@@ -179,6 +180,7 @@ class Desk:
             use_balance=terms.use_balance,
             confirmation=terms.confirm,
             provider_ref=ProviderRef(terms.provider_ref) if terms.provider_ref else None,
+            return_url=terms.return_url,
         )
         return operations.pay(self._asked("POST /v1/payments", key, *invoices, repr(terms)), wanted)
 

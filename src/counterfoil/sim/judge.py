@@ -64,7 +64,7 @@ def _differences(site: Site, legs: list[Row], asked: frozenset[str]) -> Iterator
     """Compare every payment at the provider with its leg. What a person is asked about is not settled by itself."""
     ours = {each["provider_ref"]: each for each in legs if each["provider_ref"]}
     for leg in legs:
-        if leg["provider_ref"] is None and leg["status"] in ("processing", "requires_action"):
+        if (leg["provider_ref"] or leg["session_ref"]) is None and leg["status"] in ("processing", "requires_action"):
             yield Breach("I26", leg["id"], f"is {leg['status']} and has no payment at the provider")
     for intent in site.provider.objects("/v1/payment_intents"):
         if intent["id"] not in asked:

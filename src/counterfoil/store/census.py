@@ -52,10 +52,10 @@ def open_orders(tx: Tx) -> list[Row]:
 
 
 def provider_legs(tx: Tx) -> list[Row]:
-    """Give the provider legs: id, provider_ref, status, received_minor."""
+    """Give the provider legs: id, handle (their payment there, or the hosted page), status, received_minor."""
     return tx.rows(
         """
-        select id, provider_ref, status, received_minor from leg
+        select id, provider_ref, session_ref, status, received_minor from leg
         where tenant = %(tenant)s and kind = 'provider'
         order by id
         """

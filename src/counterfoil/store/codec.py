@@ -21,6 +21,7 @@ from counterfoil.core import (
     effects,
     facts,
     journal,
+    mapping,
     money,
     orders,
     paid_out,
@@ -34,7 +35,7 @@ from counterfoil.core import (
 PLAIN: Final = frozenset({int, bool, float, NoneType})
 MODULES: Final = (
     *(money, tax, terms, dunning_terms, catalogue, facts, papers, orders, refunded, promises, contested, paid_out),
-    *(books, journal, effects),
+    *(books, journal, effects, mapping),
 )
 
 

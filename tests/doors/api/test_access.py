@@ -23,7 +23,7 @@ MATRIX = {
         *("list_provider_events", "get_provider_event", "list_decisions", "get_decision", "list_events"),
         *("list_cases", "get_case", "get_explanation", "get_grant", "get_balance", "list_statement"),
         *("list_spends", "get_spend", "list_holds", "get_hold", "list_packs", "list_versions"),
-        *("get_auto_topup", "get_collection_policy"),
+        *("get_auto_topup", "get_collection_policy", "get_metadata_mapping"),
         *("list_documents", "get_document", "get_document_pdf", "get_invoice_pdf", "get_receipt_pdf"),
         *("get_seller", "list_number_series"),
         *("get_reconcile_standing", "list_reconcile_runs", "get_reconcile_run"),
@@ -46,7 +46,7 @@ MATRIX = {
     "fix": {"create_reconcile_run", "resolve_case"},
     "refund": {"refund_payment", "refund_purchase"},
     "admin": {
-        *("create_unit", "advance_clock", "declare_packs", "declare_collection_policy"),
+        *("create_unit", "advance_clock", "declare_packs", "declare_collection_policy", "declare_metadata_mapping"),
         *("create_endpoint", "update_endpoint", "delete_endpoint", "rotate_endpoint_secret", "try_endpoint"),
         *("close_month", "set_seller", "set_number_series"),
     },

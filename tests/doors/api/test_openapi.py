@@ -14,6 +14,7 @@ from counterfoil.api import (
     schemas_checks,
     schemas_collecting,
     schemas_hooks,
+    schemas_orders,
     schemas_papers,
     schemas_refunds,
     schemas_spending,
@@ -81,7 +82,7 @@ def examples_of(schema: dict[str, Any]) -> bool:
 
 
 ROOMS = (
-    *(schemas, schemas_checks, schemas_spending, schemas_collecting, schemas_papers, schemas_hooks),
+    *(schemas, schemas_checks, schemas_spending, schemas_collecting, schemas_papers, schemas_hooks, schemas_orders),
     schemas_refunds,
 )
 

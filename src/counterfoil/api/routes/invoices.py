@@ -125,6 +125,7 @@ async def pay_invoice(identity: InvoicePath, command: Commanding, body: PayInvoi
         method=MethodId(method) if method else None,
         use_credits=wanted.use_credits,
         use_balance=wanted.use_balance,
+        return_url=wanted.return_url,
         confirmation=Confirmation(wanted.confirm),
     )
     return await awaited(command, lambda asked: operations.pay(asked, launch))

@@ -44,6 +44,7 @@ async def create_payment(body: NewPayment, command: Commanding) -> Response:
         method=MethodId(method) if method else None,
         use_credits=body.use_credits,
         use_balance=body.use_balance,
+        return_url=body.return_url,
         confirmation=Confirmation(body.confirm),
         provider_ref=ProviderRef(body.provider_ref) if body.provider_ref else None,
     )
