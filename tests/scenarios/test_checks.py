@@ -1,5 +1,6 @@
 """The checks that never give up: what nobody was told of is found, however old it is."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,12 @@ import pytest
 from behaviours import behaviour
 from counterfoil.core.checks import LATE_AFTER
 from counterfoil.core.facts import LEG_MARK
-from counterfoil.sim.desk import Terms
+from counterfoil.core.ids import PREFIXES, typeid
+from counterfoil.engine import setup
+from counterfoil.sim.desk import Desk, Terms
+from counterfoil.sim.post import Post
+from counterfoil.sim.provider import ADDRESS
+from counterfoil.sim.site import WEBHOOK_SECRET
 from counterfoil.store.database import Row
 from scenarios.stage import BROWSER, Stage
 
@@ -79,6 +85,47 @@ def test_the_oldest_trouble_is_looked_at_first(stage: Stage) -> None:
     assert list(dict.fromkeys(looked)) == intents
     assert (run["status"], run["visited"], run["late"]) == ("done", 3, 2)
     assert [each["why"] for each in visits(stage, run)] == ["late", "late", "open"]
+
+
+@behaviour("R-SU-14")
+@pytest.mark.parametrize("status", [401, 503], ids=["key revoked", "account down"])
+def test_one_organization_s_failure_stops_no_other(stage: Stage, status: int) -> None:
+    """Two organizations of one house; the provider refuses everything of the one that comes first."""
+    other = second_tenant(stage)
+    invoices = []
+    for each in (stage, other):
+        customer = each.customer("pm_usBankAccount_success")
+        invoices.append(each.bill(customer, 10000))
+        each.pay(invoices[-1])
+        each.work()
+        each.lose_post()
+    stage.site.pass_time(5 * DAY)
+    stage.lose_post()
+    account = stage.site.provider.ask("GET", "/v1/account")["id"]
+    stage.site.provider.control(
+        "POST", "faults", {"match": {"path": "*", "account": account}, "do": "status", "status": status}
+    )
+
+    run = stage.reconcile()
+    theirs = other.reconcile()
+
+    assert (run["status"], run["unreached"]) == ("unfinished", [stage.site.account])
+    assert (theirs["status"], theirs["unreached"]) == ("done", [])
+    assert (stage.invoice(invoices[0])["status"], other.invoice(invoices[1])["status"]) == ("open", "paid")
+    stage.site.provider.control("DELETE", "faults")
+    stage.site.pass_time(timedelta(hours=7))
+    stage.reconcile()
+    assert stage.invoice(invoices[0])["status"] == "paid"
+
+
+def second_tenant(stage: Stage) -> Stage:
+    """Another organization of the same house, with an account of its own at the same provider."""
+    site = stage.site
+    tenant = setup.ensure_tenant(site.house, "another", "test", typeid(PREFIXES["tenant"], 2000))
+    wanted = setup.Connection("sk_test_another", (WEBHOOK_SECRET,), base_url=ADDRESS, slug="another")
+    account = setup.connect(site.house, tenant.id, wanted)
+    apart = replace(site, tenant=tenant.id, account=account.id, slug="another")
+    return Stage(stage.database, apart, Desk(apart), Post(apart), stage.worker, stage.commits)
 
 
 @behaviour("R-SU-17")

@@ -10,6 +10,7 @@ from typing import Final
 SOURCE: Final = Path(__file__).parents[2] / "src"
 STORIES: Final = "tests/scenarios"
 HUNT: Final = "tests/sim/hunt.py"
+CHECKS: Final = f"{STORIES}/test_checks.py"
 LEGS: Final = f"{STORIES}/test_paying_in_legs.py"
 SETTLES: Final = f"{STORIES}/test_which_event_settles.py"
 TROUBLE: Final = f"{STORIES}/test_trouble.py"
@@ -53,6 +54,49 @@ class Mutant:
 
 
 MUTANTS: Final = (
+    Mutant(
+        "an empty list proves at once that nothing was made",
+        "counterfoil.core.orders",
+        "return order.sent_at is None or now - order.sent_at > IN_FLIGHT_MAX",
+        "return True",
+        f"{CHECKS}::test_a_lost_reply_is_found_though_lists_lag_and_the_customer_tries_again",
+    ),
+    Mutant(
+        "of several payments with one mark the first is taken and nobody is told",
+        "counterfoil.core.checks",
+        "if len(fact.found) > 1:",
+        "if len(fact.found) > 99:",
+        f"{CHECKS}::test_of_several_payments_with_one_mark_none_is_charged_anew",
+    ),
+    Mutant(
+        "an invoice is believed when it says that it is under way",
+        "counterfoil.core.checks",
+        "    status = invoice_payment_status(books, invoice)\n",
+        "    status = invoice.payment_status\n",
+        f"{CHECKS}::test_an_invoice_that_says_it_is_under_way_is_recomputed_from_its_legs_and_reported",
+    ),
+    Mutant(
+        "payments age out after three days",
+        "counterfoil.store.sweeps",
+        "            and leg.status in ('processing', 'requires_action') and leg.provider_ref is not null\n",
+        "            and leg.status in ('processing', 'requires_action') and leg.provider_ref is not null\n"
+        "            and leg.created_at > %(now)s - interval '3 days'\n",
+        f"{CHECKS}::test_a_payment_that_is_stuck_for_days_is_resolved",
+    ),
+    Mutant(
+        "a sweep looks at no payment by itself",
+        "counterfoil.engine.reconcile",
+        "visits.in_order([*legs, *invoices",
+        "visits.in_order([*invoices",
+        f"{CHECKS}::test_a_payment_that_is_stuck_for_days_is_resolved",
+    ),
+    Mutant(
+        "a payment fails although nobody proved that nothing was charged",
+        "counterfoil.core.checks",
+        "    if fact.found:\n",
+        "    if False:\n",
+        f"{CHECKS}::test_a_payment_that_the_provider_has_is_never_failed",
+    ),
     Mutant(
         "a lost reply is taken for a refusal",
         "counterfoil.core.replies",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from counterfoil.core.checks import LATE_AFTER
-from counterfoil.core.facts import MoneyBackFact, Source
+from counterfoil.core.facts import MoneyBackFact, Source, money_back_ref
 from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import RunStatus
 from counterfoil.engine import visits
@@ -20,7 +20,7 @@ from counterfoil.engine.house import House
 from counterfoil.engine.intake import store
 from counterfoil.engine.phases import Phase
 from counterfoil.providers.port import COMPARED, Changes, Listed, Listing, ProviderUnavailable
-from counterfoil.store import accounts, checks, runs, sweeps, work
+from counterfoil.store import accounts, checks, runs, sales_orders, sweeps, work
 from counterfoil.store.codec import decode
 from counterfoil.store.database import Row, Tx
 from counterfoil.store.inbox import News
@@ -214,7 +214,13 @@ class Open:
             runs.visit(tx, self.part.claim.id, found)
             return Open(self.part, (legs[-1]["created_at"], legs[-1]["id"]))
         there = checks.open_invoices_there(tx, self.part.account)
+        there += [each | {"created_at": now} for each in sales_orders.open_there(tx, self.part.account)]
         found += [self._visit(tx, house, each, now, now) for each in there]
+        for each in checks.open_refunds(tx, self.part.account):
+            back = money_back_ref(ProviderRef(each["provider_ref"]))
+            why = "late" if each["created_at"] <= now - LATE_AFTER else "open"
+            news = self.part.look(house, "money_back", back, now)
+            found.append(self.part.visit(tx, news, why, each["created_at"], now, each["id"]))
         for doubt in visits.doubts(tx, self.part.account, now):
             news = doubt.news(house, f"run:{self.part.claim.id}", now)
             found.append(self.part.visit(tx, news, "anomaly", doubt.since, now, doubt.subject))

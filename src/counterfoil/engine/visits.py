@@ -30,6 +30,8 @@ def in_order(found: Sequence[Row], now: datetime) -> list[tuple[Row, datetime]]:
 
 def kind_of(ref: str) -> str:
     """Say what kind of object of the provider an id names."""
+    if ref.endswith(":back"):
+        return "money_back"
     return KINDS.get(ref.partition("_")[0], "payment_intent")
 
 

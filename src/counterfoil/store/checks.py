@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from counterfoil.store.database import Row, Tx
+from counterfoil.store.sweeps import LOOK_EVERY_MAX, SELDOM
 
 PAGE = 500
 """How many rows one question gives at most; whoever asks goes on after the last of them."""
@@ -65,6 +66,31 @@ def open_invoices_there(tx: Tx, account: str) -> list[Row]:
         """,
         account=account,
         most=PAGE * 20,
+    )
+
+
+def open_refunds(tx: Tx, account: str, now: datetime | None = None) -> list[Row]:
+    """Give the refunds that are on their way at the provider, the oldest first: id, created_at, the payment's handle.
+
+    With `now` only those that are due to be looked at again, as with payments: the older, the more rarely.
+    """
+    return tx.rows(
+        """
+        select r.id, r.created_at, l.provider_ref from refund r
+        join leg l on l.tenant = r.tenant and l.id = r.leg and l.provider_ref is not null
+        left join provider_object o
+            on o.tenant = r.tenant and o.account = r.account and o.ref = l.provider_ref || ':back'
+        where r.tenant = %(tenant)s and r.account = %(account)s and r.status = 'processing'
+            and (%(now)s::timestamptz is null or o.applied_at is null
+                or o.applied_at + least((%(now)s - r.created_at) / %(seldom)s, %(every_max)s) <= %(now)s)
+        order by r.created_at, r.id
+        limit %(most)s
+        """,
+        account=account,
+        now=now,
+        seldom=SELDOM,
+        every_max=LOOK_EVERY_MAX,
+        most=PAGE * 2,
     )
 
 
