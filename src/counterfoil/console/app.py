@@ -94,6 +94,7 @@ def _routes() -> list[Route | Mount]:
         Route("/invoices", _signed_in(invoices.listing)),
         Route("/invoices/{id}", _signed_in(invoices.one)),
         Route("/wallets/{id}", _signed_in(wallets.one)),
+        Route("/purchases", _signed_in(purchases.listing)),
         Route("/purchases/{id}", _signed_in(purchases.one)),
         Route("/events", _signed_in(events.listing)),
         Route("/events/{id}", _signed_in(events.one)),

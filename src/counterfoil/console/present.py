@@ -11,6 +11,7 @@ from babel.dates import format_datetime
 from markupsafe import Markup, escape
 
 from counterfoil.core.ids import noun_of
+from counterfoil.core.money import plain
 from counterfoil.engine.views import formatted
 
 ID_HEAD: Final = 10
@@ -85,6 +86,11 @@ def trimmed(quantity: str) -> str:
     """Write a decimal string without the zeros that a fine scale leaves behind. Never rounded."""
     whole, point, places = quantity.partition(".")
     return whole + point + places.rstrip("0").ljust(min(len(places), 2), "0")
+
+
+def units(amount: int, scale: int) -> str:
+    """Write scaled units of credits as people do. Never rounded."""
+    return trimmed(plain(amount, scale))
 
 
 def signed(quantity: str) -> str:

@@ -22,7 +22,7 @@ THEMES: Final = frozenset({"light", "dark"})
 LANGUAGE: Final = "en"
 FILTERS: Final = (
     *("when", "day", "iso", "short", "owed", "tone", "words", "owner", "bare", "total", "trimmed", "signed", "change"),
-    *("is_id", "is_spend", "linked", "field", "breakable"),
+    *("is_id", "is_spend", "units", "linked", "field", "breakable"),
 )
 """What templates may ask of `present`."""
 

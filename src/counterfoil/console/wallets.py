@@ -10,7 +10,7 @@ from starlette.responses import Response
 from counterfoil.console.reading import explained, read, seen
 from counterfoil.console.render import page
 from counterfoil.console.visits import Visitor
-from counterfoil.engine import looks
+from counterfoil.engine import auto_topup_views, looks
 from counterfoil.engine.explain import NotFound
 from counterfoil.engine.flush import Held
 from counterfoil.engine.spend_views import hold_view
@@ -56,6 +56,7 @@ def one(request: Request, visitor: Visitor) -> Response:
             "customer": (person["name"] or person["email"]) if person else None,
             "lots": looks.grants(tx, Page(limit=LOTS_SHOWN), Filter(parent=identity), unit[1]),
             "purchases": looks.purchases(tx, Page(limit=PURCHASES_SHOWN), Filter(parent=identity)),
+            "topup": auto_topup_views.show(tx, identity, house.clock.now()),
             "holds": [hold_view(Held(each)) for each in holds.of_wallet(tx, identity, Page(limit=HOLDS_SHOWN))],
             "statement": looks.statement(tx, identity, unit[1], Page(after, STATEMENT_ROWS)),
         }

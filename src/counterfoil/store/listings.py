@@ -106,6 +106,30 @@ def invoices(tx: Tx, sought: Sought) -> list[Row]:
     )
 
 
+def purchases(tx: Tx, sought: Sought) -> list[Row]:
+    """Give purchases of credits with their customer's name and the scale of their unit."""
+    return tx.rows(
+        """
+        select b.*, w.unit, u.scale, p.name, p.email
+        from purchase b
+        join wallet w on w.tenant = b.tenant and w.id = b.wallet
+        join service_unit u on u.tenant = w.tenant and u.code = w.unit
+        left join customer_person p on p.tenant = b.tenant and p.customer = b.customer
+        where b.tenant = %(tenant)s
+            and (%(after)s::text is null or b.id < %(after)s)
+            and (%(status)s::text is null or b.status = %(status)s)
+            and (%(customer)s::text is null or b.customer = %(customer)s)
+            and (
+                %(text)s::text is null or b.id = %(text)s or b.pack ilike %(prefix)s
+                or p.name ilike %(within)s or p.email ilike %(within)s
+            )
+        order by b.id desc
+        limit %(limit)s
+        """,
+        **sought.values,
+    )
+
+
 def notices(tx: Tx, sought: Sought) -> list[Row]:
     """Give news with their decisions; `status` is an outcome, `source` where it came from, `provider` for its webhooks
     and polls together. The text finds the provider's event, the object it names, or a kind that begins so."""

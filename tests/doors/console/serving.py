@@ -11,14 +11,16 @@ from typing import Any
 import uvicorn
 
 from counterfoil.console.app import create_console
+from counterfoil.core.agreed import Consent, Step, Trigger
+from counterfoil.core.agreed import Terms as AutoTerms
 from counterfoil.core.books import GrantSource, LineKind
 from counterfoil.core.bought import Collector, Settlement
 from counterfoil.core.ids import InvoiceId, WalletId
 from counterfoil.core.invoicing import NewLine
 from counterfoil.core.launch import Launch
 from counterfoil.core.money import Money
-from counterfoil.core.wallets import Issue
-from counterfoil.engine import operations, purchases
+from counterfoil.core.wallets import Issue, Terms
+from counterfoil.engine import auto_topups, operations, purchases
 from counterfoil.engine.flush import Held
 from counterfoil.engine.house import House
 from counterfoil.engine.spends import HoldRequest, SettleRequest, Spender, SpendRequest
@@ -95,16 +97,28 @@ def with_lots_of_every_kind(world: World, invoice: str) -> str:
     lots = (
         Issue(wallet, GrantSource.PROMOTIONAL, 5 * ONE_CREDIT, 0, None, now, expires_at=now + timedelta(minutes=30)),
         Issue(wallet, GrantSource.PROMOTIONAL, 20 * ONE_CREDIT, 0, None, now, features=("images", "video")),
+        Issue(wallet, GrantSource.ALLOWANCE, 9 * ONE_CREDIT, 0, None, now, pool="plan:pro"),
         Issue(wallet, GrantSource.PURCHASE, 40 * ONE_CREDIT, 3_600, "USD", now, expires_at=now + timedelta(days=90)),
     )
     route = "POST /v1/wallets/{wallet}/grants"
     made = [body_of(operations.issue_grant(world.ask(route), erin, each))["id"] for each in lots]
     body_of(operations.void_grant(world.ask("POST /v1/grants/{grant}/void"), made[1]))
     body_of(operations.issue_grant(world.ask(route), erin, lots[1]))
+    fills_itself(world, wallet)
     used_up_in_small_pieces(world, wallet)
     world.clock.step(timedelta(minutes=31))
     world.pump()
     return str(wallet)
+
+
+def fills_itself(world: World, wallet: str) -> None:
+    """It buys ten dollars' worth below one, and the use of a plan leaves it alone."""
+    asked = world.ask("PUT /v1/wallets/auto-topup")
+    consent = Consent("user-1", world.clock.now(), "2026-01")
+    step = Step(quantity=10 * ONE_CREDIT, price_minor=1_000)
+    terms = AutoTerms(Trigger.THRESHOLD, step, "USD", 5_000, 20_000, consent, below=ONE_CREDIT)
+    body_of(auto_topups.set_auto_topup(asked, wallet, lambda unit: terms))
+    body_of(operations.change_wallet(world.ask("PATCH /v1/wallets"), wallet, Terms(overflow=False)))
 
 
 def used_up_in_small_pieces(world: World, wallet: str) -> None:

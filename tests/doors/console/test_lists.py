@@ -73,14 +73,14 @@ def test_a_search_is_text_and_nothing_else(world: World, visitor: TestClient) ->
 
 
 def test_an_empty_list_shows_the_command_that_fills_it(visitor: TestClient) -> None:
-    for path in ("/customers", "/invoices", "/events"):
+    for path in ("/customers", "/invoices", "/purchases", "/events"):
         assert "<code>counterfoil demo</code>" in visitor.get(path).text
 
 
 def test_a_list_that_nothing_matches_says_so_and_offers_the_whole(world: World, visitor: TestClient) -> None:
     either_first(world)
 
-    for path in ("/customers?q=zzz", "/invoices?status=void", "/events?outcome=parked"):
+    for path in ("/customers?q=zzz", "/invoices?status=void", "/purchases?status=voided", "/events?outcome=parked"):
         html = visitor.get(path).text
         assert "matches." in html
         assert "counterfoil demo" not in html

@@ -31,6 +31,7 @@ ROOMS: Final = {
     "payment": "/explain/{payment}",
     "wallet": "/wallets/{wallet}",
     "wallet-odd": "/wallets/{odd}",
+    "purchases": "/purchases",
     "purchase": "/purchases/{bought}",
     "stranger": "/explain/{stranger}",
     "vandal": "/customers/{vandal}",

@@ -31,7 +31,7 @@ MADE_OF_WORDS = {
     *(f"timeline.{each}" for each in EffectClass),
     *(f"timeline.tally.{each}" for each in Outcome),
     *(f"field.{each}" for each in FACTS),
-    *(f"room.{each}" for each in ("customers", "invoices", "events")),
+    *(f"room.{each}" for each in ("customers", "invoices", "purchases", "events")),
     *(f"app.mode.{each}{note}" for each in ("sandbox", "test", "shadow") for note in ("", ".note")),
     *(f"purchase.when.{each}" for each in GrantTiming),
     *(f"purchase.settlement.{each}" for each in Settlement),
