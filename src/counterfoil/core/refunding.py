@@ -289,6 +289,7 @@ def _ordered(books: Books, order: Order) -> Refund:
 
 
 def pegged(books: Books, leg: Leg, part: Part) -> Wallet | None:
+    """Find the wallet that a part of a refund goes to, when that is one of credits pegged to its money."""
     usable = credits.paying_wallets(books, leg.currency)
     return next((each for each in usable if part.wallet in (None, each.id)), None)
 
@@ -297,6 +298,7 @@ def pegged(books: Books, leg: Leg, part: Part) -> Wallet | None:
 
 
 def told(refund: Refund, word: str) -> Notify:
+    """Tell the outside what became of a refund: `refund.<word>`, once."""
     data: dict[str, str | int] = {
         "amount_minor": refund.amount_minor,
         "currency": refund.currency,
