@@ -96,6 +96,7 @@ TOLD = {
 }
 BOOKED = {"refund": "r", "status": "succeeded", "amount": 9, "of_lots": 5, "given": 4, "undone": 0, "paid": 9}
 BOOKED |= {"returned": 0}
+PAPERS = {"kind": "invoice", "last": 2, "documents": 2, "distinct": 2, "highest": 2, "changed": [], "bare": []}
 GOOD: dict[str, dict[str, Any]] = {
     "I1": POSTING,
     "I2": {"entry": "e", "decision": "d", "posted": [["a", "b", "USD", 1]], "decided": [["a", "b", "USD", 1]]},
@@ -118,6 +119,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "I12.books": BOOKED,
     "I12.credits": {"purchase": "p", "quantity": 9, "clawed": 4, "refunded": 5, "paid": 10, "is_given": True},
     "I22": NEWS,
+    "I36": PAPERS,
+    "I37": {"month": "2026-05", "closed": 3, "found": 3},
     "I27": CLEARING,
 }
 
@@ -170,6 +173,12 @@ def test_every_invariant_is_said_in_one_sentence(identity: str) -> None:
         ("I5", {"forgone": 0}),
         ("I5", {"released_minor": 9, "recognised": 8}),
         ("I34", {"corrected": 6}),
+        ("I36", {"highest": 3}),
+        ("I36", {"documents": 3}),
+        ("I36", {"last": 3}),
+        ("I36", {"changed": ["doc_1"]}),
+        ("I36", {"bare": ["inv_1"]}),
+        ("I37", {"found": 4}),
         ("I35", {"under_way": ["p", "q"]}),
         ("I35", {"attempt": None}),
         ("I35", {"is_forgotten": True}),

@@ -19,9 +19,10 @@ from counterfoil.core.ids import InvoiceId, PaymentId, ProviderRef, WalletId, ty
 from counterfoil.core.launch import Launch
 from counterfoil.core.lifecycle import InvoiceStatus, PaymentStatus
 from counterfoil.core.money import USD_CREDIT, Money
+from counterfoil.core.papers import PaperKind
 from counterfoil.engine.apply import apply
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import inbox
+from counterfoil.store import inbox, numbers
 from counterfoil.store.audit import Report, audit
 from counterfoil.store.database import Database
 from counterfoil.store.inbox import News
@@ -96,7 +97,9 @@ class Road:
         """Credits for 20 dollars."""
         given: dict[str, Any] = {"settlement": Settlement.INVOICE, "quantity": 20 * ONE, "net": Money(2_000, "USD")}
         wanted = Buy(wallet, **(given | order))
-        return self.decide(lambda books: buying.decide_purchase(books, wanted, Limits(), number, self.now, self.new_id))
+        is_billed = wanted.settlement is Settlement.INVOICE and wanted.invoice_at is None
+        taken = self._take(number) if is_billed else number
+        return self.decide(lambda books: buying.decide_purchase(books, wanted, Limits(), taken, self.now, self.new_id))
 
     def bill(self, minor: int, number: str = "INV-000001") -> InvoiceId:
         """An open invoice of one line."""
@@ -105,8 +108,15 @@ class Road:
         lines = (invoicing.NewLine(LineKind.GOODS, "Seats", minor),)
         self.decide(lambda books: invoicing.decide_draft(books, draft, lines, self.new_id))
         scope = Scope(invoices=(identity,))
-        self.decide(lambda books: invoicing.decide_finalize(books, identity, number, self.now), scope)
+        taken = self._take(number)
+        self.decide(lambda books: invoicing.decide_finalize(books, identity, taken, self.now), scope)
         return identity
+
+    def _take(self, number: str) -> str:
+        """Take the next number of the series, which is to be this one."""
+        with self.database.transaction(self.tenant) as tx:
+            assert numbers.take(tx, PaperKind.INVOICE) == number
+        return number
 
     def pay(self, invoice: InvoiceId) -> Decision:
         """Launch the payment of an invoice."""

@@ -18,6 +18,7 @@ from counterfoil.core.delivery_invariants import events_are_told
 from counterfoil.core.journal import MONEY_ACCOUNTS, SERVICE_ACCOUNTS, read_account
 from counterfoil.core.lifecycle import InvoiceStatus, LegStatus, may_move
 from counterfoil.core.money import CURRENCIES, MINOR_MAX, share
+from counterfoil.core.paper_invariants import closed_months_stay, papers_are_complete
 from counterfoil.core.purchase_invariants import (
     credits_follow_the_money,
     purchases_are_billed_once,
@@ -386,6 +387,12 @@ INVARIANTS: Final = {
         ),
         Invariant("I22", "Every piece of news is stored once and ends in one decision.", _news_is_decided_once),
         Invariant("I35", "An auto top-up has one attempt at a time, and never stops silently.", _topups_go_on),
+        Invariant(
+            "I36",
+            "Numbers have no gap, and every invoice of ours has its document as it was given out.",
+            papers_are_complete,
+        ),
+        Invariant("I37", "A closed month is what it was when it was closed.", closed_months_stay),
         Invariant("I27", "Money at the provider is what came in less what went out.", _clearing_closes),
     )
 }

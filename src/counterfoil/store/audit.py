@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, LiteralString
 
 from counterfoil.core.invariants import INVARIANTS, BalanceMove, Breach, ProviderCharge, ProviderTruth, Rows
-from counterfoil.store import delivery_audit, purchase_audit, refund_audit
+from counterfoil.store import delivery_audit, paper_audit, purchase_audit, refund_audit
 from counterfoil.store.database import Row, Tx
 
 BREACHES_MAX: Final = 100
@@ -113,6 +113,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
     **purchase_audit.QUERIES,
     **delivery_audit.QUERIES,
     **refund_audit.QUERIES,
+    **paper_audit.QUERIES,
     "I1": """
         select tenant, entry, n, of_n, debit, credit, unit, amount, recorded_at
         from journal
