@@ -18,7 +18,17 @@ class RealRooms:
         from counterfoil import wiring
 
         return wiring.build(
-            wiring.Configuration(plan.dsn, plan.master_key, plan.settings, plan.pool_size, plan.start_at)
+            wiring.Configuration(
+                plan.dsn,
+                plan.master_key,
+                plan.settings,
+                plan.pool_size,
+                plan.start_at,
+                smtp_url=plan.smtp_url,
+                mail_from=plan.mail_from,
+                mail_operators=plan.mail_operators,
+                public_url=plan.public_url,
+            )
         )
 
     def refresh_clock(self, house: "House") -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from counterfoil.engine.clock import SystemClock
 from counterfoil.engine.house import House, Opened, Settings
 from counterfoil.engine.identity import RandomIds
+from counterfoil.engine.post import PostOffice
 from counterfoil.providers.port import ProviderPort
 from counterfoil.store import work
 from counterfoil.store.database import Database
@@ -35,6 +36,10 @@ class Configuration:
     pool_size: int = 10
     start_at: datetime | None = None
     """Where business time starts, in test mode only."""
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str | None = None
+    mail_operators: str | None = None
+    public_url: str | None = None
 
 
 def build(configuration: Configuration, providers: ProviderPort | None = None) -> House:
@@ -52,10 +57,24 @@ def build(configuration: Configuration, providers: ProviderPort | None = None) -
         box=SecretBox(configuration.master_key),
         sender=HttpSender(),
         settings=configuration.settings,
+        post=post_office(configuration),
         opened=Opened(OPENED_AGE_MAX_S),
     )
     set_clock(house, clock, configuration.start_at)
     return house
+
+
+def post_office(configuration: Configuration) -> PostOffice:
+    """Give what the house writes letters with. Raises MailServerUnreadable."""
+    from counterfoil.providers.smtp import SmtpMailer, server_at
+
+    url, given = configuration.smtp_url, PostOffice()
+    return PostOffice(
+        mailer=SmtpMailer(server_at(url)) if url else None,
+        sender=configuration.mail_from or given.sender,
+        operators=configuration.mail_operators,
+        public_url=configuration.public_url or given.public_url,
+    )
 
 
 def set_clock(house: House, clock: SystemClock, start_at: datetime | None) -> None:

@@ -29,6 +29,7 @@ from counterfoil.api.routes import (
     hooks,
     invoices,
     mapping,
+    messages,
     methods,
     months,
     operator,
@@ -70,6 +71,7 @@ ROUTERS = (
     hooks.router,
     hooks.sent,
     checking.router,
+    messages.router,
     operator.router,
 )
 

@@ -310,6 +310,16 @@ REFUSALS: Final = Section(
             "Nothing to do: the first answer stays.",
         ),
         Entry(
+            "message_on_its_way",
+            "The message has not left yet; it is queued, or held back by a pause.",
+            "Nothing to do: it goes out by itself. A held one goes out when the pause ends.",
+        ),
+        Entry(
+            "dunning_policy_refused",
+            "The schedule of dunning can't be followed.",
+            "Begin with hour 0, let each hour be later than the one before, and end within 90 days.",
+        ),
+        Entry(
             "customer_erased",
             "The customer's personal data were erased, for ever; they are never filled in again.",
             "Create a new customer, under another id of yours.",

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from counterfoil.api.examples_hooks import HOOKS
+from counterfoil.api.examples_messages import LETTERS
 from counterfoil.api.examples_papers import PAPERS
 from counterfoil.api.examples_refunds import GOING_BACK
 from counterfoil.engine.views import money
@@ -334,6 +335,7 @@ RUN: Final = {
 EXAMPLES: Final[dict[str, Any]] = {
     **GOING_BACK,
     **PAPERS,
+    **LETTERS,
     "Spend": SPEND,
     "Correction": CORRECTION,
     "Hold": HOLD,

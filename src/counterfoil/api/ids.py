@@ -43,6 +43,7 @@ EndpointPath = Annotated[str, path_of("webhook endpoint", "whep_01h455vb4pex5vsk
 DeliveryPath = Annotated[str, path_of("delivery", "dlvr_01h455vb4pex5vsknk084sn02q")]
 RefundPath = Annotated[str, path_of("refund", "rfnd_01h455vb4pex5vsknk084sn02q")]
 CreditNotePath = Annotated[str, path_of("credit note", "cnote_01h455vb4pex5vsknk084sn02q")]
+MessagePath = Annotated[str, path_of("message", "msg_01h455vb4pex5vsknk084sn02q")]
 AnyPath = Annotated[str, path_of("object", "inv_01h455vb4pex5vsknk084sn02q")]
 
 WORDS: Final = {

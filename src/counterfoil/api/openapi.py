@@ -57,6 +57,7 @@ REPLAYED: Final = {
 }
 TAGS: Final = (
     ("Customers", "Who pays."),
+    ("Messages", "What is written to people, and when refused payments are tried again."),
     ("Payment methods", "Saved ways to pay; the card itself stays at the provider."),
     ("Wallets", "Prepaid credits, in lots."),
     ("Spends", "Uses, paid for from wallets, one by one or a thousand at once."),

@@ -70,7 +70,17 @@ def house_on(entry: Entry, settings: "Settings", dsn: str, pool_size: int = 10) 
         allow_clock=not settings.is_live,
         webhooks_to_loopback=settings.webhooks_to_loopback,
     )
-    plan = Plan(dsn, master_key(entry, settings), engine, pool_size, settings.clock)
+    plan = Plan(
+        dsn,
+        master_key(entry, settings),
+        engine,
+        pool_size,
+        settings.clock,
+        smtp_url=settings.smtp_url.get_secret_value() if settings.smtp_url else None,
+        mail_from=settings.mail_from,
+        mail_operators=settings.mail_operators,
+        public_url=settings.public_url or f"http://{settings.host}:{settings.port}",
+    )
     built = entry.rooms.build(plan)
     try:
         yield built

@@ -23,6 +23,10 @@ class Plan:
     settings: "Settings"
     pool_size: int = 10
     start_at: datetime | None = None
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str | None = None
+    mail_operators: str | None = None
+    public_url: str | None = None
 
 
 class Rooms(Protocol):

@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str | None = None
     stripe_webhook_secret: SecretStr | None = None
+    smtp_url: SecretStr | None = None
+    mail_from: str | None = None
+    mail_operators: str | None = None
+    public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(4747, ge=0, le=65535)
     sandbox_port: int = Field(12111, ge=0, le=65535)

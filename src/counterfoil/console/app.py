@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from counterfoil.console import anything, customers, events, finding, invoices, purchases, signing, wallets
+from counterfoil.console import anything, customers, events, finding, invoices, pay, purchases, signing, wallets
 from counterfoil.console.guard import Guard
 from counterfoil.console.render import page
 from counterfoil.console.texts import ENGLISH
@@ -101,6 +101,8 @@ def _routes() -> list[Route | Mount]:
         Route("/events/{id}/payload", _signed_in(events.payload)),
         Route("/explain/{id}", _signed_in(anything.one)),
         Route("/find", _signed_in(finding.find)),
+        Route("/pay/{token}", pay.show, methods=["GET"]),
+        Route("/pay/{token}", pay.ask, methods=["POST"]),
         Route("/sign-in", signing.form, methods=["GET"]),
         Route("/sign-in", signing.enter, methods=["POST"]),
         Route("/sign-in/{token}", signing.by_link, methods=["GET"]),

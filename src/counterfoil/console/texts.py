@@ -45,6 +45,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "sign_in.no_scope": "This API key lacks the scope read.",
     "sign_in.link_used": "This link was used before or has run out. Ask for a new one.",
     "sign_in.signed_out": "You are signed out.",
+    "pay.unknown": "This link is not one of ours, or what it led to is gone.",
     # Customers
     "customers.title": "Customers",
     "customers.name": "Customer",

@@ -27,11 +27,10 @@ class DunningPolicy:
     def next_try(self, tries: int, first_at: datetime, now: datetime) -> datetime | None:
         """Give when to try again after so many refused tries, None when the schedule is over.
 
-        What was missed is not made up for by two tries at once: a try that is late moves no other.
+        What was missed is not made up for: a try that is late moves no other.
         """
-        if tries >= len(self.hours):
-            return None
-        return max(now, first_at + timedelta(hours=self.hours[tries]))
+        slots = (first_at + timedelta(hours=each) for each in self.hours[tries:])
+        return next((each for each in slots if each > now), None)
 
 
 HOURS_MAX = 24 * 90

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from counterfoil.core import invoicing, journal, legs, watching
+from counterfoil.core import dunning, invoicing, journal, legs, watching
 from counterfoil.core.books import (
     Books,
     Case,
@@ -308,6 +308,7 @@ def _move(books: Books, leg: Leg, fact: IntentFact, to: LegStatus, now: datetime
     effects: tuple[Effect, ...] = (Change(leg, after),)
     effects += legs.restate(with_changes(books, (after,)), leg.payment, now, new_id)
     effects += _told_of_action(books, after)
+    effects += dunning.wake(legs.the_payment(books, leg), after, now)
     return Act(_why(reason, f"Payment {fact.ref} {words}.", leg, fact), effects)
 
 
@@ -357,6 +358,7 @@ def refuse_leg(
         return Skip(_why(Reason.ALREADY_KNOWN, sentence, leg, fact))
     effects = _failed(books, leg, after, now, new_id)
     kept = " Credits stay reserved for a retry." if any(isinstance(each, Timer) for each in effects) else ""
+    effects += dunning.wake(legs.the_payment(books, leg), after, now)
     sentence = f"The provider refused {Money(leg.amount_minor, leg.currency)} ({code}). Nothing was charged.{kept}"
     return Act(_why(Reason.INTENT_REFUSED, sentence, leg, fact), effects)
 

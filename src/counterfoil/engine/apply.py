@@ -29,7 +29,7 @@ from counterfoil.core.lifecycle import CaseStatus, InboxStatus, OrderStatus, Pay
 from counterfoil.core.orders import Order
 from counterfoil.core.refunded import Refund
 from counterfoil.core.watching import WATCH_TIMER
-from counterfoil.engine import papers
+from counterfoil.engine import mail, papers
 from counterfoil.engine.telling import tell
 from counterfoil.engine.trace import describe
 from counterfoil.store import auto_topups, cases, decisions, inbox, journal, subjects, work
@@ -61,6 +61,7 @@ def apply(tx: Tx, news_id: str, decision: Decision, customer: str | None, now: d
     tell(tx, [Told(new_id("event"), each, identity) for each in effects if isinstance(each, Notify)], now, new_id)
     wake_low(tx, {identity: effects}, now, new_id)
     papers.issue_invoices(tx, effects, now, new_id)
+    mail.write(tx, [(identity, effects)], now, new_id)
     journal.post(tx, [each.entry for each in effects if isinstance(each, Post)], identity, now)
     decisions.put(tx, stored_form(identity, news_id, decision, customer, now))
     status = InboxStatus.PARKED if isinstance(decision, Park) else InboxStatus.DECIDED

@@ -23,7 +23,7 @@ from counterfoil.core.effects import (
     effects_of,
 )
 from counterfoil.core.lifecycle import InboxStatus
-from counterfoil.engine import papers
+from counterfoil.engine import mail, papers
 from counterfoil.engine.answers import answer_of, rests
 from counterfoil.engine.apply import Applied, apply, apply_effect, follow_change, stored_form, wake_low
 from counterfoil.engine.decide import Moment, Ruling
@@ -114,6 +114,7 @@ def _write(tx: Tx, made: Sequence[Writing], moment: Moment) -> None:
     journal.post_all(tx, posts, moment.now)
     decisions.put_all(tx, [_stored(each, moment) for each in made])
     tell(tx, _told(made, moment), moment.now, moment.new_id)
+    mail.write(tx, [(each.id, each.effects) for each in made], moment.now, moment.new_id)
     inbox.mark_all(tx, [_mark(each) for each in made])
     looks = [observation(each.verdict.look) for each in made if each.verdict.look]
     if looks:

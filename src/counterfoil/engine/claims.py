@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from counterfoil.engine import delivering, dispatch, notices, papers, recognition, reconcile, retention, runs
+from counterfoil.engine import delivering, dispatch, mailing, notices, papers, recognition, reconcile, retention, runs
 from counterfoil.engine.house import House
 from counterfoil.engine.notices import backoff
 from counterfoil.engine.phases import Phase
@@ -39,6 +39,8 @@ def begin(claim: Claim) -> Phase:
             return delivering.Take(claim)
         case Queue.RECONCILE:
             return runs.first(claim)
+        case Queue.MAIL:
+            return mailing.Write(claim)
 
 
 def heartbeat(house: House, claims: Sequence[Claim]) -> None:

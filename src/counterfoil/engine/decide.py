@@ -9,6 +9,7 @@ from counterfoil.core import (
     checkouts,
     checks,
     customers,
+    dunning,
     gathering,
     given_up,
     invoicing,
@@ -67,7 +68,17 @@ from counterfoil.core.strangers import Held, Hint
 from counterfoil.engine import topping_up
 from counterfoil.engine.apply import LOOKED_AT
 from counterfoil.engine.load import Scope, load_books
-from counterfoil.store import catalogue, journal, mappings, mirrors, numbers, refunds, sales_orders, subjects
+from counterfoil.store import (
+    catalogue,
+    dunning_policies,
+    journal,
+    mappings,
+    mirrors,
+    numbers,
+    refunds,
+    sales_orders,
+    subjects,
+)
 from counterfoil.store.checkouts import claimed_checkouts
 from counterfoil.store.database import Row, Tx
 
@@ -390,6 +401,8 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             books = load_books(tx, customer, Scope(payments=(subject,)))
             assert books is not None
             return Ruling(invoicing.decide_release(books, PaymentId(subject), moment.now, moment.new_id), customer)
+        case dunning.TELL_TIMER | dunning.RETRY_TIMER:
+            return Ruling(_dun(tx, row, moment), customer)
         case provider_invoices.ABANDON_TIMER:
             books = load_books(tx, customer, Scope(purchases=(subject,)))
             assert books is not None
@@ -428,3 +441,13 @@ def _timer(tx: Tx, row: Row, moment: Moment) -> Ruling:
             return Ruling(look, customer)
         case kind:
             raise AssertionError(f"no rule wakes for {kind}")
+
+
+def _dun(tx: Tx, row: Row, moment: Moment) -> Decision:
+    """Tell of a refusal or try again, by the schedule that holds now."""
+    books = load_books(tx, row["customer"], Scope(payments=(row["subject_ref"],)))
+    assert books is not None
+    payment, policy = PaymentId(row["subject_ref"]), dunning_policies.policy(tx)
+    if row["kind"] == dunning.TELL_TIMER:
+        return dunning.decide_tell(books, payment, policy, moment.now)
+    return dunning.decide_retry(books, payment, policy, moment.now, moment.new_id)

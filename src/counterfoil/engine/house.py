@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from counterfoil.core.ids import AccountId, NewId
 from counterfoil.engine.clock import Clock
 from counterfoil.engine.identity import Ids
+from counterfoil.engine.post import PostOffice
 from counterfoil.providers.port import Credentials, Provider, ProviderPort
 from counterfoil.providers.sender import Sender
 from counterfoil.store import accounts
@@ -83,6 +84,7 @@ class House:
     box: SecretBox
     sender: Sender
     settings: Settings = field(default_factory=Settings)
+    post: PostOffice = field(default_factory=PostOffice)
     opened: Opened = field(default_factory=Opened)
 
     @property

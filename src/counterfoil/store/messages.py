@@ -9,6 +9,7 @@ from counterfoil.core.lifecycle import MessageStatus
 from counterfoil.core.messages import VERSIONS, Mail
 from counterfoil.store.codec import document
 from counterfoil.store.database import Row, Tx
+from counterfoil.store.pages import EVERYTHING, Filter, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +152,96 @@ def erase_of(tx: Tx, customer: str) -> None:
             and m.id = message_content.message and m.customer = %(customer)s
         """,
         customer=customer,
+    )
+
+
+def customer(tx: Tx, identity: str) -> Row | None:
+    """Give what a letter to a customer needs to know of it; its name and address are None once they are erased."""
+    return tx.one(
+        """
+        select c.paused, c.erased_at, p.name, p.email, p.locale
+        from customer c
+        left join customer_person p on p.tenant = c.tenant and p.customer = c.id
+        where c.tenant = %(tenant)s and c.id = %(id)s
+        """,
+        id=identity,
+    )
+
+
+def invoice(tx: Tx, identity: str) -> Row | None:
+    """Give what a letter about an invoice needs to know of it."""
+    return tx.one(
+        """
+        select i.*, exists (
+            select from invoice_line l where l.tenant = i.tenant and l.invoice = i.id and l.purchase is not null
+        ) as sells_credits
+        from invoice i
+        where i.tenant = %(tenant)s and i.id = %(id)s
+        """,
+        id=identity,
+    )
+
+
+def leg(tx: Tx, identity: str) -> Row | None:
+    """Give where a part of a payment stands."""
+    return tx.one("select * from leg where tenant = %(tenant)s and id = %(id)s", id=identity)
+
+
+def method(tx: Tx, identity: str) -> Row | None:
+    """Give a saved way to pay."""
+    return tx.one("select * from method where tenant = %(tenant)s and id = %(id)s", id=identity)
+
+
+def case(tx: Tx, identity: str) -> Row | None:
+    """Give a question for a person."""
+    return tx.one("select * from review_case where tenant = %(tenant)s and id = %(id)s", id=identity)
+
+
+def unit_of_wallet(tx: Tx, wallet: str) -> Row | None:
+    """Give the unit that a wallet counts."""
+    return tx.one(
+        """
+        select u.code, u.scale
+        from wallet w
+        join service_unit u on u.tenant = w.tenant and u.code = w.unit
+        where w.tenant = %(tenant)s and w.id = %(id)s
+        """,
+        id=wallet,
+    )
+
+
+def page(tx: Tx, page: Page, wanted: Filter = EVERYTHING) -> list[Row]:
+    """Give messages without their words, the newest first, and one more than a page holds."""
+    return tx.rows(
+        """
+        select m.*, c.address, c.subject_line
+        from message m
+        left join message_content c on c.tenant = m.tenant and c.message = m.id
+        where m.tenant = %(tenant)s
+            and (%(after)s::text is null or m.id < %(after)s)
+            and (%(customer)s::text is null or m.customer = %(customer)s)
+            and (%(statuses)s::text[] is null or m.status = any (%(statuses)s))
+            and (%(kinds)s::text[] is null or m.template = any (%(kinds)s))
+            and (%(parent)s::text is null or m.subject = %(parent)s)
+        order by m.id desc
+        limit %(limit)s + 1
+        """,
+        after=page.after,
+        limit=page.limit,
+        **wanted.values,
+    )
+
+
+def newest_leg(tx: Tx, invoice: str) -> Row | None:
+    """Give the part of an invoice's payment that the provider collects now, or collected last."""
+    return tx.one(
+        """
+        select l.*
+        from allocation a
+        join leg l on l.tenant = a.tenant and l.id = a.leg
+        where a.tenant = %(tenant)s and a.invoice = %(invoice)s and l.kind = 'provider'
+        order by l.created_at desc, l.position desc, l.id desc
+        limit 1
+        """,
+        invoice=invoice,
     )

@@ -19,6 +19,7 @@ class Queue(StrEnum):
     RECEIPT = "receipt"
     DELIVERY = "delivery"
     RECONCILE = "reconcile"
+    MAIL = "mail"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ MATRIX = {
         *("get_seller", "list_number_series"),
         *("get_reconcile_standing", "list_reconcile_runs", "get_reconcile_run"),
         *("list_months", "get_month", "list_month_entries"),
+        *("list_messages", "get_message", "get_dunning_policy"),
         *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
         *("list_refunds", "get_refund"),
     },
@@ -39,6 +40,7 @@ MATRIX = {
         *("change_wallet", "forgive_debt", "correct_spend"),
         *("create_purchase", "authorize_purchase", "settle_purchase", "cancel_purchase", "void_purchase"),
         *("set_auto_topup", "stop_auto_topup", "write_off_invoice", "record_payment"),
+        "resend_message",
         *("create_pending_line", "cancel_pending_line"),
         "replay_delivery",
     },
@@ -47,6 +49,7 @@ MATRIX = {
     "refund": {"refund_payment", "refund_purchase"},
     "admin": {
         *("create_unit", "advance_clock", "declare_packs", "declare_collection_policy", "declare_metadata_mapping"),
+        "set_dunning_policy",
         *("create_endpoint", "update_endpoint", "delete_endpoint", "rotate_endpoint_secret", "try_endpoint"),
         *("close_month", "set_seller", "set_number_series"),
     },
