@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from behaviours import behaviour
+from counterfoil.core.spending import refuse_closed
+from counterfoil.engine import catalogue, dispute_views
+from counterfoil.store import spends
 from scenarios.shop import Shop, open_shop
 from scenarios.stage import Stage
 
@@ -134,6 +137,32 @@ def test_a_disputed_invoice_stays_paid_and_what_is_lost_is_a_loss(stage: Stage) 
 
     assert stage.invoice(invoice)["status"] == "paid"
     assert balances(stage) == {"dispute_losses": 7000}
+    assert stage.at_rest()
+
+
+@behaviour("R-LG-59")
+def test_where_the_policy_says_so_nothing_is_spent_while_a_dispute_is_open(shop: Shop) -> None:
+    stage = shop.stage
+    buy(shop)
+    catalogue.declare(stage.site.house, stage.site.tenant, {"policy": {"blocks_disputed": True}})
+
+    dispute = contest(stage)
+    stage.run()
+    (wallet,) = stage.rows("select contested from wallet where tenant = %(tenant)s")
+    assert wallet["contested"] == 1
+    with stage.database.transaction(stage.site.tenant) as tx:
+        (told,) = dispute_views.restrictions(tx, shop.customer)
+        ((purse, _),) = spends.locked(tx, [shop.wallet])
+    assert "may not be spent from" in told["reason"]
+    refused = refuse_closed(purse)
+    assert refused
+    assert refused.code == "wallet_disputed"
+
+    answer(stage, dispute, "winning_evidence")
+    stage.rest()
+
+    (wallet,) = stage.rows("select contested from wallet where tenant = %(tenant)s")
+    assert wallet["contested"] == 0
     assert stage.at_rest()
 
 

@@ -182,6 +182,12 @@ REFUSALS: Final = Section(
             "More was used of this wallet than was in it, and that is owed before anything else is spent.",
             "Issue a lot into the wallet, or sell one: it covers the debt first.",
         ),
+        Entry(
+            "wallet_disputed",
+            "A payment for credits of this wallet is contested: by your policy nothing is spent until it is decided.",
+            "Answer the dispute at the provider; the wallet opens again when it is decided. `GET /v1/disputes` says "
+            "which one it is.",
+        ),
         Entry("wallet_not_active", "The wallet is suspended or closed.", "Use an active wallet."),
         Entry("wallet_exists", "The customer has a wallet in this unit already.", "Use that wallet."),
         Entry(

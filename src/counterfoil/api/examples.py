@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from counterfoil.api.examples_disputes import DISPUTES
 from counterfoil.api.examples_hooks import HOOKS
 from counterfoil.api.examples_messages import LETTERS
 from counterfoil.api.examples_papers import PAPERS
@@ -201,6 +202,7 @@ POLICY: Final = {
     "gives_up_after_s": 86400,
     "home_countries": ["US"],
     "foreign_card_bp": 150,
+    "blocks_disputed": False,
 }
 CATALOGUE: Final = {"object": "catalogue", "packs": [PACK], "policy": POLICY, "added": ["pack-2500"]}
 PAYMENT: Final = {
@@ -334,6 +336,7 @@ RUN: Final = {
 }
 EXAMPLES: Final[dict[str, Any]] = {
     **GOING_BACK,
+    **DISPUTES,
     **PAPERS,
     **LETTERS,
     "Spend": SPEND,

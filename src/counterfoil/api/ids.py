@@ -35,6 +35,7 @@ PendingLinePath = Annotated[str, path_of("pending line", "pline_01h455vb4pex5vsk
 WalletPath = Annotated[str, path_of("wallet", "wlt_01h455vb4pex5vsknk084sn02q")]
 GrantPath = Annotated[str, path_of("grant", "grant_01h455vb4pex5vsknk084sn02q")]
 MethodPath = Annotated[str, path_of("payment method", "pmeth_01h455vb4pex5vsknk084sn02q")]
+DisputePath = Annotated[str, path_of("dispute", "dspt_01h455vb4pex5vsknk084sn02q")]
 DecisionPath = Annotated[str, path_of("decision", "dec_01h455vb4pex5vsknk084sn02q")]
 NoticePath = Annotated[str, path_of("provider event", "pevt_01h455vb4pex5vsknk084sn02q")]
 RunPath = Annotated[str, path_of("reconciliation run", "rrun_01h455vb4pex5vsknk084sn02q")]

@@ -66,6 +66,7 @@ TAGS: Final = (
     ("Months", "Month end: trial balance, roll-forward, closing."),
     ("Documents", "Invoices and receipts as they were given out, who sells, and the series of their numbers."),
     ("Payments", "Attempts to collect invoices, in legs: credits first, the provider for the rest."),
+    ("Disputes", "Payments that their payers contest, what is held for them, and how they end."),
     ("Provider events", "What the provider sent, and what was decided about it."),
     ("Decisions", "Every decision with its reason, those without an effect too."),
     ("Events", "What happened here, in order, to be pulled."),

@@ -451,6 +451,7 @@ class NewPolicy(Strict):
                     "gives_up_after_s": 86400,
                     "home_countries": ["US"],
                     "foreign_card_bp": 150,
+                    "blocks_disputed": False,
                 }
             ]
         }
@@ -464,6 +465,7 @@ class NewPolicy(Strict):
     gives_up_after_s: Annotated[StrictInt, Field(ge=60, le=366 * 86_400)] = 86_400
     home_countries: Annotated[list[Country], Field(max_length=250)] = []
     foreign_card_bp: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+    blocks_disputed: bool = False
 
 
 class NewCatalogue(Strict):

@@ -315,6 +315,7 @@ class PurchasePolicy(Answer):
     gives_up_after_s: int
     home_countries: list[str]
     foreign_card_bp: int
+    blocks_disputed: bool
 
 
 class Catalogue(Answer):

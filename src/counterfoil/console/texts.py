@@ -291,6 +291,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "movement.price_kept": "price counts again",
     "movement.given_again": "given again",
     "movement.credited": "credited",
+    "movement.dispute_overturned": "won after all",
     "movement.settled": "settled",
     "field.status": "Status",
     "field.customer": "Customer",

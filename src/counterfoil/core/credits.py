@@ -114,7 +114,7 @@ def paying_wallets(books: Books, currency: str) -> tuple[Wallet, ...]:
     usable = (
         wallet
         for wallet in books.wallets
-        if wallet.status is WalletStatus.ACTIVE and wallet.unit.face_currency == currency
+        if wallet.status is WalletStatus.ACTIVE and not wallet.contested and wallet.unit.face_currency == currency
     )
     return tuple(sorted(usable, key=lambda wallet: (wallet.created_at, wallet.id)))
 

@@ -62,6 +62,7 @@ class Purse:
     topups: int = 0
     watch_below: int | None = None
     overflow: bool = True
+    contested: int = 0
     lots: list[Lot] = field(default_factory=list)
     balance: int = 0
 
@@ -163,6 +164,10 @@ def refuse_closed(purse: Purse) -> Refusal | None:
         return Refusal(402, "wallet_not_active", f"The wallet {purse.id} is {purse.status}.", "wallet")
     if purse.paused:
         return Refusal(402, "customer_paused", f"The customer {purse.customer} is paused.", "customer")
+    if purse.contested:
+        return Refusal(
+            402, "wallet_disputed", f"A payment for credits of the wallet {purse.id} is contested.", "wallet"
+        )
     if purse.debt and purse.overdraft != Overdraft.DEBT:
         return Refusal(402, "wallet_in_debt", f"{purse.written(purse.debt)} are owed; nothing is spent before that.")
     return None

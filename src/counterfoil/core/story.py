@@ -163,6 +163,7 @@ MOVEMENTS: Final = {
     ("credit_note", ""): "credited",
     ("dispute", ""): "contested",
     ("dispute", "lost"): "dispute_lost",
+    ("dispute", "overturned"): "dispute_overturned",
     ("dispute", "price"): "price_given_back",
 }
 """What an entry is, by the kind of its key and the word after its subject. Credits that pay are `credits_used`."""
@@ -304,6 +305,7 @@ ENTRY_TITLES: Final = {
     "credited": "Credit note issued",
     "contested": "Contested money moved",
     "dispute_lost": "Dispute lost",
+    "dispute_overturned": "Won after all",
     "recognised": "Revenue recognised",
     "debt_covered": "Debt covered",
     "debt_forgiven": "Debt forgiven",

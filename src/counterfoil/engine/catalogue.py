@@ -133,6 +133,7 @@ def _policy(data: Mapping[str, Any]) -> PurchasePolicy:
             gives_up_after_s=data.get("gives_up_after_s", PurchasePolicy().gives_up_after_s),
             home_countries=tuple(data.get("home_countries", ())),
             foreign_card_bp=data.get("foreign_card_bp", 0),
+            blocks_disputed=data.get("blocks_disputed", False),
         )
 
 

@@ -16,7 +16,7 @@ from counterfoil.core.ids import ProviderRef
 from counterfoil.core.lifecycle import CaseStatus, InvoiceStatus, OrderStatus
 from counterfoil.core.money import ServiceUnit
 from counterfoil.core.story import movement
-from counterfoil.engine import auto_topup_views, refund_views, views
+from counterfoil.engine import auto_topup_views, dispute_views, refund_views, views
 from counterfoil.engine.collecting_views import balances
 from counterfoil.engine.house import House
 from counterfoil.engine.views import View, instant
@@ -171,7 +171,7 @@ def customer_state(tx: Tx, house: House, identity: str) -> View | None:
         "open_invoices": owed,
         "amounts_due": _sums(each["amount_due"] for each in owed),
         "balances": balances(tx, identity),
-        "restrictions": _restrictions(held),
+        "restrictions": [*_restrictions(held), *dispute_views.restrictions(tx, identity)],
         "open_cases": cases(tx, everything, _open_cases(identity)),
         "as_of": instant(house.clock.now()),
     }

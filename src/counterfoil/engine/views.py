@@ -419,4 +419,5 @@ def policy_view(policy: PurchasePolicy) -> View:
         "gives_up_after_s": policy.gives_up_after_s,
         "home_countries": list(policy.home_countries),
         "foreign_card_bp": policy.foreign_card_bp,
+        "blocks_disputed": policy.blocks_disputed,
     }

@@ -72,7 +72,7 @@ LOCK: Final[LiteralString] = """
 flush with every customer and lot of the tenant: three times the cost at ten thousand, and no end at millions."""
 READ: Final[LiteralString] = """
     select w.id, w.customer, w.unit, u.scale, w.status, c.paused, w.overdraft, w.debt_limit, w.debt,
-        w.alert_at, w.topups, w.watch_below, w.overflow,
+        w.alert_at, w.topups, w.watch_below, w.overflow, w.contested,
         g.id, g.source, g.priority, g.effective_at, g.expires_at, g.created_at, g.remaining, g.held, g.features, g.pool
     from wallet w
     join customer c on c.tenant = w.tenant and c.id = w.customer
@@ -93,9 +93,9 @@ def locked(tx: Tx, wallets: Sequence[str]) -> list[tuple[Purse, list[Lot]]]:
     for row in rows:
         held = found.get(row[0])
         if held is None:
-            held = found[row[0]] = Purse(*row[:13]), []
-        if row[13] is not None:
-            held[1].append(Lot(*row[13:]))
+            held = found[row[0]] = Purse(*row[:14]), []
+        if row[14] is not None:
+            held[1].append(Lot(*row[14:]))
     return list(found.values())
 
 

@@ -29,6 +29,7 @@ MATRIX = {
         *("get_reconcile_standing", "list_reconcile_runs", "get_reconcile_run"),
         *("list_months", "get_month", "list_month_entries"),
         *("list_messages", "get_message", "get_dunning_policy"),
+        *("list_disputes", "get_dispute"),
         *("list_purchases", "get_purchase", "list_pending_lines", "get_pending_line"),
         *("list_refunds", "get_refund"),
     },

@@ -8,6 +8,10 @@ from starlette.testclient import TestClient
 
 from counterfoil.api.app import without_house
 from counterfoil.api.openapi import build
+from counterfoil.core.contested import Dispute
+from counterfoil.core.ids import AccountId, DisputeId, ProviderRef
+from counterfoil.core.lifecycle import DisputeStatus
+from counterfoil.store import subjects
 from doors.api.caller import Caller, another_tenant
 from doors.api.test_story import everything_stored
 from houses import World
@@ -44,6 +48,26 @@ FITTING: dict[str, Any] = {
     },
     "/v1/wallets/{id}/grants": {"amount": "1", "source": "promotional"},
 }
+
+
+def contested(world: World, payment: dict[str, Any]) -> str:
+    """The provider's side of a payment is disputed there."""
+    provider_leg = next(each for each in payment["legs"] if each["kind"] == "provider")
+    dispute = Dispute(
+        id=DisputeId(world.house.new_id("dispute")),
+        customer=payment["customer"],
+        account=AccountId(world.account.id),
+        payment=payment["id"],
+        leg=provider_leg["id"],
+        provider_ref=ProviderRef("du_1"),
+        provider_status="needs_response",
+        status=DisputeStatus.OPEN,
+        amount_minor=100,
+        currency="USD",
+        opened_at=world.house.clock.now(),
+    )
+    world.house.transact(world.tenant.id, lambda tx: subjects.save(tx, None, dispute))
+    return dispute.id
 
 
 @pytest.fixture
@@ -98,6 +122,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
         "holds": [hold],
         "pending-lines": [line],
         "cases": [case],
+        "disputes": [contested(world, api.get(f"/v1/payments/{payment}").json())],
         "documents": [each["id"] for each in api.get("/v1/documents").json()["data"]],
         "webhook-endpoints": [endpoint],
         "deliveries": [delivery],
@@ -161,6 +186,7 @@ def test_no_body_or_filter_reaches_into_another_organization(
         "purchases",
         "refunds",
         "pending-lines",
+        "disputes",
         "decisions",
         "provider-events",
         "events",
@@ -185,6 +211,7 @@ def test_lists_hold_ones_own_things_alone(theirs: dict[str, list[str]], world: W
         "purchases",
         "refunds",
         "pending-lines",
+        "disputes",
         "cases",
         "provider-events",
         "webhook-endpoints",

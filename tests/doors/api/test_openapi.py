@@ -13,6 +13,7 @@ from counterfoil.api import (
     schemas,
     schemas_checks,
     schemas_collecting,
+    schemas_disputes,
     schemas_hooks,
     schemas_orders,
     schemas_papers,
@@ -84,6 +85,7 @@ def examples_of(schema: dict[str, Any]) -> bool:
 ROOMS = (
     *(schemas, schemas_checks, schemas_spending, schemas_collecting, schemas_papers, schemas_hooks, schemas_orders),
     schemas_refunds,
+    schemas_disputes,
 )
 
 
