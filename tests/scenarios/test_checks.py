@@ -35,6 +35,12 @@ def tamper(stage: Stage, sql: str, **values: str) -> None:
     assert stage.rows(sql, **values), "nothing was changed"
 
 
+def overlook_events(stage: Stage) -> None:
+    """Let the provider have listed its newest events late, below the cursor of the sweep: they are never read."""
+    newest = stage.site.provider.ask("GET", "/v1/events")["data"][0]["id"]
+    tamper(stage, "update sweep set cursor = %(cursor)s where tenant = %(tenant)s returning account", cursor=newest)
+
+
 # --- however old ---
 
 
@@ -56,6 +62,7 @@ def test_a_payment_that_is_stuck_for_days_is_resolved(stage: Stage, days: int) -
     assert stage.statuses(payment) == ["provider 10000 processing"]
 
     stage.site.provider.control("DELETE", "faults")
+    overlook_events(stage)
     stage.site.pass_time(timedelta(hours=7))
     stage.work()
 
@@ -292,6 +299,7 @@ def test_a_payment_that_the_provider_has_is_never_failed(stage: Stage) -> None:
     payment, leg = lost(stage, invoice)
     stage.confirm(make_marked(stage, customer, leg, 10000), "pm_card_visa")
     stage.lose_post()
+    overlook_events(stage)
 
     run = stage.reconcile()
 
