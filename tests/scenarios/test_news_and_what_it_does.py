@@ -1,7 +1,7 @@
 """What is heard from the provider: kept before it is answered, decided once, and never more than it proves."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from counterfoil.core.orders import Order
 from counterfoil.engine import claims, setup
 from counterfoil.engine.house import House
 from counterfoil.engine.intake import Accepted, Rejected
-from counterfoil.providers.port import Changes, Credentials, Provider, ProviderPort, Refs, Verifier
+from counterfoil.providers.port import Changes, Credentials, Listing, Provider, ProviderPort, Refs, Verifier
 from counterfoil.sandbox.deliveries import signature
 from counterfoil.sim.desk import Terms
 from counterfoil.sim.provider import ADDRESS
@@ -163,6 +163,9 @@ class PoisonedProvider:
 
     def changes_since(self, cursor: str | None) -> Changes:
         return self.provider.changes_since(cursor)
+
+    def made_since(self, kind: str, since: datetime | None, after: ProviderRef | None) -> Listing:
+        return self.provider.made_since(kind, since, after)
 
 
 def work_as_a_process(house: House, stage: Stage) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 from counterfoil.core.invariants import Breach, differences
 from counterfoil.sim.crew import Flow, Worker
 from counterfoil.sim.desk import Desk
+from counterfoil.sim.host import Host
 from counterfoil.sim.judge import books_of, check_rest, check_step
 from counterfoil.sim.ports import SeededIds, VirtualClock
 from counterfoil.sim.post import Parcel, Post
@@ -291,8 +292,9 @@ class Graph:
         provider = Provider(clock, 0, STRIPE_KEY)
         provider.sandbox.restore(node.snapshot)
         database = Database(dsn, size=1)
-        house = build_house(database, provider, clock, SeededIds(0, clock, IDS_PER_STEP * (1 + len(node.path))))
-        site = Site(house, clock, provider, *self.places)
+        ids, host = SeededIds(0, clock, IDS_PER_STEP * (1 + len(node.path))), Host()
+        house = build_house(database, provider, clock, ids, host=host)
+        site = Site(house, clock, provider, *self.places, host)
         flows = [Flow(each.claim, each.phase) for each in node.held]
         yield Life(database, site, Worker(house, flows), Post(site), Counter(node.told), self.tale, node.about, kill)
         database.close()
