@@ -268,6 +268,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "outcome.refused": "refused",
     "movement.billed": "billed",
     "movement.voided": "voided",
+    "movement.written_off": "written off",
+    "movement.owed_again": "owed again",
     "movement.granted": "granted",
     "movement.expired": "expired",
     "movement.taken_back": "taken back",

@@ -132,7 +132,6 @@ class Reason(StrEnum):
     PAID_ELSEWHERE = "paid_elsewhere"
     INVOICE_WRITTEN_OFF = "invoice_written_off"
     VOID_ASKED = "void_asked"
-    COLLECTION_PUT_OFF = "collection_put_off"
     PAYMENT_CLAIMED = "payment_claimed"
     PAYMENT_CANCELED = "payment_canceled"
     ORDER_PLACED = "order_placed"

@@ -46,7 +46,7 @@ def days_pass(world: World) -> None:
     world.pump()
 
 
-@behaviour("R-SU-13")
+@behaviour("R-SU-13", "R-SU-25")
 def test_credits_that_are_short_are_topped_up_and_the_retry_pays(api: Caller, world: World) -> None:
     dana = api.customer()
     world.pump()
@@ -63,7 +63,7 @@ def test_credits_that_are_short_are_topped_up_and_the_retry_pays(api: Caller, wo
     assert world.charges() == []
 
 
-@behaviour("R-SU-13")
+@behaviour("R-SU-13", "R-SU-25")
 def test_several_credits_and_a_refused_card_then_a_new_card_pays_the_rest(api: Caller, world: World) -> None:
     dana = api.customer()
     save_method(api, world, "pm_card_chargeCustomerFail")
@@ -84,6 +84,7 @@ def test_several_credits_and_a_refused_card_then_a_new_card_pays_the_rest(api: C
     assert world.charges() == [5000]
 
 
+@behaviour("R-SU-25")
 def test_several_credits_and_a_debit_that_fails_give_everything_back_in_time(api: Caller, world: World) -> None:
     dana = api.customer()
     save_method(api, world, "pm_usBankAccount_insufficientFunds")
@@ -99,6 +100,68 @@ def test_several_credits_and_a_debit_that_fails_give_everything_back_in_time(api
     assert (available(api, wallet), available(api, other)) == ("30.000000", "20.00")
     assert api.get(f"/v1/invoices/{invoice}").json()["amount_due"]["amount"] == 10000
     assert world.charges() == []
+
+
+# --- and refunded ---
+
+
+def refund(api: Caller, world: World, payment: dict[str, Any]) -> dict[str, Any]:
+    """Give everything back, each part by its own leg, and give the payment as it stands then."""
+    settled = [each for each in payment["legs"] if each["status"] == "settled"]
+    chosen = [{"leg": each["id"], "amount": each["amount"]["amount"]} for each in settled]
+    api.made(f"/v1/payments/{payment['id']}/refunds", {"parts": chosen})
+    world.pump()
+    days_pass(world)
+    refunds = api.get(f"/v1/refunds?payment={payment['id']}").json()["data"]
+    assert sorted(each["amount"]["amount"] for each in refunds) == sorted(each["amount"] for each in chosen)
+    assert {each["status"] for each in refunds} == {"succeeded"}
+    again = api.post(f"/v1/payments/{payment['id']}/refunds", {"parts": chosen[:1]})
+    assert again.status_code in (409, 422), "nothing goes back twice"
+    shown: dict[str, Any] = api.get(f"/v1/payments/{payment['id']}").json()
+    return shown
+
+
+@behaviour("R-SU-25")
+def test_credits_pay_and_are_refunded(api: Caller, world: World) -> None:
+    dana = api.customer()
+    world.pump()
+    wallet, invoice = api.credits(dana, "120"), api.invoice(dana)
+    paid = pay(api, world, invoice)
+    assert (paid["status"], available(api, wallet)) == ("succeeded", "20.000000")
+
+    refund(api, world, paid)
+
+    assert available(api, wallet) == "120.000000"
+    assert world.charges() == []
+
+
+@behaviour("R-SU-25")
+def test_several_credits_and_a_card_pay_and_are_refunded(api: Caller, world: World) -> None:
+    dana = api.customer()
+    save_method(api, world, "pm_card_visa")
+    wallet, other, invoice = api.credits(dana, "30"), gift(api, dana, "20"), api.invoice(dana)
+    paid = pay(api, world, invoice)
+    assert (paid["status"], world.charges()) == ("succeeded", [5000])
+
+    refund(api, world, paid)
+
+    assert (available(api, wallet), available(api, other)) == ("30.000000", "20.00")
+
+
+@behaviour("R-SU-25")
+def test_several_credits_and_a_debit_pay_and_are_refunded(api: Caller, world: World) -> None:
+    dana = api.customer()
+    save_method(api, world, "pm_usBankAccount_success")
+    wallet, other, invoice = api.credits(dana, "30"), gift(api, dana, "20"), api.invoice(dana)
+    begun = pay(api, world, invoice)
+    assert begun["status"] == "processing"
+    days_pass(world)
+    paid = api.get(f"/v1/payments/{begun['id']}").json()
+    assert (paid["status"], world.charges()) == ("succeeded", [5000])
+
+    refund(api, world, paid)
+
+    assert (available(api, wallet), available(api, other)) == ("30.000000", "20.00")
 
 
 # --- payments recorded by hand ---
