@@ -15,9 +15,9 @@ def open_legs(tx: Tx, account: str, after: tuple[datetime, str] | None) -> list[
     at, last = after or (None, None)
     return tx.rows(
         """
-        select id, provider_ref, created_at from leg
+        select id, coalesce(provider_ref, session_ref) as provider_ref, created_at from leg
         where tenant = %(tenant)s and account = %(account)s and kind = 'provider'
-            and status in ('processing', 'requires_action') and provider_ref is not null
+            and status in ('processing', 'requires_action') and coalesce(provider_ref, session_ref) is not null
             and (%(at)s::timestamptz is null or (created_at, id) > (%(at)s, %(last)s))
         order by created_at, id
         limit %(most)s
@@ -39,7 +39,8 @@ def nameless_legs(tx: Tx, account: str, before: datetime) -> list[Row]:
         join payment p on p.tenant = l.tenant and p.id = l.payment
         join customer c on c.tenant = p.tenant and c.id = p.customer
         where l.tenant = %(tenant)s and l.account = %(account)s and l.kind = 'provider'
-            and l.status in ('processing', 'requires_action') and l.provider_ref is null
+            and l.status in ('processing', 'requires_action')
+            and coalesce(l.provider_ref, l.session_ref) is null
             and l.created_at <= %(before)s
             and not exists (
                 select from provider_order o
