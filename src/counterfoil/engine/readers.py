@@ -12,16 +12,18 @@ from counterfoil.core.books import Books, Customer, Leg, Payment
 from counterfoil.core.equation import Explanation, amount_text
 from counterfoil.core.explain import Flow
 from counterfoil.core.explain_purchases import explain_purchase
+from counterfoil.core.explain_refunds import explain_refund
 from counterfoil.core.explain_spends import explain_hold, explain_spend
 from counterfoil.core.explain_topups import explain_topup
 from counterfoil.core.status import legs_for
 from counterfoil.core.story import Step, attribute, title
 from counterfoil.engine import auto_topup_views, run_views, views
 from counterfoil.engine.flush import hold_of
+from counterfoil.engine.refund_views import refund_view
 from counterfoil.engine.spend_views import hold_view, spend_view
 from counterfoil.engine.story_views import case_view, decision_view, notice_view, step_of
 from counterfoil.engine.views import View, instant
-from counterfoil.store import accounts, auto_topups, decisions, runs, spends, stories, subjects
+from counterfoil.store import accounts, auto_topups, decisions, refunds, runs, spends, stories, subjects
 from counterfoil.store import purchases as bought
 from counterfoil.store.database import Tx
 
@@ -251,6 +253,16 @@ def _auto_topup(look: Look, identity: str) -> Told | None:
     return Told({**shown, "title": f"Auto top-up of {wallet.unit.code}"}, explained, about)
 
 
+def _refund(look: Look, identity: str) -> Told | None:
+    found = refunds.by_id(look.tx, (identity,))
+    if not found:
+        return None
+    (refund,) = found
+    subject = {**refund_view(refund), "title": f"Refund of {views.formatted(refund.amount_minor, refund.currency)}"}
+    about = (identity, *(str(each) for each in (refund.provider_ref,) if each))
+    return Told(subject, explain_refund(refund), about)
+
+
 def _spend(look: Look, identity: str) -> Told | None:
     spend = spends.by_id(look.tx, [identity]).get(identity)
     if spend is None:
@@ -383,6 +395,7 @@ READERS: Final[dict[str, Callable[[Look, str], Told | None]]] = {
     "payment": _payment,
     "purchase": _purchase,
     "auto_topup": _auto_topup,
+    "refund": _refund,
     "spend": _spend,
     "hold": _hold,
     "leg": _leg,
