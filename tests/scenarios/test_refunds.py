@@ -13,6 +13,7 @@ from counterfoil.engine import purchases
 from counterfoil.engine.asking import SpendRequest
 from counterfoil.engine.catalogue import declare
 from counterfoil.engine.commands import Request, Result
+from counterfoil.engine.explain import explain
 from counterfoil.engine.operations import Asked
 from counterfoil.engine.spends import Spender
 from counterfoil.sim.desk import read
@@ -103,6 +104,12 @@ def test_a_mixed_payment_is_refunded_by_explicit_choice_each_leg_to_where_it_cam
         ("refund_due", "clearing", 1000),
     ]
     assert [leg["refunded_minor"] for leg in stage.legs(payment)] == [1200, 1000]
+    asked_for = [each["id"] for each in read(stage.desk.look(asked))["refunds"]]
+    told = [explain(stage.site.house, stage.site.tenant, each) for each in asked_for]
+    assert [each["finding"] for each in told] == [
+        f"{amount} USD went back to where they came from." for amount in ("10.00", "12.00")
+    ]
+    assert all(each["equation"]["adds_up"] and each["timeline"] for each in told)
     assert stage.at_rest()
 
 

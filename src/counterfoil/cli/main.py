@@ -20,6 +20,7 @@ from counterfoil.cli import (
     keys,
     packs,
     reconcile,
+    refund,
     roles,
     tail,
     tenants,
@@ -39,6 +40,7 @@ app.command()(tail.tail)
 app.command()(verify.verify)
 app.command()(reconcile.reconcile)
 app.command()(close.close)
+app.command()(refund.refund)
 app.command()(connect.connect)
 app.command()(roles.api)
 app.command()(roles.worker)

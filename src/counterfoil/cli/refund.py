@@ -9,7 +9,7 @@ import typer
 from counterfoil.cli import paper, premises, tenants
 from counterfoil.cli.customers import OPERATOR
 from counterfoil.cli.options import DataDir, Json, Tenant, entry_of
-from counterfoil.cli.troubles import NotFound
+from counterfoil.cli.troubles import NotFound, RefundRefused
 
 if TYPE_CHECKING:
     from counterfoil.engine.house import House
@@ -52,7 +52,7 @@ def refund(
 def _refund(
     house: "House", tenant: str, identity: str, part: dict[str, Any], key: str | None, *, dry_run: bool
 ) -> dict[str, Any]:
-    """Run the command and give its answer. Raises NotFound with what refused it."""
+    """Run the command and give its answer. Raises NotFound, and RefundRefused with what refused it."""
     from counterfoil.core.facts import Source
     from counterfoil.core.ids import LegId
     from counterfoil.core.refunded import Destination
@@ -72,5 +72,5 @@ def _refund(
         answer = refunds.refund_payment(asked, identity, (wanted,), None).answer
     told: dict[str, Any] = json.loads(answer.body)
     if "code" in told or told.get("outcome") == "refuse":
-        raise NotFound(str(told.get("detail") or told.get("sentence")).rstrip("."))
+        raise RefundRefused(str(told.get("detail") or told.get("sentence")).rstrip("."))
     return told

@@ -109,6 +109,13 @@ class NotFound(Trouble):
     remedy = "Check the id; ids of another tenant are not found either"
 
 
+class RefundRefused(Trouble):
+    """The money can't go back as it was asked for."""
+
+    code = "refund_refused"
+    remedy = "Refund what is left, name the leg, or choose another destination"
+
+
 class ProviderTrouble(Trouble):
     """The provider did not answer, or refused."""
 
