@@ -13,6 +13,11 @@ GOING_BACK: Final = Section(
             "Look at the payment: `refunded` of each leg says what went back.",
         ),
         Entry(
+            "refund_refused",
+            "The command line was told that the money can't go back as it was asked for.",
+            "Do what the sentence beside it says: refund what is left, name the leg, or choose another destination.",
+        ),
+        Entry(
             "refund_too_large",
             "More is to go back than is left of the leg or purchase.",
             "Refund at most what `detail` says is left.",
