@@ -31,5 +31,7 @@ QUERIES: Final[dict[str, LiteralString]] = {
             p.net_minor + p.fee_minor + p.tax_minor - p.discount_minor as paid, p.grant_lot is not null as is_given
         from purchase p
         where p.tenant = %(tenant)s and (p.refunded_minor > 0 or p.clawed > 0)
+            -- What a person took back, or what nobody paid for, goes back by its own rule.
+            and p.status not in ('voided', 'canceled')
     """,
 }
