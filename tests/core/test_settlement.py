@@ -164,7 +164,7 @@ def test_a_refusal_fails_the_payment_and_keeps_the_credits_for_a_retry() -> None
     assert invoice_of(world).payment_status is PaymentStatus.FAILED
     assert invoice_of(world).status is InvoiceStatus.OPEN
     assert world.books.grants[0].held == 30_000_000
-    assert world.timers == {("release-credits", PAYMENT)}
+    assert world.timers == {("release-credits", PAYMENT), ("tell-customer", PAYMENT)}
     assert world.journal == {}
 
 

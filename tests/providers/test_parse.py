@@ -14,6 +14,7 @@ from counterfoil.core.facts import (
     IntentFact,
     IntentStatus,
     MethodFact,
+    RefundFact,
     Refusal,
     SessionFact,
     UnreadableFact,
@@ -320,7 +321,7 @@ def test_recorded_payments_and_checkouts_become_facts() -> None:
     assert facts["payment_intent"] == [IntentFact] * 3
     # Payloads carry the payment's id alone; a fetch expands it.
     assert facts["checkout.session"] == [UnreadableFact]
-    assert {kind for found in facts.values() for kind in found} == {IntentFact, UnreadableFact}
+    assert {kind for found in facts.values() for kind in found} == {IntentFact, RefundFact, UnreadableFact}
 
 
 ANY_JSON = st.recursive(

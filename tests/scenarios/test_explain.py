@@ -42,13 +42,13 @@ Invoice INV-000001 over 100.00 USD is paid: 30.00 by credits and 70.00 by card.
     provider; it is confirmed now.
 04:06:01 reply Confirm the payment: the provider did it -> applied/money settled $100.00: The
     provider collected 70.00 USD for INV-000001.
-04:06:03 webhook payment_intent.succeeded x2 -> no_effect/none: Payment pi#1 was settled before;
+04:06:04 webhook payment_intent.succeeded x2 -> no_effect/none: Payment pi#1 was settled before;
     this news says nothing new.
-04:06:04 webhook charge.updated x2 -> no_effect/none: Payment pi#1 was settled before; this news
+04:06:05 webhook charge.updated x2 -> no_effect/none: Payment pi#1 was settled before; this news
     says nothing new.
-04:06:05 webhook charge.succeeded x2 -> no_effect/none: Payment pi#1 was settled before; this news
+04:06:06 webhook charge.succeeded x2 -> no_effect/none: Payment pi#1 was settled before; this news
     says nothing new.
-04:06:06 webhook payment_intent.created x2 -> no_effect/none: Payment pi#1 was settled before; this
+04:06:07 webhook payment_intent.created x2 -> no_effect/none: Payment pi#1 was settled before; this
     news says nothing new.
 
 Invoice finalized
@@ -148,10 +148,13 @@ Invoice INV-000001 over 100.00 USD is open: 100.00 USD due; 30.00 USD is reserve
 04:04:00 reply Confirm the payment: the provider refused -> applied/state: The provider refused
     70.00 USD (generic_decline). Nothing was charged. Credits stay reserved for a retry.
 04:04:00 timer Time to give reserved credits back -> waiting/none: It wakes at 2026-06-15 04:04 UTC.
+04:04:00 timer tell-customer -> applied/state: The customer is told that 70.00 USD was refused
+    (generic_decline); it is tried again at 2026-06-17 04:04 UTC.
 04:04:00 webhook charge.failed -> no_effect/none: The refusal (generic_decline) is on record
     already.
 04:04:00 webhook payment_intent.payment_failed -> no_effect/none: The refusal (generic_decline) is
     on record already.
+04:04:00 timer retry-payment -> waiting/none: It wakes at 2026-06-17 04:04 UTC.
 
 Invoice finalized
   Owed by the customer <- Revenue $100.00\

@@ -347,8 +347,8 @@ MUTANTS: Final = (
     Mutant(
         "a claim that nobody checked is canceled at the provider",
         "counterfoil.core.legs",
-        "    if leg.provider_ref is None or leg.claim is ClaimStatus.UNCHECKED:",
-        "    if leg.provider_ref is None:",
+        "    if (leg.provider_ref or leg.session_ref) is None or leg.claim is ClaimStatus.UNCHECKED:",
+        "    if (leg.provider_ref or leg.session_ref) is None:",
         f"{CLAIMS}::test_a_claim_given_up_before_anybody_looked_touches_nothing_at_the_provider",
     ),
     Mutant(
@@ -587,7 +587,7 @@ MUTANTS: Final = (
     Mutant(
         "a new lot leaves what is owed",
         "counterfoil.core.credits",
-        "quantity = min(grant.free, wallet.debt)",
+        "quantity = 0 if grant.pool else min(grant.free, wallet.debt)",
         "quantity = 0",
         f"{LOTS_DOOR}::test_what_is_owed_is_covered_by_the_next_lot_first",
     ),

@@ -13,6 +13,7 @@ from core.factories import ACCOUNT, CUSTOMER, NOW, declined, grant, invoice, met
 from counterfoil.core import effects, facts
 from counterfoil.core.effects import Change, Instruct, Post
 from counterfoil.core.facts import (
+    ActionKind,
     BalanceFact,
     BalanceMoveFact,
     ChangedFact,
@@ -83,6 +84,7 @@ INTENTS = st.builds(
     st.none() | st.builds(ChargeFee, WORDS, MONEY),
     st.none() | REFUSALS,
     MAYBE,
+    st.none() | st.sampled_from(ActionKind),
     st.none(),
     st.booleans(),
     NO_METADATA,

@@ -92,6 +92,7 @@ class Reason(StrEnum):
 
     # A command did what it was asked.
     CUSTOMER_CREATED = "customer_created"
+    STANDING_CHANGED = "standing_changed"
     CUSTOMER_UPDATED = "customer_updated"
     CUSTOMER_HELD = "customer_held"
     CUSTOMER_RESUMED = "customer_resumed"
@@ -231,8 +232,6 @@ class Reason(StrEnum):
     REFERENCE_TAKEN = "reference_taken"
     PAYMENT_IN_PROGRESS = "payment_in_progress"
     PAYMENT_NOT_OPEN = "payment_not_open"
-    ORDER_NOT_OPEN = "order_not_open"
-    INVOICE_ON_ORDER = "invoice_on_order"
     RETURN_URL_REQUIRED = "return_url_required"
     NOTHING_TO_REFUND = "nothing_to_refund"
     REFUND_TOO_LARGE = "refund_too_large"
@@ -273,7 +272,6 @@ class Reason(StrEnum):
     SELLING_STOPPED = "selling_stopped"
     CUSTOMER_FLAGGED = "customer_flagged"
     EMAIL_NOT_VERIFIED = "email_not_verified"
-    STANDING_CHANGED = "standing_changed"
     EXTERNAL_ID_TAKEN = "external_id_taken"
 
 

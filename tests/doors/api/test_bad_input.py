@@ -135,6 +135,8 @@ def test_nothing_that_is_answered_can_be_sent_back_as_a_wish(api: Caller, world:
         "name",
         "email",
         "metadata",
+        "locale",
+        "billing",
         "external_id",
         "provider_ref",
         "provider_account",
@@ -154,7 +156,7 @@ def test_nothing_that_is_answered_can_be_sent_back_as_a_wish(api: Caller, world:
             if field in body or field in writable:
                 continue
             answer = api.post(path, {**body, field: value})
-            assert (answer.status_code, answer.json()["param"]) == (422, field), (path, field)
+            assert (answer.status_code, answer.json().get("param")) == (422, field), (path, field, answer.text)
             tried += 1
     assert tried > 60
 

@@ -15,6 +15,7 @@ from counterfoil.api import (
     schemas_collecting,
     schemas_disputes,
     schemas_hooks,
+    schemas_messages,
     schemas_orders,
     schemas_papers,
     schemas_refunds,
@@ -86,6 +87,7 @@ ROOMS = (
     *(schemas, schemas_checks, schemas_spending, schemas_collecting, schemas_papers, schemas_hooks, schemas_orders),
     schemas_refunds,
     schemas_disputes,
+    schemas_messages,
 )
 
 
@@ -105,6 +107,7 @@ def test_what_moves_money_is_documented_to_need_a_key() -> None:
     }
 
     assert required == {
+        "close_month",
         "correct_spend",
         "create_grant",
         "forgive_debt",

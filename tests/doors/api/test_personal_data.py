@@ -24,6 +24,9 @@ ALLOWED = {
     "raw_body.body",
     "command.first_body",
     "command.final_body",
+    "message_content.address",
+    "message_content.body_html",
+    "message_content.body_text",
 }
 """Where personal data may be: in fields of their own, in what was sent, and in what was answered. All erasable."""
 
