@@ -141,7 +141,7 @@ class World:
             theirs = self.sandbox.next_due()
             late = theirs - self.sandbox.world.now() if theirs is not None else None
         with self.house.database.claims() as tx:
-            row = tx.one("select min(due_at) as due_at from work where queue <> 'sweep'")
+            row = tx.one("select min(due_at) as due_at from work where queue not in ('sweep', 'reconcile')")
         times = [] if late is None else [self.clock.at + timedelta(seconds=late)]
         if row and row["due_at"]:
             times.append(row["due_at"] - self.clock.offset)

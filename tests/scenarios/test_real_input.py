@@ -116,8 +116,8 @@ def script(name: str) -> Path:
     ("name", "minor", "status", "questions"),
     [
         ("payment_intent.succeeded", 2000, "paid", []),
-        ("charge.refunded", 100, "paid", ["not_handled_yet"]),
-        ("charge.refund.updated", 100, "paid", ["not_handled_yet"]),
+        ("charge.refunded", 100, "paid", []),
+        ("charge.refund.updated", 100, "paid", []),
         ("charge.failed", 100, "open", []),
         ("payment_intent.payment_failed", 2000, "open", []),
         ("payment_intent.requires_action", 2000, "open", []),

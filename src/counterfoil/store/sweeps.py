@@ -60,7 +60,7 @@ def open_legs(tx: Tx, account: str, now: datetime) -> list[Row]:
             on o.tenant = leg.tenant and o.account = leg.account and o.ref = coalesce(leg.provider_ref, leg.session_ref)
         where leg.tenant = %(tenant)s and leg.account = %(account)s and leg.kind = 'provider'
             and leg.status in ('processing', 'requires_action')
-            and coalesce(leg.provider_ref, leg.session_ref) is not null
+            and (leg.provider_ref is not null or leg.session_ref is not null)
             and (o.applied_at is null
                 or o.applied_at + least((%(now)s - leg.created_at) / %(seldom)s, %(every_max)s) <= %(now)s)
         order by leg.created_at, leg.id
