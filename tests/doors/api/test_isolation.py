@@ -94,6 +94,8 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     endpoint = api.made("/v1/webhook-endpoints", {"url": "https://host.test/hooks"})["id"]
     api.made(f"/v1/webhook-endpoints/{endpoint}/test")
     delivery = api.get("/v1/deliveries").json()["data"][0]["id"]
+    world.pump()
+    message = api.get("/v1/messages").json()["data"][0]["id"]
     everything = [
         dana,
         wallet,
@@ -110,6 +112,7 @@ def theirs(api: Caller, world: World) -> dict[str, list[str]]:
     return {
         "customers": [dana, "ext:dana"],
         "wallets": [wallet],
+        "messages": [message],
         "grants": [grant],
         "invoices": [open_invoice, draft],
         "payments": [payment],
