@@ -67,7 +67,6 @@ def balances(stage: Stage) -> dict[str, int]:
 
 
 @behaviour("R-LG-59")
-@behaviour("R-LG-18")
 def test_what_is_contested_is_held_and_let_go_when_it_is_won(shop: Shop) -> None:
     """The news of it come twice and under a new id. A person is asked for evidence, and no longer than it is taken."""
     stage = shop.stage
@@ -122,7 +121,6 @@ def test_lost_takes_back_what_a_refund_has_left_and_its_fee_is_ours(shop: Shop) 
     assert shop.at_rest()
 
 
-@behaviour("R-LG-18")
 def test_a_disputed_invoice_stays_paid_and_what_is_lost_is_a_loss(stage: Stage) -> None:
     customer = stage.customer("pm_card_visa")
     invoice = stage.bill(customer, 7000)

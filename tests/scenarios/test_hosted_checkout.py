@@ -116,7 +116,7 @@ def hear(stage: Stage, told: bool) -> None:
     stage.lose_post()
 
 
-@behaviour("R-CO-20", "R-LG-18")
+@behaviour("R-CO-20")
 @pytest.mark.parametrize("told", [True, False], ids=["told", "nothing arrives"])
 def test_a_page_that_expires_gives_the_invoice_back(stage: Stage, told: bool) -> None:
     invoice, payment, _ = opened(stage)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from behaviours import behaviour
 from counterfoil.engine import customers
 from counterfoil.store.database import Row
 from scenarios.stage import BROWSER, Stage
@@ -23,7 +22,6 @@ def letters(stage: Stage, *templates: str) -> list[Row]:
     return stage.rows(sql, names=list(templates))
 
 
-@behaviour("R-CO-11")
 def test_a_refusal_is_told_once_per_try_with_what_to_do_and_a_link(stage: Stage) -> None:
     """News of one refusal comes by the reply, by the webhook, and by the webhook again."""
     customer = stage.customer(POOR)
@@ -43,7 +41,6 @@ def test_a_refusal_is_told_once_per_try_with_what_to_do_and_a_link(stage: Stage)
     assert stage.at_rest()
 
 
-@behaviour("R-CO-11")
 def test_nothing_is_told_of_a_failure_once_the_invoice_is_paid(stage: Stage) -> None:
     """The customer pays in the browser before the letter about the refused card was written."""
     customer = stage.customer(POOR)
@@ -118,7 +115,6 @@ def test_a_card_that_replaces_a_dead_one_is_charged_on_the_schedule(stage: Stage
     assert stage.at_rest()
 
 
-@behaviour("R-CO-13")
 def test_a_deposit_asks_for_the_code_once_by_mail(stage: Stage) -> None:
     customer = stage.customer("pm_usBankAccount_success")
     invoice = stage.bill(customer, 1967)

@@ -85,7 +85,7 @@ def until_paid(stage: Stage, invoice: str) -> None:
     raise AssertionError("it is never paid")
 
 
-@behaviour("R-CO-2", "R-CO-10")
+@behaviour("R-CO-10")
 def test_a_crash_right_after_paid_loses_no_side_effect_and_none_happens_twice(stage: Stage) -> None:
     """INC-22: the flag was set first and the backend work came second; the second event saw "paid" and left."""
     listen(stage)
@@ -297,7 +297,6 @@ def example(monkeypatch: pytest.MonkeyPatch, path: Path, secret: str) -> ModuleT
     return module
 
 
-@behaviour("R-CO-2")
 def test_the_host_goes_live_converts_and_uses_its_voucher_exactly_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from counterfoil.sim.soak import Soak, report, table
 from counterfoil.store.database import Database
 from quick import commit, quiet
 
-SLICE = 14
+SLICE = 6
 """How many worlds an ordinary run plays."""
 
 
