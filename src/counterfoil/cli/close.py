@@ -35,6 +35,8 @@ def close(
         paper.say_json(told)
     else:
         _print(shown, told)
+        if dry_run:
+            paper.console().print("Nothing was done: this is what closing would do.")
     if told.get("status") in range(400, 600) or told.get("outcome") == "refuse":
         raise typer.Exit(Exit.REFUSED)
 
